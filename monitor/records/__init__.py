@@ -1,0 +1,1 @@
+"""The monitor's records: models, the filters that select them, the transitions that change them."""

@@ -1,0 +1,11 @@
+"""Django's registration of the records."""
+
+from django.apps import AppConfig
+
+
+class RecordsConfig(AppConfig):
+    """All tables of the monitor."""
+
+    name = "monitor.records"
+    label = "records"
+    default_auto_field = "django.db.models.BigAutoField"

@@ -1,0 +1,116 @@
+"""Workflow definitions and their executions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+from django.db.models import Q
+
+from monitor.records.states import ExecutionStatus
+
+
+class WorkflowDefinition(models.Model):
+    """A workflow's code and default configuration; written once, never modified."""
+
+    workflow_name = models.CharField(max_length=200)
+    version = models.CharField(max_length=50)
+    workflow_type = models.CharField(max_length=100)
+    definition = models.TextField()
+    """Python source with the class ``WorkflowExecutor``."""
+    digest = models.CharField(max_length=64, blank=True, default="")
+    """SHA-256 of ``definition``, hex."""
+    parameter_values = models.JSONField(default=dict, blank=True)
+    """Default configuration, a table a section."""
+    created_by = models.CharField(max_length=100)
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField(auto_now=True)
+    source = models.JSONField(default=dict, blank=True)
+    """Where the code came from: org, repo, path, branch."""
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workflow_name", "version"], name="definition_name_version"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.workflow_name} {self.version}"
+
+
+class WorkflowExecution(models.Model):
+    """One execution of a workflow, complete in itself: needs no file to be understood."""
+
+    execution_id = models.CharField(max_length=250, primary_key=True)
+    workflow_definition = models.ForeignKey(
+        WorkflowDefinition, on_delete=models.PROTECT, related_name="executions"
+    )
+    namespace = models.CharField(max_length=100)
+    parameter_values = models.JSONField(default=dict)
+    """The fully expanded configuration, a table a section."""
+    options = models.JSONField(default=dict)
+    """How to run it: realtime, speed, duration (simulated seconds, 0: to its end)."""
+    performance_metrics = models.JSONField(default=dict, blank=True)
+    execution_environment = models.JSONField(default=dict, blank=True)
+    source = models.JSONField(default=dict, blank=True)
+    """Code that ran: commit, branch, tag, dirty, digest; ``text`` when it differs from the
+    definition's."""
+    status = models.CharField(max_length=20, choices=ExecutionStatus.choices)
+    created_at = models.DateTimeField()
+    start_time = models.DateTimeField(null=True, blank=True)
+    end_time = models.DateTimeField(null=True, blank=True)
+    executed_by = models.CharField(max_length=100)
+    started_through = models.CharField(max_length=20, blank=True, default="")
+    """rest, web, mcp, cli, message, once: how the start came in."""
+    error_message = models.TextField(blank=True, default="")
+    stack_trace = models.TextField(blank=True, default="")
+    status_reason = models.TextField(blank=True, default="")
+    """Why the status is what it is: the reason of a stop or pause, or what it waits for."""
+    run_number = models.BigIntegerField(null=True, blank=True, db_index=True)
+    runner = models.CharField(max_length=100, blank=True, default="")
+    """Agent that claimed it."""
+    lease_expires_at = models.DateTimeField(null=True, blank=True)
+    """An active execution whose runner does not renew this in time is ended by the sweeper."""
+    expires_at = models.DateTimeField(null=True, blank=True)
+    """A pending execution that no runner claimed by then is terminated."""
+    announced_at = models.DateTimeField(null=True, blank=True)
+    end_unannounced = models.BooleanField(default=False)
+    """It ended without its runner; ``end_run`` has still to be broadcast in its stead."""
+    idempotency_key = models.CharField(max_length=200, null=True, blank=True, unique=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["-created_at", "execution_id"], name="execution_newest"),
+            models.Index(fields=["namespace", "-created_at"], name="execution_namespace"),
+            models.Index(
+                fields=["status"],
+                name="execution_unfinished",
+                condition=Q(status__in=["pending", "running", "paused"]),
+            ),
+            models.Index(
+                fields=["end_unannounced"],
+                name="execution_end_unannounced",
+                condition=Q(end_unannounced=True),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.execution_id} ({self.status})"
+
+    @property
+    def workflow_name(self) -> str:
+        """Name of the workflow that it executes."""
+        return self.workflow_definition.workflow_name
+
+    @property
+    def duration_seconds(self) -> float | None:
+        """Wall time from start to end in seconds; None while there is no end."""
+        if self.start_time is None or self.end_time is None:
+            return None
+        return (self.end_time - self.start_time).total_seconds()
+
+    def section(self, name: str) -> dict[str, Any]:
+        """Give one section of the expanded configuration; empty when there is none."""
+        value = self.parameter_values.get(name)
+        return value if isinstance(value, dict) else {}

@@ -1,0 +1,123 @@
+"""The testbed's errors: one hierarchy, read the same in CLI, REST, web UI and MCP.
+
+A message says what is wrong and where; the hint says what to do next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+
+class TestbedError(Exception):
+    """Base of every error that the testbed raises on purpose.
+
+    ``detail`` says what is wrong and where, ``hint`` what to do next (may be empty).
+    """
+
+    __test__ = False  # pytest would collect a class of this name
+
+    code = "error"
+    http_status = 500
+
+    def __init__(self, detail: str, hint: str = "") -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.detail}\n{self.hint}" if self.hint else self.detail
+
+    def problem(self) -> dict[str, Any]:
+        """Give the error as problem JSON (RFC 9457), the form that REST answers with."""
+        body: dict[str, Any] = {
+            "type": f"urn:swf-testbed:{self.code}",
+            "title": self.code.replace("-", " "),
+            "status": self.http_status,
+            "detail": self.detail,
+        }
+        if self.hint:
+            body["hint"] = self.hint
+        return body
+
+
+class ConfigurationError(TestbedError):
+    """A configuration that cannot be used; ``problems`` lists every fault found, not only the first."""
+
+    code = "invalid-configuration"
+    http_status = 400
+
+    def __init__(self, problems: Sequence[str], hint: str = "") -> None:
+        self.problems = list(problems)
+        super().__init__("\n".join(self.problems), hint)
+
+    def problem(self) -> dict[str, Any]:
+        """Give the error as problem JSON with the list of its problems."""
+        return {**super().problem(), "problems": self.problems}
+
+
+class InvalidRequest(TestbedError):
+    """A request whose values cannot be accepted."""
+
+    code = "invalid-request"
+    http_status = 400
+
+
+class InvalidMessage(TestbedError):
+    """A message that is not JSON, or lacks or mistypes a field of its type."""
+
+    code = "invalid-message"
+    http_status = 400
+
+
+class NotAuthenticated(TestbedError):
+    """A request without a token, or with one that is unknown or revoked."""
+
+    code = "not-authenticated"
+    http_status = 401
+
+
+class NotAllowed(TestbedError):
+    """A request that the caller's token or the server's mode does not permit."""
+
+    code = "not-allowed"
+    http_status = 403
+
+
+class NotFound(TestbedError):
+    """Something named that does not exist."""
+
+    code = "not-found"
+    http_status = 404
+
+
+class Conflict(TestbedError):
+    """A change that the present state does not permit."""
+
+    code = "conflict"
+    http_status = 409
+
+
+class Unavailable(TestbedError):
+    """A service (broker, monitor, supervisord) that cannot be reached now."""
+
+    code = "unavailable"
+    http_status = 503
+
+
+class BrokerUnavailable(Unavailable):
+    """The message broker cannot be reached or refuses the login."""
+
+    code = "broker-unavailable"
+
+
+class MonitorUnavailable(Unavailable):
+    """The monitor's REST interface cannot be reached."""
+
+    code = "monitor-unavailable"
+
+
+class WorkflowFailed(TestbedError):
+    """A workflow execution that ended ``failed`` or ``terminated``."""
+
+    code = "workflow-failed"

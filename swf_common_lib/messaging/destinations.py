@@ -1,0 +1,48 @@
+"""Typed STOMP destinations, and the ones that the testbed uses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Destination:
+    """A place on the broker; ``str()`` gives STOMP's form of it."""
+
+    name: str
+
+    kind = ""
+
+    def __str__(self) -> str:
+        return f"/{self.kind}/{self.name}"
+
+
+class Topic(Destination):
+    """Everybody who subscribed gets every message."""
+
+    kind = "topic"
+
+
+class Queue(Destination):
+    """One consumer gets each message; it waits until there is one."""
+
+    kind = "queue"
+
+
+BROADCAST = Topic("epictopic")
+"""What happens in a run: broadcasts of workflows and agents."""
+WORKFLOW_CONTROL = Queue("workflow_control")
+"""Commands to whichever runner is free."""
+RUNNER_CONTROL = Topic("workflow_control")
+"""Commands that a runner passes on to the one that owns the execution."""
+SLICES = Queue("panda.transformer.slices")
+"""TF slices to be processed, one a message."""
+SLICE_RESULTS = Queue("panda.results.fastprocessing")
+"""What became of each slice."""
+WORKERS = Topic("panda.slices")
+"""Announcements to the workers: a run is coming, a run has ended."""
+
+
+def slice_queue(stream: int) -> Queue:
+    """Give the slice queue of one of the run's streams, counted from 0; the first has no suffix."""
+    return SLICES if stream == 0 else Queue(f"{SLICES.name}.{stream}")

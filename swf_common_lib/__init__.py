@@ -1,1 +1,1 @@
-"""What every process of the testbed shares: configuration, messages, messaging, the monitor's client."""
+"""What every process of the testbed shares: configuration, messages, messaging."""

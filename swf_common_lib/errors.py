@@ -42,7 +42,7 @@ class TestbedError(Exception):
 
 
 class ConfigurationError(TestbedError):
-    """A configuration that cannot be used; ``problems`` lists every fault found, not only the first."""
+    """A configuration that cannot be used; ``problems`` lists every fault that was found."""
 
     code = "invalid-configuration"
     http_status = 400

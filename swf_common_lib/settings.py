@@ -41,6 +41,10 @@ class Settings:
     """Port on which this machine's MCP server listens (loopback)."""
     swf_broker: str
     """``embedded``: our own broker is started here; ``external``: an ActiveMQ runs elsewhere."""
+    swf_catalogue: str
+    """Where the data agent registers files: ``monitor`` (its database) or ``rucio``."""
+    swf_task_backend: str
+    """Who processes complete STFs: ``local`` (the processing agent itself) or ``panda``."""
     swf_secret_key: str
     """Signs the web UI's sessions; written by ``testbed init``."""
     swf_log_networks: str
@@ -81,9 +85,7 @@ class Settings:
         return f"http://127.0.0.1:{self.swf_mcp_port}/mcp"
 
 
-def load_settings(
-    home: Path | None = None, environ: Mapping[str, str] | None = None
-) -> Settings:
+def load_settings(home: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
     """Read the settings of the installation at ``home``.
 
     ``home`` defaults to ``SWF_HOME``, else to the folder that holds the installed packages.
@@ -109,6 +111,8 @@ def _defaults(home: Path) -> dict[str, Any]:
         "SWF_WEB_PORT": 8002,
         "SWF_MCP_PORT": 8001,
         "SWF_BROKER": "embedded",
+        "SWF_CATALOGUE": "monitor",
+        "SWF_TASK_BACKEND": "local",
         "SWF_SECRET_KEY": "",
         "SWF_LOG_NETWORKS": "127.0.0.0/8,::1/128",
         "ACTIVEMQ_HOST": "127.0.0.1",
@@ -154,7 +158,9 @@ def _typed(values: dict[str, Any], path: Path, env: Mapping[str, str]) -> Settin
             where = "the environment" if env.get(name) else str(path)
             problems.append(f"{name} in {where}: {error}")
     if typed.get("swf_broker") not in ("embedded", "external"):
-        problems.append(f"SWF_BROKER: {values['SWF_BROKER']!r} is neither 'embedded' nor 'external'")
+        problems.append(
+            f"SWF_BROKER: {values['SWF_BROKER']!r} is neither 'embedded' nor 'external'"
+        )
     if problems:
         raise ConfigurationError(problems, "Correct these settings and start again.")
     for name in ("swf_monitor_url", "swf_monitor_http_url"):

@@ -1,0 +1,33 @@
+"""Messaging over STOMP: confirmed publishing, and subscriptions that survive a reconnect."""
+
+from swf_common_lib.messaging.bus import BusStatus, MessageBus
+from swf_common_lib.messaging.delivery import Delivery, Subscription
+from swf_common_lib.messaging.destinations import (
+    BROADCAST,
+    RUNNER_CONTROL,
+    SLICE_RESULTS,
+    SLICES,
+    WORKERS,
+    WORKFLOW_CONTROL,
+    Destination,
+    Queue,
+    Topic,
+    slice_queue,
+)
+
+__all__ = [
+    "BROADCAST",
+    "RUNNER_CONTROL",
+    "SLICES",
+    "SLICE_RESULTS",
+    "WORKERS",
+    "WORKFLOW_CONTROL",
+    "BusStatus",
+    "Delivery",
+    "Destination",
+    "MessageBus",
+    "Queue",
+    "Subscription",
+    "Topic",
+    "slice_queue",
+]

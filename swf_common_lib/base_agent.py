@@ -1,0 +1,353 @@
+"""The base of every agent: registered, heard from regularly, and never dead of a bad message.
+
+An agent starts, waits, works and waits again. A subclass names its ``agent_type`` and has a
+method ``on_<msg_type>`` for each message type that it reacts to.
+"""
+
+from __future__ import annotations
+
+import getpass
+import logging
+import os
+import socket
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from swf_common_lib.errors import (
+    InvalidMessage,
+    MonitorUnavailable,
+    NotFound,
+    TestbedError,
+    Unavailable,
+)
+from swf_common_lib.heartbeat import Heartbeat
+from swf_common_lib.logs import MonitorLogHandler
+from swf_common_lib.messages import Message, derived_id, parse_body, parse_message
+from swf_common_lib.messaging import BROADCAST, Delivery, Destination, MessageBus, Subscription
+from swf_common_lib.monitor_client import FOREVER, MonitorClient
+from swf_common_lib.settings import Settings
+
+BATCH_DELIVERIES = 200
+"""Deliveries handled before ``finish_batch`` and their acknowledgement."""
+HANDLER_TRIES = 3
+RETRY_FIRST, RETRY_LAST = 0.1, 5.0
+"""Seconds before a handler is tried again."""
+CACHED_EXECUTIONS = 64
+
+
+@dataclass(frozen=True)
+class SubscriptionSpec:
+    """A subscription that an agent wants; see ``MessageBus.subscribe``."""
+
+    destination: Destination
+    ack: str = "client-individual"
+    prefetch: int = BATCH_DELIVERIES
+    durable: str = ""
+    selector: str = ""
+
+
+class BaseAgent:
+    """An agent: takes deliveries one after the other on its main thread.
+
+    What a handler publishes is confirmed by the broker before the delivery that caused it is
+    acknowledged, and carries an id derived from it: after a crash the delivery comes again, the
+    work is done again, and the record counts it once. A handler that cannot reach monitor or
+    broker is tried again until it can; any other failure puts the message on the dead letter
+    queue after ``HANDLER_TRIES`` tries, with an ERROR in the log.
+    """
+
+    agent_type: ClassVar[str]
+    description: ClassVar[str] = ""
+    durable: ClassVar[bool] = True
+    """One instance a namespace, its subscription kept by the broker while it is away."""
+    heartbeat_interval: ClassVar[float] = 10.0
+    tick_interval: ClassVar[float] = 0.5
+
+    def __init__(self, settings: Settings, namespace: str) -> None:
+        self.settings = settings
+        self.namespace = namespace
+        self.stopping = threading.Event()
+        self.logger = logging.getLogger(self.agent_type)
+        self.monitor = MonitorClient.from_settings(settings, FOREVER, self.stopping)
+        self.name = ""
+        self.state = "STARTING"
+        self.username = getpass.getuser()
+        self.bus = MessageBus(settings)
+        self.total_stf_processed = 0
+        self._heartbeat: Heartbeat | None = None
+        self._log_handler: MonitorLogHandler | None = None
+        self._subscriptions: list[Subscription] = []
+        self._executions: OrderedDict[str, dict[str, Any]] = OrderedDict()
+        self._current: Delivery | None = None
+        self._held: set[Delivery] = set()
+
+    # What a subclass may say
+
+    def subscriptions(self) -> list[SubscriptionSpec]:
+        """Give the subscriptions; by default the broadcasts, durable by role."""
+        return [SubscriptionSpec(BROADCAST, durable=self.role if self.durable else "")]
+
+    def accepts(self, message: Message) -> bool:
+        """Tell whether a message concerns this agent; by default those of its namespace."""
+        return message.namespace == self.namespace
+
+    def finish_batch(self) -> None:
+        """Publish what a batch of deliveries amounts to, before it is acknowledged."""
+
+    def tick(self) -> None:
+        """Do what time asks for; called at least every ``tick_interval`` seconds."""
+
+    def patience(self) -> float:
+        """Give the seconds to wait for a delivery before ``tick`` is due again."""
+        return self.tick_interval
+
+    def started(self) -> None:
+        """Do what is needed once name and connection are there, before the first delivery."""
+
+    def stopped(self) -> None:
+        """Do what is needed at an orderly end, while the connection is still there."""
+
+    def heartbeat_metadata(self) -> dict[str, Any]:
+        """Give what the heartbeat carries besides the agent's state."""
+        return {}
+
+    def heartbeat_answered(self, answer: dict[str, Any]) -> None:
+        """Take the monitor's answer to a heartbeat; called on the heartbeat's thread."""
+
+    # Life
+
+    @property
+    def role(self) -> str:
+        """Client id of a durable agent: a second instance of the role stands by."""
+        return f"{self.namespace}.{self.agent_type}"
+
+    def run(self) -> None:
+        """Work until ``stopping`` is set, then leave in an orderly way."""
+        try:
+            self._start()
+        except MonitorUnavailable:
+            if not self.stopping.is_set():
+                raise
+            return
+        try:
+            while not self.stopping.is_set():
+                self._work()
+        finally:
+            self._stop()
+
+    def stop(self) -> None:
+        """Ask the agent to end; safe in a signal handler."""
+        self.stopping.set()
+        self.bus.wake()
+
+    def _start(self) -> None:
+        self.name = self._register()
+        self._log_handler = MonitorLogHandler(
+            self.agent_type,
+            self.name,
+            self.settings.swf_monitor_http_url,
+            self.settings.swf_runtime_dir / "spool",
+        )
+        logging.getLogger().addHandler(self._log_handler)
+        self.logger.info("%s starts in namespace %s", self.name, self.namespace or "(all)")
+        self.bus = MessageBus(self.settings, self.role if self.durable else self.name)
+        self._subscriptions = [
+            self.bus.subscribe(
+                spec.destination,
+                ack=spec.ack,
+                prefetch=spec.prefetch,
+                durable=spec.durable,
+                selector=spec.selector,
+            )
+            for spec in self.subscriptions()
+        ]
+        self._heartbeat = Heartbeat(self.settings, self.describe, self.heartbeat_interval)
+        self._heartbeat.start(self.heartbeat_answered)
+        self.bus.start()
+        self.started()
+        self.state = "READY"
+
+    def _register(self) -> str:
+        number = self.monitor.post("state/next-agent-id/")["agent_id"]
+        if self.namespace:
+            self.monitor.post(
+                "namespaces/ensure/", {"name": self.namespace, "owner": self.username}
+            )
+        return f"{self.agent_type}-agent-{self.username}-{number}"
+
+    def _stop(self) -> None:
+        self.stopping.set()
+        self.state = "EXITED"
+        self.stopped()
+        try:
+            self.bus.flush(5.0)
+        except Unavailable as error:
+            self.logger.warning("%s", error.detail)
+        for subscription in self._subscriptions:
+            try:
+                # An orderly end forgets the durable subscription, so that a later start does
+                # not live through what happened in between.
+                self.bus.unsubscribe(subscription, forget=True)
+            except Unavailable:
+                self.logger.warning("the subscription to %s stays", subscription.destination)
+        self.bus.close()
+        self.logger.info("%s has ended", self.name)
+        if self._heartbeat is not None:
+            self._heartbeat.close()
+        if self._log_handler is not None:
+            logging.getLogger().removeHandler(self._log_handler)
+            self._log_handler.close()
+
+    def describe(self) -> dict[str, Any]:
+        """Give the body of a heartbeat: who this is and how it is."""
+        status = self.bus.status()
+        description = self.description if status.connected else f"waiting: {status.detail}"
+        return {
+            "instance_name": self.name,
+            "agent_type": self.agent_type,
+            "status": "OK" if status.connected or self.state == "EXITED" else "WARNING",
+            "description": description,
+            "mq_connected": status.connected,
+            "pid": os.getpid(),
+            "hostname": socket.gethostname(),
+            "operational_state": self.state,
+            "namespace": self.namespace,
+            "workflow_enabled": True,
+            "total_stf_processed": self.total_stf_processed,
+            "metadata": {"unconfirmed_messages": status.unconfirmed, **self.heartbeat_metadata()},
+        }
+
+    # Work
+
+    def _work(self) -> None:
+        first = self.bus.receive(self.patience())
+        if first is not None:
+            self.state = "PROCESSING"
+            self._work_batch(first)
+            self.state = "READY"
+        self._attempt(self.tick, "the periodic work")
+
+    def _work_batch(self, first: Delivery) -> None:
+        handled: list[Delivery] = []
+        delivery: Delivery | None = first
+        while delivery is not None and not self.stopping.is_set():
+            self._current = delivery
+            if self._handle(delivery):
+                handled.append(delivery)
+            if len(handled) >= BATCH_DELIVERIES:
+                break
+            delivery = self.bus.receive(0)
+        self._current = None
+        if not self._attempt(self.finish_batch, "the end of a batch"):
+            for delivery in handled:
+                self.bus.nack(delivery)
+            return
+        for delivery in handled:
+            if delivery not in self._held:
+                self.bus.ack(delivery, after=self.bus.published)
+
+    def _handle(self, delivery: Delivery) -> bool:
+        """Handle a delivery; True when it may be acknowledged."""
+        try:
+            message = parse_message(parse_body(delivery.body))
+        except InvalidMessage as error:
+            self.logger.warning("ignored on %s: %s", delivery.destination, error)
+            return True
+        handler = getattr(self, f"on_{message.msg_type}", None)
+        if handler is None or not self.accepts(message):
+            return True
+        if not message.message_id:
+            message.message_id = delivery.identity
+        what = f"{message.msg_type} {message.message_id}"
+        if self._attempt(lambda: handler(message), what):
+            return True
+        if not self.stopping.is_set():
+            self.bus.nack(delivery)
+        return False
+
+    def _attempt(self, action: Callable[[], None], what: str) -> bool:
+        """Do something until it works; False when it failed for good or the agent stops."""
+        tries, delay = 0, RETRY_FIRST
+        while True:
+            try:
+                action()
+                return True
+            except Unavailable as error:
+                self.logger.warning("%s waits: %s", what, error.detail)
+            except Exception:  # whatever a handler raises, the agent lives on
+                tries += 1
+                last = tries == HANDLER_TRIES
+                self.logger.exception("%s failed (try %d of %d)", what, tries, HANDLER_TRIES)
+                if last:
+                    return False
+            if self.stopping.wait(delay):
+                return False
+            delay = min(2 * delay, RETRY_LAST)
+
+    def hold(self) -> Delivery:
+        """Keep the delivery being handled unacknowledged until ``release``, and give it."""
+        if self._current is None:
+            raise TestbedError("there is no delivery to hold outside of a handler")
+        self._held.add(self._current)
+        return self._current
+
+    def release(self, delivery: Delivery) -> None:
+        """Acknowledge a held delivery once all that was published so far is confirmed."""
+        self._held.discard(delivery)
+        self.bus.ack(delivery, after=self.bus.published)
+
+    # What handlers use
+
+    def broadcast(
+        self, msg_type: str, cause: Message, *, discriminator: str = "", **fields: Any
+    ) -> None:
+        """Publish a broadcast in reaction to ``cause``."""
+        self.send(BROADCAST, msg_type, cause, discriminator=discriminator, **fields)
+
+    def send(
+        self,
+        destination: Destination,
+        msg_type: str,
+        cause: Message,
+        *,
+        discriminator: str = "",
+        **fields: Any,
+    ) -> None:
+        """Publish a message in reaction to ``cause``, whose identity and ticks it carries on.
+
+        Reactions of the same type to one cause differ in their ``discriminator``.
+        """
+        body: dict[str, Any] = {
+            "msg_type": msg_type,
+            "namespace": cause.namespace or self.namespace,
+            "sender": self.name,
+            "execution_id": cause.execution_id,
+            "run_id": cause.run_id,
+            "state": cause.state,
+            "substate": cause.substate,
+        }
+        if cause.simulation_tick is not None:
+            body["simulation_tick"] = cause.simulation_tick
+        if cause.time_scale is not None:
+            body["time_scale"] = cause.time_scale
+        if cause.message_id:
+            body["message_id"] = derived_id(cause.message_id, msg_type, discriminator)
+        self.bus.publish(destination, {**body, **fields})
+
+    def execution(self, execution_id: str) -> dict[str, Any]:
+        """Give the record of an execution, its ``parameter_values`` above all.
+
+        Asks the monitor once, until it answers. Raises NotFound when there is no such execution.
+        """
+        if execution_id not in self._executions:
+            if not execution_id:
+                raise NotFound("the message names no execution")
+            record = self.monitor.get(f"workflow-executions/{execution_id}/")
+            self._executions[execution_id] = record
+            if len(self._executions) > CACHED_EXECUTIONS:
+                self._executions.popitem(last=False)
+        self._executions.move_to_end(execution_id)
+        return self._executions[execution_id]

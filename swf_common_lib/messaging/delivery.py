@@ -1,0 +1,61 @@
+"""Subscriptions and the messages that they bring."""
+
+from __future__ import annotations
+
+import queue
+from dataclasses import dataclass, field
+
+from swf_common_lib.messaging.destinations import Destination
+
+
+@dataclass(eq=False)
+class Subscription:
+    """A wish to receive what a destination gets; replayed on every new connection.
+
+    ``ack`` is STOMP's mode: ``auto``, ``client`` (cumulative) or ``client-individual``.
+    ``durable`` names a subscription that the broker keeps while we are away.
+    """
+
+    id: str
+    destination: Destination | str
+    ack: str
+    prefetch: int
+    durable: str
+    selector: str
+    sink: queue.SimpleQueue[Delivery | None] = field(repr=False)
+    active: bool = True
+
+    def headers(self) -> dict[str, str]:
+        """Give the headers of the SUBSCRIBE frame, ActiveMQ Classic's extensions included."""
+        headers = {"activemq.prefetchSize": str(self.prefetch)}
+        if self.durable:
+            headers["activemq.subscriptionName"] = self.durable
+        if self.selector:
+            headers["selector"] = self.selector
+        return headers
+
+
+@dataclass(frozen=True, eq=False)
+class Delivery:
+    """A message as it came in, to be acknowledged on the connection that brought it."""
+
+    body: bytes
+    headers: dict[str, str]
+    subscription: Subscription
+    generation: int
+    """Number of the connection that brought it; an ack on a later one would mean nothing."""
+
+    @property
+    def destination(self) -> str:
+        """Where it was sent, in STOMP's form."""
+        return self.headers.get("destination", "")
+
+    @property
+    def identity(self) -> str:
+        """The broker's own id of the message."""
+        return self.headers.get("message-id", "")
+
+    @property
+    def reply_to(self) -> str:
+        """Where the sender awaits an answer; empty when it awaits none."""
+        return self.headers.get("reply-to", "")

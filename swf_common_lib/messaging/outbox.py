@@ -1,0 +1,134 @@
+"""Messages on their way out: kept until the broker has confirmed them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+
+from swf_common_lib.messaging import frames
+
+WINDOW_MESSAGES = 500
+"""Messages sent in one piece; the last of them asks for the receipt that confirms them all."""
+WINDOW_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True)
+class _Message:
+    sequence: int
+    head: bytes
+    body: bytes
+    since: float
+
+
+@dataclass(frozen=True)
+class _Acknowledgement:
+    after: int
+    generation: int
+    frame: bytes
+
+
+class Outbox:
+    """Holds messages and acknowledgements for the sending thread, in order.
+
+    A message leaves it when a receipt came for it or a later one: receipts are cumulative, as
+    a broker takes the frames of a connection one after the other. An acknowledgement leaves
+    when everything published before it is confirmed: what a message caused is safe before the
+    message is given up.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.changed = threading.Condition()
+        self.confirmed = 0
+        self.last = 0
+        self.latency_sum = 0.0
+        self.latency_max = 0.0
+        self.windows = 0
+        self._limit = limit
+        self._waiting: deque[_Message] = deque()
+        self._sent: deque[_Message] = deque()
+        self._acks: deque[_Acknowledgement] = deque()
+        self._generation = 0
+
+    def __len__(self) -> int:
+        return len(self._waiting) + len(self._sent)
+
+    def add(self, head: bytes, body: bytes, closing: threading.Event) -> int:
+        """Take a message and give its sequence number; wait while too many are unconfirmed."""
+        with self.changed:
+            while len(self) >= self._limit and not closing.is_set():
+                self.changed.wait(1.0)
+            self.last += 1
+            self._waiting.append(_Message(self.last, head, body, time.monotonic()))
+            if len(self._waiting) == 1:
+                self.changed.notify_all()
+            return self.last
+
+    def add_ack(self, frame: bytes, generation: int, after: int) -> None:
+        """Take an ACK or NACK frame, to be sent once messages up to ``after`` are confirmed."""
+        with self.changed:
+            self._acks.append(_Acknowledgement(after, generation, frame))
+            if after <= self.confirmed:
+                self.changed.notify_all()
+
+    def has_work(self) -> bool:
+        """Tell whether there is something to send now. Call with ``changed`` held."""
+        return bool(self._waiting) or self._due_acks()
+
+    def next_window(self) -> bytes:
+        """Give the bytes to send next; their messages now await their receipt."""
+        pieces: list[bytes] = []
+        with self.changed:
+            while self._due_acks():
+                ack = self._acks.popleft()
+                if ack.generation == self._generation:
+                    pieces.append(ack.frame)
+            if pieces:
+                self.changed.notify_all()
+            size = 0
+            window: list[_Message] = []
+            while self._waiting and len(window) < WINDOW_MESSAGES and size < WINDOW_BYTES:
+                message = self._waiting.popleft()
+                window.append(message)
+                size += len(message.body)
+            self._sent.extend(window)
+        pieces += [frames.complete(m.head, m.body, None) for m in window[:-1]]
+        if window:
+            last = window[-1]
+            pieces.append(frames.complete(last.head, last.body, last.sequence))
+        return b"".join(pieces)
+
+    def confirm(self, sequence: int) -> None:
+        """Forget the messages up to ``sequence``: the broker has them."""
+        with self.changed:
+            if self._sent and self._sent[0].sequence <= sequence:
+                latency = time.monotonic() - self._sent[0].since
+                self.windows += 1
+                self.latency_sum += latency
+                self.latency_max = max(self.latency_max, latency)
+            while self._sent and self._sent[0].sequence <= sequence:
+                self._sent.popleft()
+            self.confirmed = max(self.confirmed, sequence)
+            self.changed.notify_all()
+
+    def restart(self, generation: int) -> None:
+        """Begin on a new connection: send again, in order, what was not confirmed."""
+        with self.changed:
+            self._generation = generation
+            self._waiting.extendleft(reversed(self._sent))
+            self._sent.clear()
+            self.changed.notify_all()
+
+    def wait_confirmed(self, sequence: int, timeout: float | None) -> bool:
+        """Wait until messages up to ``sequence`` are confirmed and no acknowledgement is due.
+
+        False when that took more than ``timeout`` seconds.
+        """
+        with self.changed:
+            return self.changed.wait_for(
+                lambda: self.confirmed >= sequence and not self._due_acks(), timeout
+            )
+
+    def _due_acks(self) -> bool:
+        return bool(self._acks) and self._acks[0].after <= self.confirmed

@@ -1,0 +1,141 @@
+"""The monitor's REST interface, as agents, runner and command line use it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import requests
+
+from swf_common_lib.errors import (
+    ConfigurationError,
+    Conflict,
+    InvalidRequest,
+    MonitorUnavailable,
+    NotAllowed,
+    NotAuthenticated,
+    NotFound,
+    TestbedError,
+)
+from swf_common_lib.settings import Settings
+
+TIMEOUT = 10.0
+"""Seconds to wait for an answer."""
+FOREVER = float("inf")
+_RETRY_STATUS = {502, 503, 504}
+_ERRORS: dict[int, type[TestbedError]] = {
+    400: InvalidRequest,
+    401: NotAuthenticated,
+    403: NotAllowed,
+    404: NotFound,
+    409: Conflict,
+}
+
+
+class MonitorClient:
+    """Calls REST and raises the errors of ``swf_common_lib.errors``.
+
+    While the monitor does not answer, a call is tried again for ``patience`` seconds (0: not at
+    all; ``FOREVER``: until ``stop`` is set), then raises MonitorUnavailable.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        patience: float = 0.0,
+        stop: threading.Event | None = None,
+    ) -> None:
+        self.url = url.rstrip("/")
+        self.patience = patience
+        self._stop = stop or threading.Event()
+        self.session = new_session(self.url, token)
+
+    @classmethod
+    def from_settings(
+        cls, settings: Settings, patience: float = 0.0, stop: threading.Event | None = None
+    ) -> MonitorClient:
+        """Make a client for the monitor that the settings name."""
+        return cls(settings.swf_monitor_url, settings.swf_api_token, patience, stop)
+
+    def get(self, path: str, **params: Any) -> Any:
+        """GET a path below ``/api/``; None values among ``params`` are left out."""
+        chosen = {name: value for name, value in params.items() if value is not None}
+        return self._call("GET", path, params=chosen)
+
+    def post(self, path: str, body: Any = None) -> Any:
+        """POST a JSON body to a path below ``/api/``."""
+        return self._call("POST", path, json={} if body is None else body)
+
+    def patch(self, path: str, body: Any) -> Any:
+        """PATCH a path below ``/api/`` with a JSON body."""
+        return self._call("PATCH", path, json=body)
+
+    def _call(self, method: str, path: str, **arguments: Any) -> Any:
+        deadline = time.monotonic() + self.patience
+        delay = 0.1
+        while True:
+            try:
+                return self._call_once(method, path, **arguments)
+            except MonitorUnavailable:
+                if time.monotonic() + delay > deadline or self._stop.wait(delay):
+                    raise
+                delay = min(2 * delay, 2.0)
+
+    def _call_once(self, method: str, path: str, **arguments: Any) -> Any:
+        url = f"{self.url}/api/{path.lstrip('/')}"
+        try:
+            answer = self.session.request(method, url, timeout=TIMEOUT, **arguments)
+        except requests.RequestException as error:
+            raise MonitorUnavailable(
+                f"the monitor at {self.url} is not reachable ({type(error).__name__})",
+                "Start it (testbed start-local), or correct SWF_MONITOR_URL.",
+            ) from error
+        if answer.status_code in _RETRY_STATUS:
+            raise MonitorUnavailable(
+                f"the monitor at {self.url} answers {answer.status_code}: {_detail(answer)}",
+                "See testbed status.",
+            )
+        if not answer.ok:
+            raise _error(answer)
+        return answer.json() if answer.content else None
+
+
+def new_session(url: str, token: str) -> requests.Session:
+    """Make an HTTP session that carries the token."""
+    session = requests.Session()
+    # On plain HTTP nothing of the environment (proxies, .netrc) may divert or replace the token.
+    session.trust_env = url.startswith("https:")
+    if token:
+        session.headers["Authorization"] = f"Token {token}"
+    return session
+
+
+def _problem(answer: requests.Response) -> dict[str, Any]:
+    try:
+        body = answer.json()
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _detail(answer: requests.Response) -> str:
+    problem = _problem(answer)
+    detail = problem.get("detail") or problem.get("error")
+    return str(detail or answer.text[:500] or answer.reason)
+
+
+def _error(answer: requests.Response) -> TestbedError:
+    problem = _problem(answer)
+    hint = str(problem.get("hint", ""))
+    if isinstance(problem.get("problems"), list):
+        return ConfigurationError([str(fault) for fault in problem["problems"]], hint)
+    kind = _ERRORS.get(answer.status_code)
+    if kind is None:
+        return TestbedError(
+            f"the monitor answers {answer.status_code} to {answer.request.method}"
+            f" {answer.request.path_url}: {_detail(answer)}",
+            hint or "The monitor's log says more: testbed logs web.",
+        )
+    return kind(_detail(answer), hint)

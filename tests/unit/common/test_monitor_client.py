@@ -1,0 +1,82 @@
+"""The monitor's client: its errors are the monitor's, and patience has an end."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from typing import Any
+
+import pytest
+
+from swf_common_lib.errors import (
+    ConfigurationError,
+    Conflict,
+    MonitorUnavailable,
+    NotFound,
+    TestbedError,
+)
+from swf_common_lib.monitor_client import FOREVER, MonitorClient
+from tests.http_server import serving
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def test_answers_and_errors() -> None:
+    problems = {
+        "/api/known/": (200, {"a": 1}),
+        "/api/empty/": (204, b""),
+        "/api/unknown/": (404, {"detail": "no such thing", "hint": "look again"}),
+        "/api/conflict/": (409, {"error": "already ended"}),
+        "/api/faulty/": (400, {"detail": "x", "problems": ["a", "b"]}),
+        "/api/broken/": (500, b"<html>"),
+    }
+
+    def answer(_method: str, path: str, _body: Any) -> tuple[int, Any]:
+        return problems[path]
+
+    with serving(answer) as url:
+        client = MonitorClient(url + "/", "secret")
+        assert client.get("known/") == {"a": 1}
+        assert client.post("empty/") is None
+        with pytest.raises(NotFound) as caught:
+            client.get("unknown/")
+        assert (caught.value.detail, caught.value.hint) == ("no such thing", "look again")
+        with pytest.raises(Conflict, match="already ended"):
+            client.patch("conflict/", {})
+        with pytest.raises(ConfigurationError) as faulty:
+            client.post("faulty/", {})
+        assert faulty.value.problems == ["a", "b"]
+        with pytest.raises(TestbedError, match="answers 500 to GET /api/broken/"):
+            client.get("broken/")
+        client.session.close()
+
+
+def test_unreachable_monitor_is_said_at_once_without_patience() -> None:
+    client = MonitorClient(f"http://127.0.0.1:{free_port()}", "")
+    with pytest.raises(MonitorUnavailable, match="is not reachable"):
+        client.get("anything/")
+
+
+def test_patience_lasts_until_the_monitor_is_there() -> None:
+    answers = iter([(503, {"detail": "starting"}), (502, b""), (200, {"ok": True})])
+
+    def answer(*_request: Any) -> tuple[int, Any]:
+        return next(answers)
+
+    with serving(answer) as url:
+        client = MonitorClient(url, "", patience=FOREVER)
+        assert client.get("status/") == {"ok": True}
+        client.session.close()
+
+
+def test_stop_ends_patience() -> None:
+    stop = threading.Event()
+    stop.set()
+    client = MonitorClient(f"http://127.0.0.1:{free_port()}", "", FOREVER, stop)
+    with pytest.raises(MonitorUnavailable):
+        client.get("anything/")

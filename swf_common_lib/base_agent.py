@@ -14,15 +14,16 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 from swf_common_lib.errors import (
     InvalidMessage,
     MonitorUnavailable,
     NotFound,
-    TestbedError,
     Unavailable,
 )
+from swf_common_lib.handling import BATCH_DELIVERIES, DeliveryHandling
 from swf_common_lib.heartbeat import Heartbeat
 from swf_common_lib.logs import MonitorLogHandler
 from swf_common_lib.messages import Message, derived_id, parse_body, parse_message
@@ -30,11 +31,6 @@ from swf_common_lib.messaging import BROADCAST, Delivery, Destination, MessageBu
 from swf_common_lib.monitor_client import FOREVER, MonitorClient
 from swf_common_lib.settings import Settings
 
-BATCH_DELIVERIES = 200
-"""Deliveries handled before ``finish_batch`` and their acknowledgement."""
-HANDLER_TRIES = 3
-RETRY_FIRST, RETRY_LAST = 0.1, 5.0
-"""Seconds before a handler is tried again."""
 CACHED_EXECUTIONS = 64
 
 
@@ -56,7 +52,7 @@ class BaseAgent:
     acknowledged, and carries an id derived from it: after a crash the delivery comes again, the
     work is done again, and the record counts it once. A handler that cannot reach monitor or
     broker is tried again until it can; any other failure puts the message on the dead letter
-    queue after ``HANDLER_TRIES`` tries, with an ERROR in the log.
+    queue after a few tries, with an ERROR in the log.
     """
 
     agent_type: ClassVar[str]
@@ -81,8 +77,7 @@ class BaseAgent:
         self._log_handler: MonitorLogHandler | None = None
         self._subscriptions: list[Subscription] = []
         self._executions: OrderedDict[str, dict[str, Any]] = OrderedDict()
-        self._current: Delivery | None = None
-        self._held: set[Delivery] = set()
+        self._handling = self._new_handling()
 
     # What a subclass may say
 
@@ -154,6 +149,7 @@ class BaseAgent:
         logging.getLogger().addHandler(self._log_handler)
         self.logger.info("%s starts in namespace %s", self.name, self.namespace or "(all)")
         self.bus = MessageBus(self.settings, self.role if self.durable else self.name)
+        self._handling = self._new_handling()
         self._subscriptions = [
             self.bus.subscribe(
                 spec.destination,
@@ -167,8 +163,17 @@ class BaseAgent:
         self._heartbeat = Heartbeat(self.settings, self.describe, self.heartbeat_interval)
         self._heartbeat.start(self.heartbeat_answered)
         self.bus.start()
+        while not self.bus.wait_connected(self.tick_interval):
+            if self.stopping.is_set():
+                return
         self.started()
         self.state = "READY"
+        self._heartbeat.beat_now()
+
+    def _new_handling(self) -> DeliveryHandling:
+        return DeliveryHandling(
+            self.bus, self._handle, self.finish_batch, self.stopping, self.logger
+        )
 
     def _register(self) -> str:
         number = self.monitor.post("state/next-agent-id/")["agent_id"]
@@ -226,78 +231,31 @@ class BaseAgent:
         first = self.bus.receive(self.patience())
         if first is not None:
             self.state = "PROCESSING"
-            self._work_batch(first)
+            self._handling.work_batch(first)
             self.state = "READY"
-        self._attempt(self.tick, "the periodic work")
+        self._handling.attempt(self.tick, "the periodic work")
 
-    def _work_batch(self, first: Delivery) -> None:
-        handled: list[Delivery] = []
-        delivery: Delivery | None = first
-        while delivery is not None and not self.stopping.is_set():
-            self._current = delivery
-            if self._handle(delivery):
-                handled.append(delivery)
-            if len(handled) >= BATCH_DELIVERIES:
-                break
-            delivery = self.bus.receive(0)
-        self._current = None
-        if not self._attempt(self.finish_batch, "the end of a batch"):
-            for delivery in handled:
-                self.bus.nack(delivery)
-            return
-        for delivery in handled:
-            if delivery not in self._held:
-                self.bus.ack(delivery, after=self.bus.published)
-
-    def _handle(self, delivery: Delivery) -> bool:
-        """Handle a delivery; True when it may be acknowledged."""
+    def _handle(self, delivery: Delivery) -> Callable[[], None] | None:
+        """Give what a delivery asks for; None when it does not concern this agent."""
         try:
             message = parse_message(parse_body(delivery.body))
         except InvalidMessage as error:
             self.logger.warning("ignored on %s: %s", delivery.destination, error)
-            return True
+            return None
         handler = getattr(self, f"on_{message.msg_type}", None)
         if handler is None or not self.accepts(message):
-            return True
+            return None
         if not message.message_id:
             message.message_id = delivery.identity
-        what = f"{message.msg_type} {message.message_id}"
-        if self._attempt(lambda: handler(message), what):
-            return True
-        if not self.stopping.is_set():
-            self.bus.nack(delivery)
-        return False
-
-    def _attempt(self, action: Callable[[], None], what: str) -> bool:
-        """Do something until it works; False when it failed for good or the agent stops."""
-        tries, delay = 0, RETRY_FIRST
-        while True:
-            try:
-                action()
-                return True
-            except Unavailable as error:
-                self.logger.warning("%s waits: %s", what, error.detail)
-            except Exception:  # whatever a handler raises, the agent lives on
-                tries += 1
-                last = tries == HANDLER_TRIES
-                self.logger.exception("%s failed (try %d of %d)", what, tries, HANDLER_TRIES)
-                if last:
-                    return False
-            if self.stopping.wait(delay):
-                return False
-            delay = min(2 * delay, RETRY_LAST)
+        return partial(handler, message)
 
     def hold(self) -> Delivery:
         """Keep the delivery being handled unacknowledged until ``release``, and give it."""
-        if self._current is None:
-            raise TestbedError("there is no delivery to hold outside of a handler")
-        self._held.add(self._current)
-        return self._current
+        return self._handling.hold()
 
     def release(self, delivery: Delivery) -> None:
         """Acknowledge a held delivery once all that was published so far is confirmed."""
-        self._held.discard(delivery)
-        self.bus.ack(delivery, after=self.bus.published)
+        self._handling.release(delivery)
 
     # What handlers use
 

@@ -77,7 +77,7 @@ class MessageBus:
         (saying why) when there is none by then; the attempts go on until ``close``.
         """
         self._thread.start()
-        if timeout is not None and not self._connected.wait(timeout):
+        if timeout is not None and not self.wait_connected(timeout):
             raise BrokerUnavailable(
                 self._detail,
                 "Start the broker (testbed start-local), or correct ACTIVEMQ_HOST, ACTIVEMQ_PORT,"
@@ -98,6 +98,10 @@ class MessageBus:
     def connected(self) -> bool:
         """Whether the broker is there."""
         return self._connected.is_set()
+
+    def wait_connected(self, timeout: float) -> bool:
+        """Wait up to ``timeout`` seconds for the broker; tell whether it is there."""
+        return self._connected.wait(timeout)
 
     def status(self) -> BusStatus:
         """Tell how the bus stands."""

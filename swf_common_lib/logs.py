@@ -13,6 +13,7 @@ import logging
 import os
 import sys
 import threading
+import time
 import uuid
 from datetime import datetime, timezone
 from pathlib import Path
@@ -49,6 +50,18 @@ class Spool:
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         self._lock = threading.Lock()
         self._sent = 0
+        self._claimed = False
+
+    @classmethod
+    def own(cls, path: Path) -> Spool:
+        """Open a file that is to be this process's, and lock it."""
+        while True:
+            spool = cls(path)
+            # Another process that looks for orphans may lock and remove it before we do.
+            if spool.claim() and spool.in_place():
+                return spool
+            spool.close()
+            time.sleep(0.01)
 
     def claim(self) -> bool:
         """Lock the file for this process; False when another has it."""
@@ -56,7 +69,15 @@ class Spool:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
+        self._claimed = True
         return True
+
+    def in_place(self) -> bool:
+        """Tell whether the open file is still the one of that name."""
+        try:
+            return self.path.stat().st_ino == os.fstat(self._descriptor).st_ino
+        except FileNotFoundError:
+            return False
 
     def append(self, record: dict[str, Any]) -> None:
         """Take a record: from here on it outlives the process."""
@@ -85,8 +106,8 @@ class Spool:
                 self._sent = 0
 
     def close(self) -> None:
-        """Close the file; an empty one is removed."""
-        if os.fstat(self._descriptor).st_size == 0:
+        """Close the file; an empty one of ours is removed."""
+        if self._claimed and os.fstat(self._descriptor).st_size == 0 and self.in_place():
             self.path.unlink(missing_ok=True)
         os.close(self._descriptor)
 
@@ -107,8 +128,7 @@ class MonitorLogHandler(logging.Handler):
         self.app_name = app_name
         self.instance_name = instance_name
         self._spool_dir = spool_dir
-        self._spool = Spool(spool_dir / f"{instance_name}.jsonl")
-        self._spool.claim()
+        self._spool = Spool.own(spool_dir / f"{instance_name}.jsonl")
         self._client = MonitorClient(url, token="")
         self._news = threading.Event()
         self._closing = threading.Event()
@@ -198,6 +218,6 @@ class MonitorLogHandler(logging.Handler):
             if path == self._spool.path:
                 continue
             orphan = Spool(path)
-            if orphan.claim():
+            if orphan.claim() and orphan.in_place():
                 self._send(orphan)
             orphan.close()

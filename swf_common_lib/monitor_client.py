@@ -62,17 +62,26 @@ class MonitorClient:
     def get(self, path: str, **params: Any) -> Any:
         """GET a path below ``/api/``; None values among ``params`` are left out."""
         chosen = {name: value for name, value in params.items() if value is not None}
-        return self._call("GET", path, params=chosen)
+        return _decoded(self._call("GET", path, params=chosen))
+
+    def get_all(self, path: str, **params: Any) -> list[Any]:
+        """GET a list below ``/api/`` with all its pages."""
+        answer = self._call("GET", path, params=params)
+        rows: list[Any] = answer.json()
+        while following := answer.links.get("next"):
+            answer = self._call("GET", following["url"].partition("/api/")[2])
+            rows += answer.json()
+        return rows
 
     def post(self, path: str, body: Any = None) -> Any:
         """POST a JSON body to a path below ``/api/``."""
-        return self._call("POST", path, json={} if body is None else body)
+        return _decoded(self._call("POST", path, json={} if body is None else body))
 
     def patch(self, path: str, body: Any) -> Any:
         """PATCH a path below ``/api/`` with a JSON body."""
-        return self._call("PATCH", path, json=body)
+        return _decoded(self._call("PATCH", path, json=body))
 
-    def _call(self, method: str, path: str, **arguments: Any) -> Any:
+    def _call(self, method: str, path: str, **arguments: Any) -> requests.Response:
         deadline = time.monotonic() + self.patience
         delay = 0.1
         while True:
@@ -83,7 +92,7 @@ class MonitorClient:
                     raise
                 delay = min(2 * delay, 2.0)
 
-    def _call_once(self, method: str, path: str, **arguments: Any) -> Any:
+    def _call_once(self, method: str, path: str, **arguments: Any) -> requests.Response:
         url = f"{self.url}/api/{path.lstrip('/')}"
         try:
             answer = self.session.request(method, url, timeout=TIMEOUT, **arguments)
@@ -99,7 +108,7 @@ class MonitorClient:
             )
         if not answer.ok:
             raise _error(answer)
-        return answer.json() if answer.content else None
+        return answer
 
 
 def new_session(url: str, token: str) -> requests.Session:
@@ -110,6 +119,10 @@ def new_session(url: str, token: str) -> requests.Session:
     if token:
         session.headers["Authorization"] = f"Token {token}"
     return session
+
+
+def _decoded(answer: requests.Response) -> Any:
+    return answer.json() if answer.content else None
 
 
 def _problem(answer: requests.Response) -> dict[str, Any]:

@@ -49,6 +49,8 @@ class Settings:
     """Signs the web UI's sessions; written by ``testbed init``."""
     swf_log_networks: str
     """Networks (CIDR, comma-separated) from which log records are taken without a token."""
+    swf_pending_timeout: float
+    """Seconds after which an execution that no runner took is terminated."""
     activemq_host: str
     activemq_port: int
     activemq_user: str
@@ -115,6 +117,7 @@ def _defaults(home: Path) -> dict[str, Any]:
         "SWF_TASK_BACKEND": "local",
         "SWF_SECRET_KEY": "",
         "SWF_LOG_NETWORKS": "127.0.0.0/8,::1/128",
+        "SWF_PENDING_TIMEOUT": 300.0,
         "ACTIVEMQ_HOST": "127.0.0.1",
         "ACTIVEMQ_PORT": 61613,
         "ACTIVEMQ_USER": "testbed",
@@ -174,6 +177,8 @@ def _convert(value: Any, kind: type) -> Any:
         if word not in _TRUE | _FALSE:
             raise ValueError(f"{value!r} is not a truth value (true or false)")
         return word in _TRUE
+    if kind is float:
+        return _seconds(value)
     if kind is int:
         try:
             port = int(str(value))
@@ -183,3 +188,13 @@ def _convert(value: Any, kind: type) -> Any:
             raise ValueError(f"{port} is not a port (1 to 65535)")
         return port
     return kind(value)
+
+
+def _seconds(value: Any) -> float:
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{value!r} is not a number of seconds") from None
+    if not 0 < seconds < 1e9:
+        raise ValueError(f"{seconds:g} is not a positive number of seconds")
+    return seconds

@@ -1,0 +1,38 @@
+"""Configuration: workflow configurations, ``testbed.toml``, and their expansion."""
+
+from swf_common_lib.config.catalogue import (
+    ConfigurationSummary,
+    list_configurations,
+    resolve_config_name,
+)
+from swf_common_lib.config.expansion import Expanded, expand
+from swf_common_lib.config.parameters import PARAMETERS, Parameter
+from swf_common_lib.config.suggestions import did_you_mean, nearest
+from swf_common_lib.config.testbed_file import (
+    AgentEntry,
+    TestbedFile,
+    WorkflowDefault,
+    load_testbed_file,
+)
+from swf_common_lib.config.toml_text import parse_assignment
+from swf_common_lib.config.views import FastProcessing, data_taking, fast_processing
+
+__all__ = [
+    "PARAMETERS",
+    "AgentEntry",
+    "ConfigurationSummary",
+    "Expanded",
+    "FastProcessing",
+    "Parameter",
+    "TestbedFile",
+    "WorkflowDefault",
+    "data_taking",
+    "did_you_mean",
+    "expand",
+    "fast_processing",
+    "list_configurations",
+    "load_testbed_file",
+    "nearest",
+    "parse_assignment",
+    "resolve_config_name",
+]

@@ -62,7 +62,7 @@ class MessageBus:
         self._deliveries: queue.SimpleQueue[Delivery | None] = queue.SimpleQueue()
         self._link: Link | None = None
         self._generation = 0
-        self._detail = "not started"
+        self._detail = "connecting"
         self._closing = threading.Event()
         self._connected = threading.Event()
         self._subscribing = threading.Lock()
@@ -282,7 +282,8 @@ class MessageBus:
 
     def _answer(self, command: str, delivery: Delivery, after: int) -> None:
         ack_id = delivery.headers.get("ack", "")
-        if delivery.subscription.ack != "auto" and ack_id:
+        # The broker has taken back what a subscription had not acknowledged when it ended.
+        if delivery.subscription.ack != "auto" and delivery.subscription.active and ack_id:
             frame = frames.acknowledgement(command, ack_id)
             self._outbox.add_ack(frame, delivery.generation, after)
 

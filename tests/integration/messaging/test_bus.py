@@ -1,0 +1,228 @@
+"""The message bus against a real broker that is killed, stopped and started again."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from swf_common_lib.errors import BrokerUnavailable
+from swf_common_lib.messaging import BROADCAST, MessageBus, Queue
+from swf_common_lib.settings import load_settings
+from tests.broker_process import BrokerProcess, free_port, start_broker
+from tests.waiting import wait_until
+
+MakeBus = Callable[..., MessageBus]
+WORK = Queue("bus.work")
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[BrokerProcess]:
+    broker = start_broker(tmp_path)
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture
+def make_bus(own: BrokerProcess, tmp_path: Path) -> Iterator[MakeBus]:
+    made: list[MessageBus] = []
+
+    def make(client_id: str = "", **environ: str) -> MessageBus:
+        settings = load_settings(tmp_path, {**own.environ, **environ})
+        bus = MessageBus(settings, client_id)
+        made.append(bus)
+        bus.start()
+        return bus
+
+    yield make
+    for bus in made:
+        bus.close(1.0)
+
+
+def numbers(bus: MessageBus, count: int) -> list[int]:
+    """Receive and acknowledge until ``count`` different numbers came."""
+    received: list[int] = []
+    while len(set(received)) < count:
+        delivery = bus.receive(10)
+        assert delivery is not None, f"only {len(set(received))} of {count} came"
+        received.append(json.loads(delivery.body)["number"])
+        bus.ack(delivery)
+    return received
+
+
+def first_seen(received: list[int]) -> list[int]:
+    return list(dict.fromkeys(received))
+
+
+def test_message_carries_headers_identity_and_time(make_bus: MakeBus) -> None:
+    bus = make_bus()
+    assert bus.wait_connected(5)
+    bus.subscribe(WORK)
+    body = {"msg_type": "stf_gen", "namespace": "a:b\n", "run_id": "100001"}
+    bus.publish(WORK, body, ttl_ms=60_000)
+    delivery = bus.receive(5)
+    assert delivery is not None
+    assert delivery.destination == str(WORK)
+    expected = {"persistent": "true", "vo": "eic", "ttl": "60000", **body}
+    assert {name: delivery.headers[name] for name in expected} == expected
+    assert "content-length" not in delivery.headers
+    received = json.loads(delivery.body)
+    assert len(received["message_id"]) == 36
+    assert received["timestamp"].endswith("+00:00")
+
+
+def test_everything_arrives_once_in_order_though_the_broker_is_killed(
+    own: BrokerProcess, make_bus: MakeBus
+) -> None:
+    """What was confirmed survives; what was not is sent again, and its id tells."""
+    publisher, consumer = make_bus(), make_bus("role.x")
+    consumer.subscribe(BROADCAST, ack="client-individual", prefetch=100, durable="role.x")
+    assert publisher.wait_connected(5)
+    wait_until(lambda: consumer.connected)
+    total = 3_000
+    halfway = threading.Event()
+
+    def publish() -> None:
+        for number in range(total):
+            publisher.publish(BROADCAST, {"number": number})
+            if number == total // 2:
+                halfway.set()
+
+    thread = threading.Thread(target=publish)
+    thread.start()
+    assert halfway.wait(10)
+    own.kill()
+    own.start()
+    received = numbers(consumer, total)
+    thread.join()
+    publisher.flush(10)
+    assert first_seen(received) == list(range(total))
+
+
+def test_published_without_a_broker_is_sent_when_it_comes(
+    own: BrokerProcess, make_bus: MakeBus
+) -> None:
+    own.stop()
+    bus = make_bus()
+    bus.subscribe(WORK)
+    bus.publish(WORK, {"number": 7})
+    with pytest.raises(BrokerUnavailable, match="1 messages are not confirmed"):
+        bus.flush(0.05)
+    assert not bus.status().connected
+    wait_until(lambda: "not reachable" in bus.status().detail)
+    own.start()
+    bus.flush(10)
+    assert numbers(bus, 1) == [7]
+
+
+def test_frozen_broker_delays_and_loses_nothing(own: BrokerProcess, make_bus: MakeBus) -> None:
+    bus = make_bus()
+    bus.subscribe(WORK, prefetch=10)
+    assert bus.wait_connected(5)
+    assert own.process is not None
+    os.kill(own.process.pid, signal.SIGSTOP)
+    for number in range(50):
+        bus.publish(WORK, {"number": number})
+    with pytest.raises(BrokerUnavailable):
+        bus.flush(0.2)
+    os.kill(own.process.pid, signal.SIGCONT)
+    bus.flush(10)
+    assert numbers(bus, 50) == list(range(50))
+
+
+def test_delivery_is_acknowledged_only_after_its_reaction_is_confirmed(
+    own: BrokerProcess, make_bus: MakeBus
+) -> None:
+    worker = make_bus()
+    worker.subscribe(WORK)
+    worker.publish(WORK, {"number": 1})
+    delivery = worker.receive(5)
+    assert delivery is not None
+    assert own.process is not None
+    os.kill(own.process.pid, signal.SIGSTOP)
+    sequence = worker.publish(Queue("bus.reaction"), {"number": 2})
+    worker.ack(delivery, after=sequence)
+    os.kill(own.process.pid, signal.SIGKILL)
+    own.process.wait()
+    own.start()
+    # Neither reaction nor acknowledgement reached the broker: the work comes again.
+    again = worker.receive(10)
+    assert again is not None
+    assert json.loads(again.body)["number"] == 1
+    worker.flush(10)
+    worker.subscribe(Queue("bus.reaction"))
+    worker.ack(again, after=worker.published)
+    assert numbers(worker, 1) == [2]
+
+
+def test_second_instance_of_a_role_stands_by(make_bus: MakeBus) -> None:
+    first = make_bus("role.y")
+    assert first.wait_connected(5)
+    second = make_bus("role.y")
+    assert not second.wait_connected(0.5)
+    assert "role.y" in second.status().detail
+    first.close()
+    assert second.wait_connected(10)
+
+
+def test_orderly_end_forgets_the_durable_subscription(make_bus: MakeBus) -> None:
+    publisher, agent = make_bus(), make_bus("role.z")
+    subscription = agent.subscribe(BROADCAST, durable="role.z")
+    assert agent.wait_connected(5)
+    agent.unsubscribe(subscription, forget=True)
+    agent.close()
+    publisher.publish(BROADCAST, {"number": 1})
+    publisher.flush(5)
+    successor = make_bus("role.z")
+    successor.subscribe(BROADCAST, durable="role.z")
+    assert successor.wait_connected(5)
+    publisher.publish(BROADCAST, {"number": 2})
+    assert numbers(successor, 1) == [2]
+
+
+def test_request_and_reply(make_bus: MakeBus) -> None:
+    asker, answerer = make_bus(), make_bus()
+    answerer.subscribe(WORK)
+    assert asker.wait_connected(5)
+
+    def answer() -> None:
+        delivery = answerer.receive(10)
+        assert delivery is not None
+        answerer.reply(delivery, {"ok": True, "asked": json.loads(delivery.body)["question"]})
+        answerer.ack(delivery)
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    assert asker.request(WORK, {"question": "how"}, 10)["asked"] == "how"
+    thread.join()
+    with pytest.raises(BrokerUnavailable, match="nobody answered on /queue/bus"):
+        asker.request(Queue("bus.nobody"), {"question": "why"}, 0.2)
+
+
+def test_wrong_password_and_absent_broker_say_so(own: BrokerProcess, tmp_path: Path) -> None:
+    settings = load_settings(tmp_path, {**own.environ, "ACTIVEMQ_PASSWORD": "wrong"})
+    bus = MessageBus(settings)
+    with pytest.raises(BrokerUnavailable, match="refuses user 'testbed'"):
+        bus.start(3)
+    bus.close(0)
+    settings = load_settings(tmp_path, {**own.environ, "ACTIVEMQ_PORT": str(free_port())})
+    bus = MessageBus(settings)
+    with pytest.raises(BrokerUnavailable, match="is not reachable") as caught:
+        bus.start(1)
+    assert "ACTIVEMQ_PORT" in caught.value.hint
+    bus.close(0)
+
+
+def test_refused_selector_is_an_error_at_once(make_bus: MakeBus) -> None:
+    bus = make_bus()
+    assert bus.wait_connected(5)
+    with pytest.raises(BrokerUnavailable, match="did not confirm the subscription"):
+        bus.subscribe(WORK, selector="namespace ~~ 'x'")
+    bus.subscribe(WORK)
+    bus.publish(WORK, {"number": 3})
+    assert numbers(bus, 1) == [3]

@@ -1,0 +1,283 @@
+"""A box: messages in their order and the consumers they go to.
+
+A queue is a box. So is each subscription to a topic, durable or not, with at most one consumer.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from orchestrator.embedded_broker.message import Message
+from orchestrator.embedded_broker.selector import compile_selector
+from orchestrator.embedded_broker.store import Store
+
+if TYPE_CHECKING:
+    from orchestrator.embedded_broker.consumer import Consumer
+
+logger = logging.getLogger(__name__)
+
+WINDOW = 4000
+"""Messages in memory from which on further persistent ones are only on disk."""
+WINDOW_BYTES = 32 * 1024 * 1024
+"""The same in bytes."""
+LOW, PAGE = 1000, 2000
+"""Messages in memory below which more are read from disk, and how many at once."""
+UNSAVED_LIMIT = 128 * 1024 * 1024
+"""Bytes of messages that are not persistent that a box takes."""
+MAX_REDELIVERIES = 6
+"""How often a queue's message may fail its consumer before it is a dead letter."""
+
+Waiting = OrderedDict[int, Message]
+
+
+class Lane:
+    """The waiting messages of a box that match one selector."""
+
+    def __init__(self, selector: str) -> None:
+        self.selector = selector
+        self.matches = compile_selector(selector)
+        self.waiting: Waiting = OrderedDict()
+        self.consumers = 0
+
+
+class Box:
+    """One box; ``id`` is the store's for it, 0: what lies in it is not kept on disk.
+
+    ``bury(message, cause)`` makes a dead letter of a message that failed its consumer.
+    """
+
+    def __init__(
+        self, destination: str, store: Store, bury: Callable[[Message, str], None], box_id: int = 0
+    ) -> None:
+        self.destination = destination
+        self.id = box_id
+        self.matches: Callable[[Mapping[str, str]], bool] | None = None
+        """What of a topic belongs in here; None: everything."""
+        self.redelivers = False
+        """Whether failed deliveries are counted against a message."""
+        self.consumers: list[Consumer] = []
+        self.enqueued = self.dequeued = 0
+        self.closed = False
+        self.recovered = 0
+        """Messages up to this number were here before the broker's last start."""
+        self.returned: dict[int, int] = {}
+        """For the messages that were handed back: how often they failed a consumer."""
+        self._store = store
+        self._bury = bury
+        self._ready: Waiting = OrderedDict()
+        self._lanes: dict[str, Lane] = {}
+        self._turn = 0
+        self._ready_bytes = 0
+        self._unsaved_bytes = 0
+        self._on_disk = 0  # messages that are on disk alone, all with numbers above _read_to
+        self._read_to = 0
+        self._reading = False
+        self._held: list[Message] = []  # not persistent, behind those on disk
+
+    @property
+    def waiting(self) -> int:
+        """How many messages are not yet with a consumer."""
+        return len(self._ready) + self._on_disk + len(self._held)
+
+    @property
+    def unacknowledged(self) -> int:
+        """How many messages are with a consumer."""
+        return sum(len(consumer.unacked) for consumer in self.consumers)
+
+    @property
+    def full(self) -> bool:
+        """Tell whether it cannot take another message that is not persistent."""
+        return self._unsaved_bytes > UNSAVED_LIMIT
+
+    def recover(self, depth: int, last_number: int) -> None:
+        """Take over ``depth`` messages that are on disk, none above ``last_number``."""
+        self._on_disk, self.recovered = depth, last_number
+
+    def add(self, message: Message) -> None:
+        """Take a message in, last in order, and hand it on if a consumer has room for it."""
+        self.enqueued += 1
+        if not self._on_disk and self._hand_on(message):
+            return
+        if not (message.persistent and self.id):
+            self._unsaved_bytes += message.size
+            if self._on_disk:
+                self._held.append(message)
+            else:
+                self._keep(message)
+        elif self._on_disk:
+            self._on_disk += 1
+        elif self._window_full():
+            self._on_disk, self._read_to = 1, message.number - 1
+        else:
+            self._keep(message)
+
+    def _window_full(self) -> bool:
+        # With selectors in play a message of use may lie behind any number of others.
+        full = len(self._ready) >= WINDOW or self._ready_bytes >= WINDOW_BYTES
+        return full and not self._lanes
+
+    def _hand_on(self, message: Message) -> bool:
+        # A consumer with room has nothing waiting that it could take, so no message is overtaken.
+        consumers = self.consumers
+        headers = message.headers() if self._lanes else {}
+        for step in range(len(consumers)):
+            place = (self._turn + step) % len(consumers)
+            consumer = consumers[place]
+            if consumer.has_room() and (consumer.lane is None or consumer.lane.matches(headers)):
+                self._turn = place + 1
+                if message.expires and message.expired():
+                    self.settle(message)
+                else:
+                    consumer.deliver(message)
+                return True
+        return False
+
+    def _keep(self, message: Message) -> None:
+        self._ready[message.number] = message
+        self._ready_bytes += message.size
+        if self._lanes:
+            headers = message.headers()
+            for lane in self._lanes.values():
+                if lane.matches(headers):
+                    lane.waiting[message.number] = message
+
+    def _next_for(self, consumer: Consumer) -> Message | None:
+        waiting = self._ready if consumer.lane is None else consumer.lane.waiting
+        while waiting:
+            message = waiting.popitem(last=False)[1]
+            self._forget(message)
+            if not message.expires or not message.expired():
+                return message
+            self.settle(message)
+        return None
+
+    def _forget(self, message: Message) -> None:
+        self._ready.pop(message.number, None)
+        for lane in self._lanes.values():
+            lane.waiting.pop(message.number, None)
+        self._ready_bytes -= message.size
+        if not (message.persistent and self.id):
+            self._unsaved_bytes -= message.size
+
+    def feed(self, consumer: Consumer) -> None:
+        """Hand on what one consumer has room for again."""
+        while consumer.has_room():
+            message = self._next_for(consumer)
+            if message is None:
+                break
+            consumer.deliver(message)
+        if self._on_disk:
+            self._read_on()
+
+    def dispatch(self) -> None:
+        """Hand on what the consumers have room for, to one after the other."""
+        busy = True
+        while busy and self._ready:
+            busy = False
+            for consumer in self.consumers[self._turn :] + self.consumers[: self._turn]:
+                message = self._next_for(consumer) if consumer.has_room() else None
+                if message is not None:
+                    consumer.deliver(message)
+                    busy = True
+        if self._on_disk:
+            self._read_on()
+
+    def _read_on(self) -> None:
+        wanted = len(self._ready) < LOW or any(c.has_room() for c in self.consumers)
+        if wanted and self.consumers and not self._reading:
+            self._reading = True
+            self._store.page(self.id, self._read_to, PAGE, self._take_page)
+
+    def _take_page(self, messages: list[Message]) -> None:
+        self._reading = False
+        if self.closed:
+            return
+        if messages:
+            self._read_to = messages[-1].number
+            self._on_disk = max(0, self._on_disk - len(messages))
+        else:
+            logger.error("%s: %d messages are not on disk", self.destination, self._on_disk)
+            self._on_disk = 0
+        behind = [m for m in self._held if self._on_disk and m.number > self._read_to]
+        ahead = [m for m in self._held if not self._on_disk or m.number < self._read_to]
+        self._held = behind
+        for message in sorted(messages + ahead, key=_by_number):
+            self._keep(message)
+        self.dispatch()
+
+    def settle(self, message: Message) -> None:
+        """Be done with a message: acknowledged, expired or buried."""
+        self.dequeued += 1
+        if self.returned:
+            self.returned.pop(message.number, None)
+        if message.persistent and self.id:
+            self._store.remove(self.id, message.number)
+
+    def bury(self, message: Message, cause: str) -> None:
+        """Move a message to the dead letters."""
+        self._bury(message, cause)
+        self.settle(message)
+
+    def attach(self, consumer: Consumer, selector: str = "") -> None:
+        """Let a consumer take part; raises SelectorError."""
+        if selector:
+            lane = self._lanes.get(selector)
+            if lane is None:
+                lane = Lane(selector)
+                for message in self._ready.values():
+                    if lane.matches(message.headers()):
+                        lane.waiting[message.number] = message
+                self._lanes[selector] = lane
+            lane.consumers += 1
+            consumer.lane = lane
+        self.consumers.append(consumer)
+
+    def detach(self, consumer: Consumer) -> None:
+        """Take a consumer out; what it had not acknowledged goes back, in order."""
+        self.consumers.remove(consumer)
+        lane = consumer.lane
+        if lane is not None:
+            lane.consumers -= 1
+            if not lane.consumers:
+                del self._lanes[lane.selector]
+        unacked = list(consumer.unacked.values())
+        consumer.unacked.clear()
+        if unacked and not self.closed:
+            self._put_back(unacked)
+
+    def _put_back(self, messages: list[Message]) -> None:
+        # A consumer works through its messages in order: only the oldest can have failed it.
+        failed = messages[0].number
+        for message in messages:
+            count = self.returned.get(message.number, 0) + (message.number == failed)
+            self.returned[message.number] = count
+        if self.redelivers and self.returned[failed] > MAX_REDELIVERIES:
+            self.bury(messages.pop(0), f"redelivered {MAX_REDELIVERIES} times without an ACK")
+        for message in messages:
+            self._keep(message)
+            if not (message.persistent and self.id):
+                self._unsaved_bytes += message.size
+        self._ready = _in_order(self._ready)
+        for lane in self._lanes.values():
+            lane.waiting = _in_order(lane.waiting)
+        self.dispatch()
+
+    def drop_expired(self) -> None:
+        """Drop the messages in memory whose time is over."""
+        for message in [m for m in self._ready.values() if m.expires and m.expired()]:
+            self._forget(message)
+            self.settle(message)
+
+
+def _by_number(message: Message) -> int:
+    return message.number
+
+
+def _in_order(waiting: Waiting) -> Waiting:
+    numbers = list(waiting)
+    if numbers == sorted(numbers):
+        return waiting
+    return OrderedDict(sorted(waiting.items()))

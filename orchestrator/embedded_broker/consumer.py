@@ -1,0 +1,100 @@
+"""One subscription of one connection: what it was given and has yet to acknowledge."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from orchestrator.embedded_broker.frames import escape
+from orchestrator.embedded_broker.message import NAME, Message
+
+if TYPE_CHECKING:
+    from orchestrator.embedded_broker.box import Box, Lane
+    from orchestrator.embedded_broker.session import Session
+
+ACK_MODES = ("auto", "client", "client-individual")
+
+
+class Consumer:
+    """A subscription; ``identity`` is its id header, ``number`` its place on the connection.
+
+    It is given messages while fewer than ``prefetch`` are unacknowledged and the connection takes
+    them. With ``auto`` a message is done when it is written.
+    """
+
+    __slots__ = (
+        "_head",
+        "_tail",
+        "ack_mode",
+        "box",
+        "identity",
+        "lane",
+        "number",
+        "prefetch",
+        "session",
+        "unacked",
+    )
+
+    def __init__(
+        self, session: Session, identity: str, number: int, box: Box, ack_mode: str, prefetch: int
+    ) -> None:
+        self.session = session
+        self.identity = identity
+        self.number = number
+        self.box = box
+        self.ack_mode = ack_mode
+        self.prefetch = prefetch
+        self.lane: Lane | None = None
+        self.unacked: OrderedDict[int, Message] = OrderedDict()
+        self._head = f"MESSAGE\nsubscription:{escape(identity)}\n".encode()
+        self._tail = b""
+        if session.version == "1.2" and ack_mode != "auto":
+            self._tail = b"@%d\n" % number
+
+    def has_room(self) -> bool:
+        """Tell whether it may be given a message now."""
+        return self.session.writable and len(self.unacked) < self.prefetch
+
+    def deliver(self, message: Message) -> None:
+        """Write a message to the connection."""
+        box, head = self.box, self._head
+        if self._tail:
+            head += b"ack:%d%b" % (message.number, self._tail)
+        if message.number <= box.recovered or message.number in box.returned:
+            count = box.returned.get(message.number, 0)
+            head += b"redelivered:true\n"
+            if count:
+                head += b"redelivery-count:%d\n" % count
+        if self.ack_mode == "auto":
+            box.settle(message)
+        else:
+            self.unacked[message.number] = message
+        self.session.write((head, message.head, b"\n", message.body, b"\0"), message.size)
+
+    def acknowledge(self, number: int) -> list[Message] | None:
+        """Take what an ACK or NACK of a message's number means; None: it is not with us."""
+        if number not in self.unacked:
+            return None
+        if self.ack_mode == "client-individual":
+            return [self.unacked.pop(number)]
+        messages = []
+        while True:
+            taken, message = self.unacked.popitem(last=False)
+            messages.append(message)
+            if taken == number:
+                return messages
+
+
+def delivered_number(ack_id: str) -> tuple[int, int]:
+    """Read a 1.2 ack header: the message's number and the consumer's; 0: not one of ours."""
+    number, _, consumer = ack_id.partition("@")
+    return _number(number), _number(consumer)
+
+
+def named_number(message_id: str) -> int:
+    """Read the message's number in a message-id; 0: not one of ours."""
+    return _number(message_id[len(NAME) :]) if message_id.startswith(NAME) else 0
+
+
+def _number(digits: str) -> int:
+    return int(digits) if digits.isdecimal() and len(digits) < 20 else 0

@@ -1,0 +1,134 @@
+"""What a connected client has: its login, subscriptions, temporary queues and transactions."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from orchestrator.embedded_broker.commands import COMMANDS
+from orchestrator.embedded_broker.connection import Connection
+from orchestrator.embedded_broker.consumer import Consumer
+from orchestrator.embedded_broker.destinations import TEMPORARY, Queue, TemporaryQueue, Topic
+from orchestrator.embedded_broker.errors import FrameError, Refusal
+from orchestrator.embedded_broker.frames import Frame
+
+if TYPE_CHECKING:
+    from orchestrator.embedded_broker.server import Server
+
+logger = logging.getLogger(__name__)
+
+OWN = "/temp-queue/"
+"""What the client's own temporary queues start with."""
+
+
+class Session(Connection):
+    """A connection and what belongs to it."""
+
+    def __init__(self, server: Server, number: int) -> None:
+        super().__init__(server, number)
+        self.version = ""
+        self.client_id = ""
+        self.consumers: dict[str, Consumer] = {}
+        """By the subscription's id."""
+        self.numbered: dict[int, Consumer] = {}
+        """The same by their number on this connection."""
+        self.transactions: dict[str, list[Frame]] = {}
+        self.dirty = 0
+        """Serial of the store's batch that its last change is in."""
+        self._last_consumer = 0
+        self._temporaries: dict[str, TemporaryQueue] = {}
+
+    def handle(self, frame: Frame) -> None:
+        """Do what a frame asks for and confirm it; raises FrameError."""
+        command = COMMANDS.get(frame.command)
+        if command is None:
+            raise FrameError(f"not a STOMP command: {frame.command[:60]!r}")
+        if not self.logged_in and frame.command not in ("CONNECT", "STOMP"):
+            raise FrameError(f"{frame.command} before CONNECT: log in first")
+        receipt = frame.headers.get("receipt")
+        store = self.server.store
+        changes = store.changes
+        try:
+            command(self, frame)
+        except Refusal as refusal:
+            logger.warning("%s: %s refused: %s", self, frame.command, refusal)
+            self.error(str(refusal), receipt)
+            return
+        finally:
+            if store.changes != changes:
+                self.dirty = store.serial
+        last = frame.command == "DISCONNECT"
+        if receipt is not None:
+            self._confirm(receipt, last)
+        elif last:
+            self.close()
+
+    def _confirm(self, receipt: str, last: bool) -> None:
+        def told(failure: str) -> None:
+            if failure:
+                self.fail(failure, receipt)
+            elif not self.closing:
+                self.write_frame("RECEIPT", {"receipt-id": receipt})
+                if last:
+                    self.close()
+
+        self.server.store.when_committed(self.dirty, told)
+
+    def resume(self) -> None:
+        """Hand on what waits for its subscriptions."""
+        for consumer in list(self.consumers.values()):
+            consumer.box.feed(consumer)
+
+    # Subscriptions
+
+    def add_consumer(self, consumer: Consumer) -> None:
+        """Take a subscription in."""
+        self.consumers[consumer.identity] = consumer
+        self.numbered[consumer.number] = consumer
+
+    def next_consumer(self) -> int:
+        """Give the next subscription's number."""
+        self._last_consumer += 1
+        return self._last_consumer
+
+    def drop_consumer(self, consumer: Consumer) -> None:
+        """End a subscription; its box too, unless that outlives it."""
+        del self.consumers[consumer.identity], self.numbered[consumer.number]
+        box = consumer.box
+        if not box.id and not isinstance(box, Queue | TemporaryQueue):
+            self.server.destinations.close_box(box)
+        box.detach(consumer)
+
+    # Destinations as this client names them
+
+    def target(self, destination: str) -> Queue | Topic | TemporaryQueue:
+        """Give what a message to ``destination`` goes to; raises Refusal."""
+        if destination.startswith(OWN):
+            return self.temporary(destination)
+        return self.server.destinations.target(destination)
+
+    def temporary(self, name: str) -> TemporaryQueue:
+        """Find or make one of its temporary queues."""
+        queue = self._temporaries.get(name)
+        if queue is None:
+            public = f"{TEMPORARY}{self.server.identity}-{self.number}-{name[len(OWN) :]}"
+            queue = self._temporaries[name] = self.server.destinations.temporary(public, name)
+        return queue
+
+    def public_name(self, destination: str) -> str:
+        """Give the name by which others reach a destination."""
+        return (
+            self.temporary(destination).destination if destination.startswith(OWN) else destination
+        )
+
+    def ended(self) -> None:
+        """Give back what it had not acknowledged, and end what lives no longer than it."""
+        for consumer in list(self.consumers.values()):
+            self.drop_consumer(consumer)
+        for queue in self._temporaries.values():
+            self.server.destinations.close_box(queue)
+        self.transactions.clear()
+        self.server.ended(self)
+
+    def __str__(self) -> str:
+        return f"connection {self.number} ({self.client_id or 'no client-id'})"

@@ -1,0 +1,199 @@
+"""What the broker keeps over a restart: changes gathered in batches, written by a thread.
+
+All methods are called on the event loop and return at once. What happens between two commits is
+one transaction; what was both put and removed in it is never written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable
+from queue import SimpleQueue
+
+from orchestrator.embedded_broker.database import Batch, Database, Page, StoredBox
+from orchestrator.embedded_broker.message import Message
+
+logger = logging.getLogger(__name__)
+
+BACKLOG_LIMIT = 32 * 1024 * 1024
+"""Bytes not yet written from which on senders have to wait."""
+RETRY_AFTER = 1.0
+"""Seconds after which a batch that failed is written again."""
+
+Told = Callable[[str], None]
+"""Called with an empty text after the commit, or with what prevented it."""
+
+
+class Store:
+    """The database as the event loop sees it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._loop = asyncio.get_running_loop()
+        self._batch = Batch(serial=1)
+        self._under_way: Batch | None = None
+        self._scheduled = False
+        self._told: dict[int, list[Told]] = {}
+        self._read: dict[int, list[tuple[Page, Callable[[list[Message]], None]]]] = {}
+        self._owners = database.shared()
+        self._jobs: SimpleQueue[Batch | None] = SimpleQueue()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._thread = threading.Thread(target=self._work, name="broker-store", daemon=True)
+        self._thread.start()
+        self.boxes = database.boxes()
+        self._last_box = max((box.id for box in self.boxes), default=0)
+        self.committed = 0
+        self.changes = 0
+        """Counts the changes made: who sees it grow has something to wait for."""
+        self.failure = ""
+        """Why nothing can be written at present; empty: it can."""
+        self.on_commit: Callable[[], None] = lambda: None
+
+    @property
+    def serial(self) -> int:
+        """The serial of the batch that a change made now is in."""
+        return self._batch.serial
+
+    @property
+    def crowded(self) -> bool:
+        """Tell whether so much waits to be written that senders have to wait."""
+        waiting = self._batch.size + (self._under_way.size if self._under_way else 0)
+        return waiting > BACKLOG_LIMIT
+
+    def create_box(
+        self, destination: str, client_id: str = "", subscription: str = "", selector: str = ""
+    ) -> int:
+        """Keep a queue or durable subscription from now on; gives its id."""
+        self.changes += 1
+        self._last_box += 1
+        self._batch.boxes.append(
+            StoredBox(self._last_box, destination, client_id, subscription, selector)
+        )
+        self._soon()
+        return self._last_box
+
+    def drop_box(self, box: int) -> None:
+        """Forget a box and what lies in it."""
+        self.changes += 1
+        self._batch.dropped_boxes.append(box)
+        self._soon()
+
+    def put(self, message: Message, boxes: list[int]) -> None:
+        """Keep a message that lies in ``boxes``."""
+        self.changes += 1
+        batch, number = self._batch, message.number
+        batch.messages[number] = (number, message.expires, message.head, message.body)
+        batch.size += len(message.body) + len(message.head)
+        for box in boxes:
+            batch.entries.add((box, number))
+        if len(boxes) > 1:
+            self._owners[number] = len(boxes)
+        if not self._scheduled:
+            self._soon()
+
+    def remove(self, box: int, number: int) -> None:
+        """Take a message out of a box; the message goes with the last box it lies in."""
+        self.changes += 1
+        batch = self._batch
+        if (box, number) in batch.entries:
+            batch.entries.remove((box, number))
+        else:
+            batch.removed.setdefault(box, []).append(number)
+        self._release(number)
+        if not self._scheduled:
+            self._soon()
+
+    def _release(self, number: int) -> None:
+        owners = self._owners.pop(number, 1) - 1
+        if owners > 1:
+            self._owners[number] = owners
+        elif not owners and self._batch.messages.pop(number, None) is None:
+            self._batch.dropped.append(number)
+
+    def page(self, box: int, after: int, limit: int, then: Callable[[list[Message]], None]) -> None:
+        """Read messages of a box that follow number ``after``; ``then`` is called with them."""
+        page = Page(box, after, limit)
+        self._batch.pages.append(page)
+        self._read.setdefault(self._batch.serial, []).append((page, then))
+        self._soon()
+
+    def when_committed(self, serial: int, told: Told) -> None:
+        """Call ``told`` once the batch of that serial, and so all before it, is on disk."""
+        if serial <= self.committed:
+            told("")
+        else:
+            self._told.setdefault(serial, []).append(told)
+
+    async def close(self) -> None:
+        """Write what is left and close the file."""
+        while self._under_way is not None or self._pending():
+            self._hand_over()
+            self._idle.clear()
+            await asyncio.wait_for(self._idle.wait(), 10)
+            if self.failure:
+                logger.error("not everything could be kept: %s", self.failure)
+                break
+        self._jobs.put(None)
+        self._thread.join()
+        self._database.close()
+
+    def _pending(self) -> bool:
+        return self._batch.writes() or bool(self._batch.pages)
+
+    def _soon(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._hand_over)
+
+    def _hand_over(self) -> None:
+        self._scheduled = False
+        if self._under_way is not None:
+            return  # it is handed over when that one is done
+        self._under_way = self._batch
+        self._batch = Batch(serial=self._under_way.serial + 1)
+        self._jobs.put(self._under_way)
+
+    def _work(self) -> None:
+        while (batch := self._jobs.get()) is not None:
+            failure = ""
+            try:
+                self._database.write(batch)
+            except sqlite3.Error as error:
+                failure = f"the broker's store cannot be written: {error}"
+            self._loop.call_soon_threadsafe(self._done, batch, failure)
+
+    def _done(self, batch: Batch, failure: str) -> None:
+        if failure and not self.failure:
+            logger.error("%s; persistent messages are refused until it can", failure)
+        elif self.failure and not failure:
+            logger.info("the store can be written again")
+        self.failure = failure
+        self._idle.set()
+        if failure:
+            self._tell(self._told.pop(batch.serial, ()), failure)
+            self._loop.call_later(RETRY_AFTER, self._jobs.put, batch)
+            return
+        self.committed = batch.serial
+        self._under_way = None
+        for number in batch.orphans:
+            self._release(number)
+        if self._pending() or self._told:
+            self._hand_over()
+        self._tell(self._told.pop(batch.serial, ()), "")
+        for page, then in self._read.pop(batch.serial, ()):
+            then([_message(row) for row in page.rows])
+        self.on_commit()
+
+    @staticmethod
+    def _tell(all_told: Iterable[Told], failure: str) -> None:
+        for told in all_told:
+            told(failure)
+
+
+def _message(row: tuple[int, int, bytes, bytes]) -> Message:
+    number, expires, head, body = row
+    return Message(number, head, body, persistent=True, expires=expires)

@@ -86,7 +86,7 @@ class MessageBus:
 
     def close(self, timeout: float = 5.0) -> None:
         """Give messages ``timeout`` seconds to be confirmed, then close the connection."""
-        if self._connected.is_set():
+        if self._thread.is_alive():
             self._outbox.wait_confirmed(self._outbox.last, timeout)
         self._closing.set()
         with self._outbox.changed:
@@ -303,6 +303,7 @@ class MessageBus:
             self._send_until_lost(link)
             self._connected.clear()
             self._link = None
+            self._outbox.drop_acks()
             link.close()
             if time.monotonic() - since > STABLE_AFTER:
                 delay = BACKOFF_FIRST

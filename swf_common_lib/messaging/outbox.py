@@ -112,6 +112,12 @@ class Outbox:
             self.confirmed = max(self.confirmed, sequence)
             self.changed.notify_all()
 
+    def drop_acks(self) -> None:
+        """Forget acknowledgements of a connection that is lost: what they are for comes again."""
+        with self.changed:
+            self._acks.clear()
+            self.changed.notify_all()
+
     def restart(self, generation: int) -> None:
         """Begin on a new connection: send again, in order, what was not confirmed."""
         with self.changed:

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,34 +13,11 @@ import pytest
 from swf_common_lib.errors import BrokerUnavailable
 from swf_common_lib.messaging import BROADCAST, MessageBus, Queue
 from swf_common_lib.settings import load_settings
-from tests.broker_process import BrokerProcess, free_port, start_broker
+from tests.broker_process import BrokerProcess, free_port
+from tests.integration.messaging.conftest import MakeBus
 from tests.waiting import wait_until
 
-MakeBus = Callable[..., MessageBus]
 WORK = Queue("bus.work")
-
-
-@pytest.fixture
-def own(tmp_path: Path) -> Iterator[BrokerProcess]:
-    broker = start_broker(tmp_path)
-    yield broker
-    broker.stop()
-
-
-@pytest.fixture
-def make_bus(own: BrokerProcess, tmp_path: Path) -> Iterator[MakeBus]:
-    made: list[MessageBus] = []
-
-    def make(client_id: str = "", **environ: str) -> MessageBus:
-        settings = load_settings(tmp_path, {**own.environ, **environ})
-        bus = MessageBus(settings, client_id)
-        made.append(bus)
-        bus.start()
-        return bus
-
-    yield make
-    for bus in made:
-        bus.close(1.0)
 
 
 def numbers(bus: MessageBus, count: int) -> list[int]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from swf_common_lib.logs import MonitorLogHandler
+from swf_common_lib.logs import MonitorLogHandler, Spool
 from tests.http_server import serving
 from tests.unit.common.test_monitor_client import free_port
 from tests.waiting import wait_until
@@ -143,3 +143,14 @@ def test_records_of_a_killed_process_are_sent_by_the_next(tmp_path: Path) -> Non
         wait_until(lambda: len(records.by_id) == 300)
         handler.close()
     assert sorted(records.messages) == sorted(f"record {number}" for number in range(300))
+
+
+def test_another_process_leaves_the_empty_spool_of_a_living_one_alone(tmp_path: Path) -> None:
+    spool = Spool.own(tmp_path / "a.jsonl")
+    other = Spool(tmp_path / "a.jsonl")
+    assert not other.claim()
+    other.close()
+    assert spool.in_place()
+    spool.append({"message": "still here"})
+    assert spool.batch()[0] == [{"message": "still here"}]
+    spool.close()

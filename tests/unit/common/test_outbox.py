@@ -68,7 +68,11 @@ def test_publisher_waits_while_too_much_is_unconfirmed() -> None:
     outbox = Outbox(limit=1)
     add(outbox, "a")
     added = threading.Event()
-    thread = threading.Thread(target=lambda: (add(outbox, "b"), added.set()))
+    def add_another() -> None:
+        add(outbox, "b")
+        added.set()
+
+    thread = threading.Thread(target=add_another)
     thread.start()
     assert not added.wait(0.05)
     outbox.next_window()

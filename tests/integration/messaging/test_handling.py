@@ -1,0 +1,142 @@
+"""Handling of deliveries: retried while something is away, dead letters for the hopeless."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+
+from swf_common_lib.errors import MonitorUnavailable
+from swf_common_lib.handling import DeliveryHandling
+from swf_common_lib.messaging import Delivery, MessageBus, Queue
+from tests.integration.messaging.conftest import MakeBus
+
+WORK, DEAD, REACTIONS = Queue("work"), Queue("ActiveMQ.DLQ"), Queue("reactions")
+
+
+class Worker:
+    """Handles messages as told, and notes what it did."""
+
+    def __init__(self, bus: MessageBus, handler: Callable[[dict[str, Any]], None]) -> None:
+        self.bus = bus
+        self.handler = handler
+        self.batches: list[int] = []
+        self.since_batch = 0
+        self.stopping = threading.Event()
+        self.handling = DeliveryHandling(
+            bus, self.handle, self.finish, self.stopping, logging.getLogger("worker")
+        )
+
+    def handle(self, delivery: Delivery) -> Callable[[], None] | None:
+        self.since_batch += 1
+        return partial(self.handler, json.loads(delivery.body))
+
+    def finish(self) -> None:
+        self.batches.append(self.since_batch)
+        self.since_batch = 0
+
+    def work(self) -> None:
+        first = self.bus.receive(10)
+        assert first is not None
+        self.handling.work_batch(first)
+
+
+def taken(bus: MessageBus, destination: Queue) -> dict[str, Any]:
+    subscription = bus.subscribe(destination)
+    delivery = bus.receive(10)
+    assert delivery is not None, f"nothing on {destination}"
+    bus.ack(delivery)
+    bus.unsubscribe(subscription)
+    body: dict[str, Any] = json.loads(delivery.body)
+    return body
+
+
+def test_failing_handler_ends_in_the_dead_letters(
+    make_bus: MakeBus, caplog: pytest.LogCaptureFixture
+) -> None:
+    bus, other = make_bus(), make_bus()
+    tried: list[int] = []
+
+    def handler(body: dict[str, Any]) -> None:
+        tried.append(body["number"])
+        if body["number"] == 1:
+            raise ValueError("cannot work so")
+
+    worker = Worker(bus, handler)
+    bus.subscribe(WORK, prefetch=10)
+    for number in (1, 2):
+        other.publish(WORK, {"number": number})
+    while 2 not in tried:
+        worker.work()
+    assert tried.count(1) == 3
+    assert "cannot work so" in caplog.text
+    assert taken(other, DEAD)["number"] == 1
+    bus.flush(5)
+    assert bus.receive(0.1) is None
+
+
+def test_handler_is_tried_until_what_it_needs_is_back(make_bus: MakeBus) -> None:
+    bus, other = make_bus(), make_bus()
+    answers = iter([MonitorUnavailable("away")] * 4)
+
+    def handler(_body: dict[str, Any]) -> None:
+        for error in answers:
+            raise error
+
+    worker = Worker(bus, handler)
+    bus.subscribe(WORK)
+    other.publish(WORK, {"number": 1})
+    worker.work()
+    assert next(answers, None) is None
+    bus.flush(5)
+    dead = other.subscribe(DEAD)
+    assert other.receive(0.1) is None
+    other.unsubscribe(dead)
+
+
+def test_stop_while_waiting_leaves_the_message_to_the_next(make_bus: MakeBus) -> None:
+    bus, other = make_bus(), make_bus()
+
+    def handler(_body: dict[str, Any]) -> None:
+        worker.stopping.set()
+        raise MonitorUnavailable("away")
+
+    worker = Worker(bus, handler)
+    bus.subscribe(WORK)
+    other.publish(WORK, {"number": 1})
+    worker.work()
+    bus.close()
+    assert taken(other, WORK)["number"] == 1
+
+
+def test_what_waits_is_handled_as_one_batch(make_bus: MakeBus) -> None:
+    bus, other = make_bus(), make_bus()
+    for number in range(100):
+        other.publish(WORK, {"number": number})
+    other.flush(5)
+    worker = Worker(bus, lambda body: None)
+    bus.subscribe(WORK, prefetch=100)
+    while sum(worker.batches) < 100:
+        worker.work()
+    assert len(worker.batches) < 50
+
+
+def test_held_delivery_waits_for_its_release(make_bus: MakeBus) -> None:
+    bus, other = make_bus(), make_bus()
+    held: list[Delivery] = []
+    worker = Worker(bus, lambda body: held.append(worker.handling.hold()))
+    bus.subscribe(WORK, prefetch=10)
+    for number in (1, 2):
+        other.publish(WORK, {"number": number})
+    while len(held) < 2:
+        worker.work()
+    bus.publish(REACTIONS, {"of": 1})
+    worker.handling.release(held[0])
+    bus.close()
+    assert taken(other, WORK)["number"] == 2
+    assert taken(other, REACTIONS)["of"] == 1

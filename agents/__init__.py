@@ -1,0 +1,1 @@
+"""The agents: they react to what is broadcast in a run."""

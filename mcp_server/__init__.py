@@ -1,0 +1,1 @@
+"""The MCP server: the testbed for assistants."""

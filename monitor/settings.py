@@ -2,6 +2,7 @@
 
 import secrets
 
+from monitor.server_zone import server_zone_name
 from swf_common_lib.settings import load_settings
 
 TESTBED = load_settings()
@@ -28,6 +29,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "monitor.web.middleware.SecurityHeaders",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -69,7 +71,9 @@ DATABASES = {
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
-TIME_ZONE = "UTC"
+# Times without a zone are the server's local time (wire contract). Stored times are UTC. Django
+# also sets TZ of the process, and so of its children, to this: another zone would change theirs.
+TIME_ZONE = server_zone_name()
 LANGUAGE_CODE = "en"
 USE_I18N = False
 
@@ -88,7 +92,6 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["monitor.api.permissions.ScopePermission"],
-    "DEFAULT_PAGINATION_CLASS": "monitor.api.pagination.LinkPagination",
     "EXCEPTION_HANDLER": "monitor.api.problems.problem_response",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
@@ -109,5 +112,7 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    # The link that heals says what there is to say; answers of 400 to 404 are the callers' affair.
+    "loggers": {"stomp.py": {"level": "ERROR"}, "django.request": {"level": "ERROR"}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
 }

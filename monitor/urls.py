@@ -1,3 +1,12 @@
 """All addresses of the monitor."""
 
-urlpatterns: list[object] = []
+from __future__ import annotations
+
+from django.urls import include, path
+
+handler500 = "monitor.api.problems.server_error"
+
+urlpatterns = [
+    path("api/", include("monitor.api.urls")),
+    path("", include("monitor.web.urls")),
+]

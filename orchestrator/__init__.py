@@ -1,0 +1,1 @@
+"""The testbed on this machine: its processes under supervisord, and the `testbed` command."""

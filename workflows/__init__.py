@@ -1,0 +1,1 @@
+"""Workflows (a Python file and configurations each), the runner that executes them, its clock."""

@@ -1,0 +1,8 @@
+"""Executions: started, claimed, changed in their course, ended when their runner is gone."""
+
+from monitor.executions.control import claim, report, request_change
+from monitor.executions.request import StartRequest
+from monitor.executions.start import start
+from monitor.executions.waiting import waiting_for
+
+__all__ = ["StartRequest", "claim", "report", "request_change", "start", "waiting_for"]

@@ -19,7 +19,7 @@ class ExecutionStatus(TextChoices):
 ACTIVE = (ExecutionStatus.RUNNING, ExecutionStatus.PAUSED)
 TERMINAL = (ExecutionStatus.COMPLETED, ExecutionStatus.FAILED, ExecutionStatus.TERMINATED)
 
-EXECUTION_SOURCES: dict[str, tuple[ExecutionStatus, ...]] = {
+EXECUTION_SOURCES: dict[str, tuple[str, ...]] = {
     ExecutionStatus.RUNNING: (ExecutionStatus.PENDING, ExecutionStatus.PAUSED),
     ExecutionStatus.PAUSED: (ExecutionStatus.RUNNING,),
     ExecutionStatus.COMPLETED: ACTIVE,

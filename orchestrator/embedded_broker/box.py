@@ -60,7 +60,7 @@ class Box:
         """Whether failed deliveries are counted against a message."""
         self.consumers: list[Consumer] = []
         self.enqueued = self.dequeued = 0
-        self.closed = False
+        self.closed = self.overflowed = False
         self.recovered = 0
         """Messages up to this number were here before the broker's last start."""
         self.returned: dict[int, int] = {}

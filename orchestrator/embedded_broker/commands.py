@@ -117,10 +117,10 @@ def subscribe(session: Session, frame: Frame) -> None:
     ack_mode = headers.get("ack", "auto")
     if ack_mode not in ACK_MODES:
         raise Refusal(f"ack is {ack_mode[:60]!r}; it may be {', '.join(ACK_MODES)}")
+    prefetch = _prefetch(headers.get("activemq.prefetchSize"))
     box, kind, selector = _box_for(session, frame, destination)
-    prefetch = _prefetch(headers.get("activemq.prefetchSize"), PREFETCH[kind])
     number = session.next_consumer()
-    consumer = Consumer(session, identity, number, box, ack_mode, prefetch)
+    consumer = Consumer(session, identity, number, box, ack_mode, prefetch or PREFETCH[kind])
     try:
         box.attach(consumer, selector)
     except SelectorError as error:
@@ -147,9 +147,9 @@ def _box_for(session: Session, frame: Frame, destination: str) -> tuple[Box, str
     return destinations.durable_box(session.client_id, name, destination, selector), "durable", ""
 
 
-def _prefetch(text: str | None, default: int) -> int:
+def _prefetch(text: str | None) -> int:
     if text is None:
-        return default
+        return 0
     if not text.isdecimal() or len(text) > 9 or not int(text):
         raise Refusal(f"activemq.prefetchSize is not a number from 1 on: {text[:60]!r}")
     return int(text)

@@ -22,6 +22,8 @@ CONNECT_WITHIN = 30.0
 """Seconds that a client has to log in."""
 LINGER = 1.0
 """Seconds that a client has to close its end after the broker has closed its own."""
+ABORT_AFTER = 30.0
+"""Seconds after which a connection is gone even if the client has not read all of it."""
 
 
 class Connection(asyncio.Protocol):
@@ -43,7 +45,7 @@ class Connection(asyncio.Protocol):
         self._out_size = 0
         self._stirred = False
         self._late = False
-        self._received = self._sent = server.loop.time()
+        self._made = self._received = self._sent = server.loop.time()
 
     @abstractmethod
     def handle(self, frame: Frame) -> None:
@@ -119,15 +121,19 @@ class Connection(asyncio.Protocol):
     def flush(self) -> None:
         """Hand to the transport what was written in this turn."""
         self._stirred = False
+        if self.closing:
+            return
+        self._write_out()
+        if not self._congested and not self.writable:
+            self._go_on()
+
+    def _write_out(self) -> None:
         data = b"".join(self._out)
         self._out.clear()
         self._out_size = 0
-        if self._transport is None or self._transport.is_closing():
-            return
-        self._transport.write(data)
-        self._sent = self.server.loop.time()
-        if not self._congested and not self.writable:
-            self._go_on()
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
+            self._sent = self.server.loop.time()
 
     def _go_on(self) -> None:
         if not self.closing:
@@ -175,7 +181,7 @@ class Connection(asyncio.Protocol):
             return
         self.closing = True
         self.writable = False
-        self.flush()
+        self._write_out()
         self.ended()
         transport = self._transport
         if transport is not None and not transport.is_closing():
@@ -184,6 +190,7 @@ class Connection(asyncio.Protocol):
             transport.write_eof()
             transport.resume_reading()
             self.server.loop.call_later(LINGER, transport.close)
+            self.server.loop.call_later(ABORT_AFTER, transport.abort)
 
     def abort(self) -> None:
         """Close the connection at once."""
@@ -192,11 +199,11 @@ class Connection(asyncio.Protocol):
 
     def beat(self, now: float) -> None:
         """Send a heart-beat when one is due; end a connection that is silent for too long."""
-        silent = now - self._received
         if not self.logged_in:
-            if silent > CONNECT_WITHIN:
+            if now - self._made > CONNECT_WITHIN:
                 self.fail(f"no CONNECT within {CONNECT_WITHIN:.0f} s")
             return
+        silent = now - self._received
         if self.sends_every and now - self._sent > self.sends_every / 2:
             self.write((b"\n",), 0)
         if self.expects_every and silent > self.expects_every * 2 + 1:

@@ -90,6 +90,7 @@ class Database:
         """Open or make the file; raises ConfigurationError where it cannot be used."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)
             self._connection = sqlite3.connect(
                 path, timeout=1, isolation_level=None, check_same_thread=False
             )

@@ -93,9 +93,13 @@ class TemporaryQueue(Box):
 
 def _overflow(box: Box) -> None:
     if box.id or not box.consumers:
-        logger.warning(
-            "%s: a durable subscription in memory is full, message lost", box.destination
-        )
+        if not box.overflowed:
+            logger.error(
+                "%s: messages that are not persistent are lost: a durable subscription whose "
+                "client is away has no room in memory for more",
+                box.destination,
+            )
+        box.overflowed = True
         return
     box.consumers[0].session.fail(
         f"the subscription to {box.destination} is closed: its messages are not read fast enough, "
@@ -240,7 +244,8 @@ class Destinations:
             {"original-destination": origin, "original-message-id": headers["message-id"]}
         )
         headers[_CAUSE] = cause
-        headers.pop("ttl", None)
+        for lifetime in ("ttl", "expires"):  # a dead letter waits until somebody looks at it
+            headers.pop(lifetime, None)
         dead = self.new_message(DEAD_LETTERS, headers, message.body)
         queue = self.queue(DEAD_LETTERS)
         if dead.persistent:

@@ -22,6 +22,8 @@ BACKLOG_LIMIT = 32 * 1024 * 1024
 """Bytes not yet written from which on senders have to wait."""
 RETRY_AFTER = 1.0
 """Seconds after which a batch that failed is written again."""
+CLOSE_WITHIN = 10.0
+"""Seconds that the last batch may take."""
 
 Told = Callable[[str], None]
 """Called with an empty text after the commit, or with what prevented it."""
@@ -133,7 +135,11 @@ class Store:
         while self._under_way is not None or self._pending():
             self._hand_over()
             self._idle.clear()
-            await asyncio.wait_for(self._idle.wait(), 10)
+            try:
+                await asyncio.wait_for(self._idle.wait(), CLOSE_WITHIN)
+            except asyncio.TimeoutError:
+                logger.error("the store did not write within %g s", CLOSE_WITHIN)
+                break
             if self.failure:
                 logger.error("not everything could be kept: %s", self.failure)
                 break

@@ -194,26 +194,8 @@ class MessageBus:
         ``message_id`` and ``timestamp`` are added to the body where they are missing. Waits only
         while ``UNCONFIRMED_LIMIT`` messages are unconfirmed.
         """
-        message = dict(body)
-        if not message.get("message_id"):
-            message["message_id"] = str(uuid.uuid4())
-        if not message.get("timestamp"):
-            message["timestamp"] = utc_now()
-        frame_headers = {
-            "destination": str(destination),
-            "persistent": "true" if persistent else "false",
-            "vo": VIRTUAL_ORGANISATION,
-            "msg_type": str(message.get("msg_type", "")),
-            "namespace": str(message.get("namespace", "")),
-            "run_id": str(message.get("run_id", "")),
-        }
-        if ttl_ms is not None:
-            frame_headers["ttl"] = str(ttl_ms)
-            frame_headers["expires"] = str(int(time.time() * 1000) + ttl_ms)
-        if headers:
-            frame_headers.update(headers)
-        encoded = json.dumps(message, separators=(",", ":")).encode()
-        return self._outbox.add(frames.send_head(frame_headers), encoded, self._closing)
+        head, encoded = _encode(destination, body, persistent, ttl_ms, headers)
+        return self._outbox.add(head, encoded, self._closing)
 
     @property
     def published(self) -> int:
@@ -261,9 +243,15 @@ class MessageBus:
         return parse_body(delivery.body)
 
     def reply(self, delivery: Delivery, body: Mapping[str, Any]) -> None:
-        """Answer a request; does nothing when the sender awaits no answer."""
+        """Answer a request, if its sender awaits an answer.
+
+        An answer is sent once, unconfirmed: who asked may be gone, and a broker that refuses the
+        message for it must not hold up others.
+        """
         if delivery.reply_to:
-            self.publish(delivery.reply_to, body, persistent=False)
+            head, encoded = _encode(delivery.reply_to, body, persistent=False)
+            answer = frames.complete(head, encoded, None)
+            self._outbox.add_ack(answer, delivery.generation, 0)
 
     # Inside
 
@@ -355,3 +343,33 @@ class MessageBus:
                 logger.warning("%s; connecting again", self._detail)
         with self._outbox.changed:
             self._outbox.changed.notify_all()
+
+
+def _encode(
+    destination: Destination | str,
+    body: Mapping[str, Any],
+    persistent: bool,
+    ttl_ms: int | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> tuple[bytes, bytes]:
+    """Give the beginning of a SEND frame, and its body."""
+    message = dict(body)
+    if not message.get("message_id"):
+        message["message_id"] = str(uuid.uuid4())
+    if not message.get("timestamp"):
+        message["timestamp"] = utc_now()
+    frame_headers = {
+        "destination": str(destination),
+        "persistent": "true" if persistent else "false",
+        "vo": VIRTUAL_ORGANISATION,
+        "msg_type": str(message.get("msg_type", "")),
+        "namespace": str(message.get("namespace", "")),
+        "run_id": str(message.get("run_id", "")),
+    }
+    if ttl_ms is not None:
+        frame_headers["ttl"] = str(ttl_ms)
+        frame_headers["expires"] = str(int(time.time() * 1000) + ttl_ms)
+    if headers:
+        frame_headers.update(headers)
+    encoded = json.dumps(message, separators=(",", ":")).encode()
+    return frames.send_head(frame_headers), encoded

@@ -53,7 +53,7 @@ class SystemAgent(models.Model):
     total_stf_processed = models.IntegerField(default=0)
     metadata = models.JSONField(default=dict, blank=True)
     first_seen = models.DateTimeField(auto_now_add=True)
-    last_heartbeat = models.DateTimeField(null=True, blank=True, db_index=True)
+    last_heartbeat = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:
         return self.instance_name

@@ -28,7 +28,10 @@ class StfFile(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        indexes = [models.Index(fields=["run", "stf_filename"], name="stf_run")]
+        indexes = [
+            models.Index(fields=["run", "stf_filename"], name="stf_run"),
+            models.Index(fields=["created_at", "file_id"], name="stf_newest"),
+        ]
 
     def __str__(self) -> str:
         return self.stf_filename
@@ -50,6 +53,9 @@ class FastMonFile(models.Model):
     tf_count = models.IntegerField(null=True, blank=True)
     metadata = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["created_at", "tf_file_id"], name="sample_newest")]
 
     def __str__(self) -> str:
         return self.tf_filename

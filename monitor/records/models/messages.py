@@ -24,7 +24,7 @@ class WorkflowMessage(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(fields=["execution_id", "id"], name="message_execution"),
+            models.Index(fields=["execution_id", "sent_at", "id"], name="message_execution"),
             models.Index(fields=["namespace", "id"], name="message_namespace"),
             models.Index(fields=["run_id", "id"], name="message_run"),
             models.Index(fields=["message_type", "id"], name="message_type"),

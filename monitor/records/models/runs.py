@@ -21,6 +21,8 @@ class Run(models.Model):
     dataset = models.CharField(max_length=200, blank=True, default="")
     """The catalogue's name of the run's files."""
     dataset_open = models.BooleanField(default=True)
+    announced_only = models.BooleanField(default=True, db_default=True)
+    """Known from messages alone; an agent may still register it over REST."""
 
     def __str__(self) -> str:
         return f"run {self.run_number}"

@@ -50,7 +50,8 @@ class WorkflowExecution(models.Model):
     parameter_values = models.JSONField(default=dict)
     """The fully expanded configuration, a table a section."""
     options = models.JSONField(default=dict)
-    """How to run it: realtime, speed, duration (simulated seconds, 0: to its end)."""
+    """How to run it: speed (simulated seconds a second, 0: unpaced) and duration (simulated
+    seconds, 0: to its end)."""
     performance_metrics = models.JSONField(default=dict, blank=True)
     execution_environment = models.JSONField(default=dict, blank=True)
     source = models.JSONField(default=dict, blank=True)

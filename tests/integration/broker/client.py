@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import uuid
 from collections import defaultdict
@@ -165,29 +166,45 @@ class Client(stomp.ConnectionListener):
 class Wire:
     """A socket to the broker for what stomp.py would not send."""
 
-    def __init__(self, broker: Any, *, login: bool = True, version: str = "1.2") -> None:
+    def __init__(self, broker: Any, *, login: bool = True, client_id: str = "") -> None:
         self.socket = socket.create_connection((broker.host, broker.port), timeout=10)
         self.received = b""
         OPEN.append(self)
         if login:
+            name = f"client-id:{client_id}\n" if client_id else ""
             self.send(
-                f"CONNECT\naccept-version:{version}\nhost:x\nlogin:{broker.user}\n"
-                f"passcode:{broker.password}\n\n\0"
+                f"CONNECT\naccept-version:1.2\nhost:x\nlogin:{broker.user}\n"
+                f"passcode:{broker.password}\n{name}\n\0"
             )
             self.until(b"CONNECTED")
 
     def send(self, data: str | bytes) -> None:
         self.socket.sendall(data.encode() if isinstance(data, str) else data)
 
-    def until(self, text: bytes) -> bytes:
-        """Read until ``text`` and the end of its frame came; gives all that was received since."""
+    def until(self, text: bytes, *, keep: bool = False) -> bytes:
+        """Read until ``text`` and the end of its frame came; gives all that was received since.
+
+        ``keep``: what came besides that frame is still there to be taken.
+        """
         while text not in self.received or b"\0" not in self.received.split(text, 1)[1]:
-            data = self.socket.recv(65536)
-            if not data:
-                raise AssertionError(f"closed before {text!r}: {self.received!r}")
-            self.received += data
+            self._read()
         data, self.received = self.received, b""
+        if keep:
+            self.received = data.replace(b"RECEIPT\n" + text + b"\n\n\0", b"")
         return data
+
+    def take(self, pattern: re.Pattern[bytes]) -> list[tuple[bytes, ...]]:
+        """Read until ``pattern`` matches; give what its groups found, and keep what follows."""
+        while not (matches := list(pattern.finditer(self.received))):
+            self._read()
+        self.received = self.received[matches[-1].end() :]
+        return [match.groups() for match in matches]
+
+    def _read(self) -> None:
+        data = self.socket.recv(65536)
+        if not data:
+            raise AssertionError(f"closed by the broker after {self.received!r}")
+        self.received += data
 
     def until_closed(self) -> bytes:
         """Read until the broker closes."""

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 
-from tests.broker_process import ROOT, start_broker
+from tests.broker_process import ROOT
 from tests.integration.broker.client import Client, Wire
 from tests.waiting import wait_until
 

@@ -196,7 +196,6 @@ class TestSilence:
 class TestSlowReaders:
     def test_one_that_does_not_read_holds_up_nobody(self, shared_embedded, wire, unique):
         slow = wire()
-        slow.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         slow.send(f"SUBSCRIBE\nid:1\ndestination:/topic/{unique}\n\n\0")
         other = wire()
         body = "x" * 100_000

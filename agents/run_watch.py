@@ -1,0 +1,102 @@
+"""Looks up at the monitor which runs there are and which of them have no work left.
+
+From a thread of its own, so that a slow monitor never holds up slices.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from swf_common_lib.errors import MonitorUnavailable, NotFound, TestbedError
+from swf_common_lib.monitor_client import MonitorClient
+from swf_common_lib.settings import Settings
+
+SCAN_INTERVAL = 10.0
+"""Wall seconds between two looks at all runs."""
+SCANNED_RUNS = 100
+"""The newest runs that such a look sees."""
+ASK_FIRST, ASK_LAST = 0.25, 5.0
+"""Wall seconds between two questions for one run; each doubles the one before."""
+
+logger = logging.getLogger(__name__)
+
+
+class RunWatch:
+    """Gives the run states of the newest runs, now and then, and of some runs more often."""
+
+    def __init__(self, settings: Settings, notify: Callable[[], None]) -> None:
+        self._client = MonitorClient.from_settings(settings)
+        self._notify = notify
+        self._wanted: frozenset[str] = frozenset()
+        self._states: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self._awake = threading.Event()
+        self._closing = False
+        self._reachable = True
+        self._asks: dict[str, tuple[float, float]] = {}
+        self._thread = threading.Thread(target=self._run, name="run-watch", daemon=True)
+
+    def start(self) -> None:
+        """Begin; all runs are looked at right away."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """End; an answer that is on its way is not waited for long."""
+        self._closing = True
+        self._awake.set()
+        self._thread.join(2.0)
+
+    def ask_about(self, run_ids: frozenset[str]) -> None:
+        """Say which runs to ask about more often."""
+        if run_ids != self._wanted:
+            self._wanted = run_ids
+            self._awake.set()
+
+    def news(self) -> list[dict[str, Any]]:
+        """Give the run states that came since the last call, oldest first."""
+        states = []
+        while not self._states.empty():
+            states.append(self._states.get())
+        return states
+
+    def _run(self) -> None:
+        next_scan = 0.0
+        while not self._closing:
+            self._awake.clear()
+            now = time.monotonic()
+            try:
+                if now >= next_scan:
+                    next_scan = now + SCAN_INTERVAL
+                    self._give(self._client.get("run-states/", limit=SCANNED_RUNS))
+                self._ask(now)
+                self._reachable = True
+            except MonitorUnavailable as error:
+                if self._reachable:
+                    logger.warning("runs cannot be looked up: %s", error.detail)
+                self._reachable = False
+            except TestbedError as error:
+                logger.error("the monitor does not tell about runs: %s", error)
+            times = [next_scan, *(when for when, _ in self._asks.values())]
+            self._awake.wait(max(ASK_FIRST, min(times) - time.monotonic()))
+
+    def _ask(self, now: float) -> None:
+        wanted = self._wanted
+        self._asks = {run_id: self._asks.get(run_id, (now, ASK_FIRST)) for run_id in sorted(wanted)}
+        for run_id, (when, delay) in self._asks.items():
+            if now < when:
+                continue
+            self._asks[run_id] = (now + delay, min(2 * delay, ASK_LAST))
+            try:
+                self._give([self._client.get(f"run-states/{run_id}/")])
+            except NotFound:
+                continue  # ingest has not come to its first message yet
+
+    def _give(self, states: list[dict[str, Any]]) -> None:
+        for state in states:
+            self._states.put(state)
+        if states:
+            self._notify()

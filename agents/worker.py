@@ -1,0 +1,309 @@
+"""The worker process: takes slices, spends their processing time, reports.
+
+One process is as many simulated workers as a run asks for, limited by ``--slots`` and the run's
+``node_parallelism``. Any number of processes share the slice queues.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+from agents.run_plan import RunPlan, announced_plan, joined_plan
+from agents.run_watch import RunWatch
+from agents.run_work import RunWork, SliceJob, tries_before
+from agents.slice_results import ResultWriter
+from agents.worker_report import WorkerReport
+from swf_common_lib.agent_main import agent_namespace, agent_parser, stop_on_signals
+from swf_common_lib.base_agent import BaseAgent, SubscriptionSpec
+from swf_common_lib.errors import InvalidMessage, NotFound, TestbedError
+from swf_common_lib.logs import log_to_stderr
+from swf_common_lib.messages import (
+    EndRunWorker,
+    Message,
+    RunImminentWorker,
+    SliceWork,
+    derived_id,
+    utc_now,
+)
+from swf_common_lib.messaging import SLICE_RESULTS, WORKERS, Subscription
+from swf_common_lib.messaging.destinations import slice_queue
+from swf_common_lib.settings import Settings, load_settings
+
+REPORT_INTERVAL = 1.0
+"""Wall seconds between two reports on a run's workers."""
+WORKERS_A_MESSAGE = 500
+QUIET = 0.2
+"""Wall seconds without a slice after which an ended run may have none left."""
+IDLE_LIMIT = 600.0
+"""Wall seconds without a slice after which an ended run is given up."""
+LEFT_ALONE = 1000
+"""Runs remembered as finished or not ours."""
+
+
+@dataclass
+class _Run:
+    cause: Message
+    """The message that the run's reports react to."""
+    work: RunWork
+    report: WorkerReport
+    subscriptions: list[Subscription]
+    reported: float = 0.0
+    reports: int = 0
+
+
+class WorkerAgent(BaseAgent):
+    """Takes slices of its namespace's runs, spends their processing time, reports."""
+
+    agent_type = "worker"
+    description = "processes slices"
+    durable = False
+
+    def __init__(self, settings: Settings, namespace: str, slots: int = 0) -> None:
+        super().__init__(settings, namespace)
+        self.slots = slots
+        self.slices_done = 0
+        self._results = ResultWriter()
+        self._watch = RunWatch(settings, lambda: self.bus.wake())
+        self._runs: dict[str, _Run] = {}
+        self._left_alone: OrderedDict[str, None] = OrderedDict()
+
+    def subscriptions(self) -> list[SubscriptionSpec]:
+        """Listen to the announcements to workers; slice queues are added run by run."""
+        return [SubscriptionSpec(WORKERS)]
+
+    def started(self) -> None:
+        """Begin to look for runs that go on already."""
+        self._watch.start()
+
+    # Runs
+
+    def on_run_imminent_worker(self, message: RunImminentWorker) -> None:
+        """Prepare the run's workers and take its slices."""
+        plan = announced_plan(message, self.slots)
+        run = self._runs.get(plan.run_id)
+        if run is None:
+            self._join(plan, message)
+        elif run.work.pool is None:  # the monitor told of the run before
+            run.work.announce(plan, time.monotonic())
+
+    def on_end_run_worker(self, message: EndRunWorker) -> None:
+        """Note that data taking is over; the workers leave when no slice is left."""
+        run = self._runs.get(message.run_id)
+        if run is not None:
+            run.work.ended = True
+
+    def _join(self, plan: RunPlan, cause: Message) -> None:
+        now = time.monotonic()
+        work = RunWork(plan, now)
+        subscriptions = [
+            self.bus.subscribe(slice_queue(stream), prefetch=plan.prefetch, selector=plan.selector)
+            for stream in range(plan.streams)
+        ]
+        report = WorkerReport(self.name, self._results.hostname, work)
+        self._runs[plan.run_id] = _Run(cause, work, report, subscriptions)
+        self._left_alone.pop(plan.run_id, None)
+        pace = f"{plan.time_scale:g} simulated seconds a second" if plan.paced else "unpaced"
+        self.logger.info("run %s: %d workers here, %s", plan.run_id, plan.workers, pace)
+
+    def _look_at(self, state: dict[str, Any]) -> None:
+        run_id = str(state["run_number"])
+        run = self._runs.get(run_id)
+        if run is not None:
+            run.work.ended |= state["phase"] in ("processing", "completed")
+            if state["phase"] == "completed" and not run.work.in_hand:
+                run.work.wind_down(state.get("end_tick"), time.monotonic())
+        elif state["phase"] != "completed" and run_id not in self._left_alone:
+            self._join_late(run_id, state.get("execution_id") or "")
+
+    def _join_late(self, run_id: str, execution_id: str) -> None:
+        plan = None
+        try:
+            execution = self.execution(execution_id)
+        except NotFound:
+            execution = None
+        if execution is not None and execution.get("namespace") == self.namespace:
+            plan = joined_plan(run_id, execution, self.slots)
+        if plan is None:
+            self._leave_alone(run_id)
+            return
+        cause = Message(
+            msg_type="run_joined",
+            namespace=self.namespace,
+            execution_id=execution_id,
+            run_id=run_id,
+            time_scale=plan.time_scale,
+            message_id=derived_id(self.name, "run_joined", run_id, utc_now()),
+        )
+        self.logger.info("run %s goes on already: it is joined", run_id)
+        self._join(plan, cause)
+
+    def _leave(self, run_id: str) -> None:
+        run = self._runs.pop(run_id)
+        for subscription in run.subscriptions:
+            self.bus.unsubscribe(subscription)
+        self._leave_alone(run_id)
+        self.logger.info("run %s: the workers have left", run_id)
+
+    def _leave_alone(self, run_id: str) -> None:
+        self._left_alone[run_id] = None
+        if len(self._left_alone) > LEFT_ALONE:
+            self._left_alone.popitem(last=False)
+
+    # Slices
+
+    def on_slice(self, message: SliceWork) -> None:
+        """Give the slice to a worker; its result follows when its time is over."""
+        run = self._runs.get(message.run_id)
+        if run is None:
+            raise InvalidMessage(f"a slice of run {message.run_id!r} came with those of another")
+        now = time.monotonic()
+        job = run.work.take(message, now)
+        if job is None:
+            return  # done before; its result is out
+        if run.work.plan.paced:
+            job.deliveries.append(self.hold())
+        else:
+            self._finish(run, job, now)
+
+    def _finish(self, run: _Run, job: SliceJob, now: float) -> None:
+        plan, work = run.work.plan, job.work
+        failed = plan.fails(work.content, tries_before(work))
+        end = datetime.now(timezone.utc)
+        start = end - timedelta(seconds=max(0.0, now - job.wall_start)) if plan.paced else end
+        content = self._results.content(
+            work,
+            worker=run.report.worker_id(job.assignment.worker),
+            ticks=(job.assignment.started_tick, job.assignment.finished_tick),
+            times=(start.isoformat(), end.isoformat()),
+            error=f"failed on purpose (slice_failure_rate {plan.failure_rate:g})" if failed else "",
+        )
+        self.send(SLICE_RESULTS, "slice_result", work, content=content)
+        run.work.settle(job, now, failed=failed)
+        self.slices_done += 1
+        for delivery in job.deliveries:
+            self.release(delivery)
+
+    # Time
+
+    def patience(self) -> float:
+        """Wait for a delivery until the next slice is finished."""
+        times = [run.work.next_finish() for run in self._runs.values()]
+        due = min((when for when in times if when is not None), default=None)
+        if due is None:
+            return self.tick_interval
+        return min(self.tick_interval, max(0.0, due - time.monotonic()))
+
+    def tick(self) -> None:
+        """Finish the slices whose time is over; report; let workers leave."""
+        for state in self._watch.news():
+            self._look_at(state)
+        now = time.monotonic()
+        for run_id, run in list(self._runs.items()):
+            for job in run.work.finished(now):
+                self._finish(run, job, now)
+            if self._idle_too_long(run, now):
+                self.logger.warning(
+                    "run %s: no slice for %g s and no word that it is completed: given up",
+                    run_id,
+                    IDLE_LIMIT,
+                )
+                run.work.wind_down(None, now)
+            left = run.work.left(now)
+            if left or now - run.reported >= REPORT_INTERVAL:
+                self._report(run, now)
+            if left:
+                self._leave(run_id)
+        self._watch.ask_about(self._perhaps_drained(now))
+
+    def stopped(self) -> None:
+        """End the workers; slices in their hands go back to the queue."""
+        self._watch.close()
+        now = time.monotonic()
+        for run in self._runs.values():
+            run.work.break_off(now)
+            self._report(run, now)
+
+    def heartbeat_metadata(self) -> dict[str, Any]:
+        """Tell the runs this process works for, and its slices."""
+        runs = list(self._runs.values())
+        return {
+            "runs": [run.work.plan.run_id for run in runs],
+            "workers": sum(run.work.plan.workers for run in runs),
+            "slices_in_hand": sum(len(run.work.in_hand) for run in runs),
+            "slices_done": self.slices_done,
+        }
+
+    def _perhaps_drained(self, now: float) -> frozenset[str]:
+        return frozenset(
+            run_id
+            for run_id, run in self._runs.items()
+            if run.work.ended and not run.work.in_hand and now - run.work.last_activity > QUIET
+        )
+
+    def _idle_too_long(self, run: _Run, now: float) -> bool:
+        idle = now - run.work.last_activity > IDLE_LIMIT and not run.work.in_hand
+        joined_for_nothing = run.work.pool is None
+        return idle and (run.work.ended or joined_for_nothing)
+
+    def _report(self, run: _Run, now: float) -> None:
+        run.reported = now
+        entries = run.report.changes(now)
+        for start in range(0, len(entries), WORKERS_A_MESSAGE):
+            run.reports += 1
+            self.broadcast(
+                "worker_status",
+                run.cause,
+                discriminator=f"{self.name}/{run.reports}",
+                workers=entries[start : start + WORKERS_A_MESSAGE],
+                simulation_tick=run.work.tick,
+            )
+        self._announce_begun(run, now)
+
+    def _announce_begun(self, run: _Run, now: float) -> None:
+        begun = [job for job in run.work.working(now).values() if not job.announced]
+        if not begun or not run.work.plan.paced:
+            return
+        states = []
+        for job in begun:
+            job.announced = True
+            states.append(
+                {
+                    "tf_filename": job.work.content.tf_filename,
+                    "slice_id": job.work.content.slice_id,
+                    "status": "processing",
+                    "worker": run.report.worker_id(job.assignment.worker),
+                    "retries": tries_before(job.work),
+                    "started_tick": job.assignment.started_tick,
+                }
+            )
+        discriminator = f"{self.name}/{run.reports}/begun/{now}"
+        self.broadcast("slice_status", run.cause, discriminator=discriminator, slices=states)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a worker process; gives the exit status: 0, or 2 for a faulty configuration."""
+    parser = agent_parser("Processes slices: a process is many simulated workers.")
+    parser.add_argument(
+        "--slots", type=int, default=0, help="most workers of this process for a run (0: any)"
+    )
+    options = parser.parse_args(arguments)
+    log_to_stderr()
+    try:
+        settings = load_settings()
+        agent = WorkerAgent(settings, agent_namespace(options, settings), max(0, options.slots))
+        stop_on_signals(agent)
+        agent.run()
+    except TestbedError as error:
+        print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,60 @@
+"""`python -m mcp_server`: serve MCP over HTTP, or with `--stdio` on standard input and output."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+
+import anyio
+import django
+
+from mcp_server.application import Application
+from swf_common_lib.errors import TestbedError
+from swf_common_lib.settings import load_settings
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve until told to end; give the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m mcp_server", description=__doc__)
+    parser.add_argument(
+        "--stdio",
+        action="store_true",
+        help="serve one client on standard input and output, as this machine's operator",
+    )
+    options = parser.parse_args(arguments)
+    try:
+        _serve(options.stdio)
+    except TestbedError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        pass
+    return 0
+
+
+def _serve(stdio: bool) -> None:
+    settings = load_settings()
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "monitor.settings")
+    django.setup()
+    logging.getLogger("mcp").setLevel(logging.WARNING)
+
+    from mcp_server.http_service import serve_http
+    from mcp_server.server import build_server
+    from monitor.executions.announcer import announcer
+
+    application = Application(settings)
+    server = build_server(application)
+    try:
+        if stdio:
+            anyio.run(server.run_stdio_async)
+        else:
+            serve_http(server, application)
+    finally:
+        application.close()
+        announcer().close()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

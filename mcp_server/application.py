@@ -1,0 +1,88 @@
+"""What every call of the server shares: its settings, and threads for the database."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import ParamSpec, TypeVar
+
+import anyio
+
+from swf_common_lib.errors import Unavailable
+from swf_common_lib.settings import Settings
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_THREADS = 4
+
+logger = logging.getLogger(__name__)
+
+
+class Application:
+    """Lives as long as the server. Django must be set up before anything runs in ``database``."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="mcp-database")
+        self._stopping = False
+        self._stopped: anyio.Event | None = None
+
+    async def database(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run ``function`` on a thread that may use the ORM, and give what it gives.
+
+        Raises what it raises, and Unavailable for a database that cannot be used. It runs to its
+        end even when the caller is cancelled (a client that went away): what a tool writes in
+        one such call is written as a whole.
+        """
+        loop = asyncio.get_running_loop()
+        call = partial(_with_fresh_connections, partial(function, *args, **kwargs))
+        return await loop.run_in_executor(self._threads, call)
+
+    @property
+    def stopping(self) -> bool:
+        """The server is about to end; calls that wait give what they have."""
+        return self._stopping
+
+    async def pause(self, seconds: float) -> None:
+        """Sleep for ``seconds``, or until the server is about to end."""
+        if self._stopped is None:
+            self._stopped = anyio.Event()
+        if self._stopping:
+            return
+        with anyio.move_on_after(seconds):
+            await self._stopped.wait()
+
+    def stop(self) -> None:
+        """Wake everything that waits; to be called on the event loop."""
+        self._stopping = True
+        if self._stopped is not None:
+            self._stopped.set()
+
+    def close(self) -> None:
+        """Let the database threads end after what they are doing."""
+        self._threads.shutdown(wait=False)
+
+
+def _with_fresh_connections(call: Callable[[], T]) -> T:
+    """Drop connections that broke before the call, and those that broke in it after it.
+
+    Otherwise one restart of the database would break a thread of the pool for good. Raises
+    Unavailable when the database cannot be used.
+    """
+    from django.db import InterfaceError, OperationalError, close_old_connections
+
+    close_old_connections()
+    try:
+        return call()
+    except (OperationalError, InterfaceError) as error:
+        logger.error("the database failed", exc_info=error)
+        raise Unavailable(
+            f"the testbed's database cannot be used: {error}",
+            "`testbed init` makes or updates it, `testbed status-local` tells how it is.",
+        ) from error
+    finally:
+        close_old_connections()

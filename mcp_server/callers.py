@@ -1,0 +1,54 @@
+"""Who makes a call, and what that one may do."""
+
+from __future__ import annotations
+
+import getpass
+from dataclasses import dataclass
+from typing import Any
+
+from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
+from mcp.server.mcpserver import Context
+
+from mcp_server.application import Application
+
+READ, OPERATE, ADMIN = "read", "operate", "admin"
+"""Scopes of tokens; each includes the ones before it."""
+
+_SCOPES = (READ, OPERATE, ADMIN)
+
+ToolContext = Context[Application, Any]
+"""The context that tools take."""
+
+
+@dataclass(frozen=True)
+class Caller:
+    """One that calls a tool."""
+
+    name: str
+    """User in whose name things are started and stopped."""
+    scope: str
+
+    def may(self, scope: str) -> bool:
+        """Say whether the caller's scope includes ``scope``."""
+        return self.scope in _SCOPES and _SCOPES.index(self.scope) >= _SCOPES.index(scope)
+
+
+def caller_of(context: ToolContext) -> Caller:
+    """Give the caller of the present request.
+
+    Without an HTTP request the server was started by its user on standard input and output: that
+    is the operator of this machine. A request without a user, which the token gate does not let
+    pass, may do nothing.
+    """
+    request = context.request_context.request
+    if request is None:
+        return Caller(getpass.getuser(), ADMIN)
+    user = request.scope.get("user")
+    if not isinstance(user, AuthenticatedUser):
+        return Caller("", "")
+    return Caller(user.access_token.subject or user.username, user.scopes[0])
+
+
+def application_of(context: ToolContext) -> Application:
+    """Give the application that the present request belongs to."""
+    return context.request_context.lifespan_context

@@ -1,0 +1,127 @@
+"""What starting, changing and waiting give back."""
+
+from __future__ import annotations
+
+from mcp_server.execution_view import (
+    ProgressView,
+    is_finished,
+    processing_finished,
+    progress_line,
+    progress_view,
+)
+from mcp_server.results import Result
+from monitor.executions import StartRequest, request_change, start, waiting_for
+from monitor.executions.control import find
+from monitor.records.models import WorkflowExecution
+from monitor.records.states import ExecutionStatus
+from monitor.web.progress import progress_of
+
+_REACHED = {
+    "stop": (ExecutionStatus.TERMINATED,),
+    "pause": (ExecutionStatus.PAUSED,),
+    "resume": (ExecutionStatus.RUNNING,),
+}
+"""The status that a change leads to."""
+
+
+class Started(Result):
+    """An execution that was started."""
+
+    execution_id: str
+    status: str
+    workflow: str
+    config: str | None = None
+    namespace: str
+    waiting_for: str | None = None
+    resource: str
+    next: str
+
+
+class Change(Result):
+    """What came of a stop, pause or resume."""
+
+    execution_id: str
+    status: str
+    status_reason: str | None = None
+    done: bool
+    """The status asked for is reached; false: the runner was told and has not acted yet."""
+    note: str | None = None
+
+
+class Standing(Result):
+    """Where an execution stands that is waited for."""
+
+    execution_id: str
+    status: str
+    status_reason: str | None = None
+    finished: bool
+    processing_finished: bool | None = None
+    progress: ProgressView
+    error: str | None = None
+    waited_s: float = 0
+
+
+def started(request: StartRequest) -> Started:
+    """Start what ``request`` asks for; raises what ``monitor.executions.start`` raises."""
+    execution = start(request)
+    return Started(
+        execution_id=execution.execution_id,
+        status=execution.status,
+        workflow=execution.workflow_name,
+        config=execution.section("workflow").get("config"),
+        namespace=execution.namespace,
+        waiting_for=waiting_for(execution) or None,
+        resource=f"testbed://executions/{execution.execution_id}",
+        next="wait_for_workflow",
+    )
+
+
+def change(execution_id: str, action: str, actor: str, reason: str) -> Change:
+    """Ask for a change unless it is there already.
+
+    Raises NotFound for an unknown execution, Conflict where the change makes no sense.
+    """
+    execution = find(execution_id)
+    if execution.status in _REACHED[action]:
+        return _change(execution, action, "It was so already; nothing was changed.")
+    request_change(execution_id, action, actor=actor, via="mcp", reason=reason)
+    return reached(execution_id, action)
+
+
+def reached(execution_id: str, action: str) -> Change:
+    """See what came of a change that was asked for."""
+    return _change(find(execution_id), action, None)
+
+
+def look(execution_id: str, include_processing: bool) -> tuple[Standing, str]:
+    """Give where an execution stands, and that in a line."""
+    execution = find(execution_id)
+    progress = progress_of([execution])[execution_id]
+    processed = processing_finished(progress)
+    finished = is_finished(execution) and not (include_processing and processed is False)
+    standing = Standing(
+        execution_id=execution_id,
+        status=execution.status,
+        status_reason=execution.status_reason or None,
+        finished=finished,
+        processing_finished=processed,
+        progress=progress_view(progress),
+        error=execution.error_message or None,
+    )
+    return standing, progress_line(execution, progress)
+
+
+def _change(execution: WorkflowExecution, action: str, note: str | None) -> Change:
+    done = execution.status in _REACHED[action]
+    if not done and is_finished(execution):
+        note = f"It ended as {execution.status} before the {action} took effect."
+        done = True
+    if not done:
+        note = "The runner was told; get_workflow_execution shows when it has acted."
+    return Change(
+        execution_id=execution.execution_id,
+        status=execution.status,
+        status_reason=execution.status_reason or None,
+        done=done,
+        note=note,
+    )

@@ -1,0 +1,135 @@
+"""A tool of this server: strict about its arguments, clear about what went wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
+from mcp.server.mcpserver.tools import Tool
+from mcp_types import ToolAnnotations
+from pydantic import ValidationError
+
+from mcp_server.callers import OPERATE, READ, caller_of
+from mcp_server.schemas import compact
+from swf_common_lib.config import did_you_mean
+from swf_common_lib.errors import TestbedError
+
+
+class TestbedTool(Tool):
+    """A tool that refuses unknown arguments and callers whose token does not permit it."""
+
+    __test__ = False
+
+    scope: str = READ
+
+    async def run(
+        self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False
+    ) -> Any:
+        """Run the tool; raises ToolError with a text that says what to do next."""
+        self._refuse_unknown(arguments)
+        caller = caller_of(context)
+        if not caller.may(self.scope):
+            raise ToolError(
+                f"{self.name} needs a token with scope '{self.scope}'; this one has "
+                f"'{caller.scope}'. Make one with `testbed token create`."
+            )
+        try:
+            return await super().run(arguments, context, convert_result)
+        except UnexpectedToolError as error:
+            raise _told(self.name, error) from error.__cause__
+        except ToolError as error:
+            raise self._readable(error) from error.__cause__
+
+    def _refuse_unknown(self, arguments: dict[str, Any]) -> None:
+        known = self.parameters.get("properties", {})
+        faults = [
+            f"{self.name} has no argument '{name}'; {did_you_mean(name, known)}"
+            for name in arguments
+            if name not in known
+        ]
+        if faults:
+            raise ToolError("\n".join(faults))
+
+    def _readable(self, error: ToolError) -> ToolError:
+        cause = error.__cause__
+        if not isinstance(cause, ValidationError):
+            return ToolError(str(cause or error))
+        known = self.parameters.get("properties", {})
+        faults = []
+        for fault in cause.errors(include_url=False):
+            name = ".".join(str(part) for part in fault["loc"])
+            given = "" if fault["type"] == "missing" else f" (given: {fault['input']!r:.80})"
+            text = f"{self.name}: {name}: {fault['msg']}{given}"
+            examples = known.get(name, {}).get("examples")
+            faults.append(f"{text}; for example {examples[0]!r}" if examples else text)
+        return ToolError("\n".join(faults))
+
+
+def read_tool(function: Callable[..., Any], title: str) -> TestbedTool:
+    """Make a tool that changes nothing."""
+    hints = ToolAnnotations(
+        read_only_hint=True,
+        destructive_hint=False,
+        idempotent_hint=True,
+        open_world_hint=False,
+    )
+    return _tool(function, title, hints, READ)
+
+
+def write_tool(
+    function: Callable[..., Any], title: str, *, destructive: bool, idempotent: bool
+) -> TestbedTool:
+    """Make a tool that changes something, for callers who may operate the testbed."""
+    hints = ToolAnnotations(
+        read_only_hint=False,
+        destructive_hint=destructive,
+        idempotent_hint=idempotent,
+        open_world_hint=False,
+    )
+    return _tool(function, title, hints, OPERATE)
+
+
+def _tool(
+    function: Callable[..., Any], title: str, hints: ToolAnnotations, scope: str
+) -> TestbedTool:
+    made = TestbedTool.from_function(
+        function, title=title, annotations=hints, description=_description(function)
+    )
+    assert isinstance(made, TestbedTool)  # noqa: S101 - from_function makes its own class
+    made.scope = scope
+    made.parameters = {**compact(made.parameters), "additionalProperties": False}
+    schema = made.fn_metadata.output_schema
+    if schema is not None:
+        made.fn_metadata.output_schema = _open(compact(schema))
+    return made
+
+
+def _open(schema: dict[str, Any]) -> dict[str, Any]:
+    """Give a result's schema with the names and types of its fields alone.
+
+    What is always there, and that nothing else is, holds too, but nobody needs to read it.
+    """
+    schema = {**schema, "$defs": {**schema.get("$defs", {})}}
+    for definition in (schema, *schema["$defs"].values()):
+        for noise in ("additionalProperties", "description", "required"):
+            definition.pop(noise, None)
+    return schema if schema["$defs"] else {k: v for k, v in schema.items() if k != "$defs"}
+
+
+def _description(function: Callable[..., Any]) -> str:
+    """Give the docstring as running text."""
+    paragraphs = (function.__doc__ or "").strip().split("\n\n")
+    return "\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+
+
+def _told(name: str, error: UnexpectedToolError) -> ToolError:
+    """Turn what a tool raised into what its caller can use; keep crashes' own text here."""
+    cause = error.__cause__
+    if isinstance(cause, TestbedError):
+        return ToolError(str(cause))
+    return UnexpectedToolError(
+        f"{name} failed for a reason of its own; the log of the MCP server has it "
+        "(`testbed logs mcp`). get_system_status says whether the testbed is well."
+    )

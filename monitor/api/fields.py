@@ -1,0 +1,86 @@
+"""Fields of JSON that REST framework reads or writes otherwise than the wire contract wants."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timezone
+from typing import Any
+
+from django.db import models
+from rest_framework import serializers
+
+from monitor.records.models import FastMonFile, StfFile
+from swf_common_lib.errors import NotFound
+
+
+class TimeField(serializers.DateTimeField):
+    """ISO 8601: read without a zone as the server's local time, always written in UTC."""
+
+    def to_representation(self, value: Any) -> Any:
+        """Write in UTC."""
+        if isinstance(value, datetime):
+            return value.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
+        return value
+
+
+class RecordSerializer(serializers.ModelSerializer[Any]):
+    """A record as JSON."""
+
+    serializer_field_mapping = {
+        **serializers.ModelSerializer.serializer_field_mapping,
+        models.DateTimeField: TimeField,
+    }
+
+
+class TableField(serializers.JSONField):
+    """A JSON object."""
+
+    default_error_messages = {"not_a_table": "Expected a JSON object, not {kind}."}
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Take an object and nothing else."""
+        value = super().to_internal_value(data)
+        if not isinstance(value, dict):
+            self.fail("not_a_table", kind=type(value).__name__)
+        return value
+
+
+class StfFileField(serializers.Field[StfFile, Any, str, Any]):
+    """An STF file: named by its file name or its UUID, written as its UUID."""
+
+    def to_internal_value(self, data: Any) -> StfFile:
+        """Find the file. Raises NotFound: agents ask again, for it may be on its way."""
+        name = str(data)
+        files = StfFile.objects.select_related("run")
+        found: StfFile | None = files.filter(stf_filename=name).first()
+        if found is None and (key := _uuid(name)) is not None:
+            found = files.filter(pk=key).first()
+        if found is None:
+            raise NotFound(
+                f"STF file {name[:255]!r} is not registered", "Register it first, or try again."
+            )
+        return found
+
+    def to_representation(self, value: StfFile) -> str:
+        """Write its UUID."""
+        return str(value.pk)
+
+
+def find_sample(tf_filename: str) -> FastMonFile:
+    """Give a TF sample by its file name. Raises NotFound: it may be on its way."""
+    found: FastMonFile | None = (
+        FastMonFile.objects.select_related("stf_file").filter(tf_filename=tf_filename).first()
+    )
+    if found is None:
+        raise NotFound(
+            f"TF sample {tf_filename[:255]!r} is not registered",
+            "Register it first, or try again.",
+        )
+    return found
+
+
+def _uuid(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None

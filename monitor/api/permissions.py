@@ -1,0 +1,54 @@
+"""What a caller may do: by the scope of its token."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rest_framework.permissions import SAFE_METHODS, BasePermission
+from rest_framework.request import Request
+
+from monitor.records.models import ApiToken
+from monitor.records.models.access import TokenScope
+from monitor.records.tokens import permits
+from swf_common_lib.errors import NotAllowed, NotAuthenticated
+
+if TYPE_CHECKING:  # REST framework's views import this module
+    from rest_framework.views import APIView
+
+_HOW = (
+    "Send 'Authorization: Token <key>'; `testbed token` prints the token of this installation. "
+    "A browser gets its session with `testbed login`."
+)
+
+
+class ScopePermission(BasePermission):
+    """Reading needs scope ``read``, everything else ``operate``."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        """Let the caller pass, or raise NotAuthenticated or NotAllowed."""
+        needed = TokenScope.READ if request.method in SAFE_METHODS else TokenScope.OPERATE
+        require_scope(request.user, request.auth, needed)
+        return True
+
+
+def require_scope(user: Any, auth: Any, needed: str) -> None:
+    """Raise NotAuthenticated without a caller, NotAllowed when its scope does not suffice."""
+    if user is None or not user.is_authenticated:
+        raise NotAuthenticated("the request carries neither a token nor a session", _HOW)
+    if not has_scope(user, auth, needed):
+        raise NotAllowed(
+            f"this needs a token of scope {needed}; this one has scope {_scope(user, auth)}",
+            "An administrator makes one: testbed token create.",
+        )
+
+
+def has_scope(user: Any, auth: Any, needed: str) -> bool:
+    """Tell whether the caller's scope suffices."""
+    return permits(_scope(user, auth), needed)
+
+
+def _scope(user: Any, auth: Any) -> str:
+    if isinstance(auth, ApiToken):
+        return auth.scope
+    # A browser's session: opened by a login link, which somebody with scope operate made.
+    return str(TokenScope.ADMIN if user.is_superuser else TokenScope.OPERATE)

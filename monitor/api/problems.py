@@ -1,0 +1,129 @@
+"""Errors as REST answers: problem JSON, and REST framework's own form for fields."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError, InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.views import defaults
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import exception_handler
+
+from swf_common_lib.errors import (
+    InvalidRequest,
+    NotAllowed,
+    NotAuthenticated,
+    NotFound,
+    TestbedError,
+    Unavailable,
+)
+
+PROBLEM_JSON = "application/problem+json"
+API = "/api/"
+
+logger = logging.getLogger(__name__)
+
+
+class ServerFault(TestbedError):
+    """Something went wrong inside the monitor."""
+
+    code = "server-error"
+
+
+class MethodNotAllowed(TestbedError):
+    """A method that an address does not know."""
+
+    code = "method-not-allowed"
+    http_status = 405
+
+
+def problem_response(exc: Exception, context: dict[str, Any]) -> Response | None:
+    """Turn an exception in a view into an answer (REST framework's EXCEPTION_HANDLER)."""
+    if isinstance(exc, exceptions.ValidationError):
+        return exception_handler(exc, context)
+    problem = as_testbed_error(exc)
+    if problem is None:
+        return None
+    if isinstance(problem, Unavailable):
+        logger.warning("answered 503: %s", problem.detail)
+    headers = {}
+    for header, attribute in (("WWW-Authenticate", "auth_header"), ("Retry-After", "wait")):
+        if value := getattr(exc, attribute, None):
+            headers[header] = str(value)
+    if problem.http_status == 401:
+        headers.setdefault("WWW-Authenticate", "Token")
+    body = problem.problem()
+    if isinstance(exc, exceptions.APIException):
+        body["status"] = exc.status_code
+    return Response(
+        body,
+        status=body["status"],
+        headers=headers,
+        content_type=PROBLEM_JSON,
+    )
+
+
+def as_testbed_error(exc: BaseException) -> TestbedError | None:
+    """Give the testbed's error for an exception; None for one that nobody expected."""
+    if isinstance(exc, TestbedError):
+        return exc
+    if isinstance(exc, OperationalError | InterfaceError):
+        return Unavailable(f"the database does not answer: {exc}", "Try again in a moment.")
+    if isinstance(exc, IntegrityError):
+        # The checks before found nothing wrong, so somebody wrote it in between.
+        return InvalidRequest(f"there is such a record already: {exc}", "Read it first.")
+    if isinstance(exc, Http404):
+        return NotFound(str(exc) or "there is nothing at this address")
+    if isinstance(exc, PermissionDenied):
+        return NotAllowed(str(exc) or "this is not permitted")
+    if isinstance(exc, exceptions.APIException):
+        return _of_framework(exc)
+    return None
+
+
+def _of_framework(exc: exceptions.APIException) -> TestbedError:
+    detail = str(exc.detail)
+    if isinstance(exc, exceptions.MethodNotAllowed):
+        return MethodNotAllowed(detail, "The Allow header names the methods that it has.")
+    if isinstance(exc, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
+        return NotAuthenticated(detail)
+    if isinstance(exc, exceptions.PermissionDenied):
+        return NotAllowed(detail)
+    if isinstance(exc, exceptions.NotFound):
+        return NotFound(detail)
+    if isinstance(exc, exceptions.ParseError | exceptions.UnsupportedMediaType):
+        return InvalidRequest(detail, "Send JSON, with Content-Type: application/json.")
+    return InvalidRequest(detail) if exc.status_code < 500 else ServerFault(detail)
+
+
+def unknown_address(request: HttpRequest) -> HttpResponse:
+    """Answer for an address below ``/api/`` that there is not."""
+    hint = "/api/ lists what there is, /api/docs/ describes it."
+    if not request.path.endswith("/"):
+        hint = f"A slash belongs to the end of every address: {request.path}/. {hint}"
+    return as_json(NotFound(f"there is nothing at {request.path}", hint))
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Answer for an error that nobody expected; it is in the monitor's log (handler500)."""
+    error = sys.exc_info()[1]
+    if not request.path.startswith(API):
+        return defaults.server_error(request)
+    problem = as_testbed_error(error) if error is not None else None
+    return as_json(
+        problem
+        or ServerFault("the monitor failed at this request", "Its log says more: testbed logs web.")
+    )
+
+
+def as_json(error: TestbedError) -> JsonResponse:
+    """Give an error as an answer, outside of REST framework's views."""
+    response = JsonResponse(error.problem(), status=error.http_status, content_type=PROBLEM_JSON)
+    if error.http_status == 401:
+        response.headers["WWW-Authenticate"] = "Token"
+    return response

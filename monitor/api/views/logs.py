@@ -1,0 +1,93 @@
+"""Log records of agents and services."""
+
+from __future__ import annotations
+
+import ipaddress
+from functools import lru_cache
+from typing import Any
+
+from django.conf import settings
+from rest_framework.exceptions import ValidationError
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from monitor.api.permissions import ScopePermission
+from monitor.api.records import RecordViewSet
+from monitor.api.serializers import LogSerializer
+from monitor.records.filters import LOGS
+from monitor.records.models import AppLog
+
+_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class LogPermission(BasePermission):
+    """Takes records without a token from named networks; all else as everywhere."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        """Let the caller pass, or raise."""
+        anonymous = not (request.user and request.user.is_authenticated)
+        if request.method == "POST" and anonymous and _is_near(request):
+            return True
+        return ScopePermission().has_permission(request, view)
+
+
+def _is_near(request: Request) -> bool:
+    try:
+        address = ipaddress.ip_address(request.META.get("REMOTE_ADDR", ""))
+    except ValueError:
+        return False
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped
+    return any(address in network for network in _networks(settings.TESTBED.swf_log_networks))
+
+
+@lru_cache(maxsize=4)
+def _networks(text: str) -> tuple[_Network, ...]:
+    """Read the setting; a part of it that is no network lets nobody in."""
+    networks = []
+    for part in text.split(","):
+        try:
+            networks.append(ipaddress.ip_network(part.strip(), strict=False))
+        except ValueError:
+            continue
+    return tuple(networks)
+
+
+class LogViewSet(RecordViewSet):
+    """Log records; an array of them is taken at once."""
+
+    selection = LOGS
+    what = "log record"
+    serializer_class = LogSerializer
+    permission_classes = [LogPermission]
+
+    def create(self, request: Request) -> Response:
+        """Keep one record, or an array of them: all or, when one is faulty, none."""
+        many = isinstance(request.data, list)
+        serializer = LogSerializer(data=request.data, many=many)
+        if not serializer.is_valid():
+            raise ValidationError(_faults(serializer.errors) if many else serializer.errors)
+        values = serializer.validated_data if many else [serializer.validated_data]
+        # A record that came before, under its id, adds nothing.
+        rows = [AppLog(**row) for row in values]
+        if many or rows[0].record_id:
+            AppLog.objects.bulk_create(rows, ignore_conflicts=True)
+        else:
+            rows[0].save()
+        if many:
+            return Response({"status": "success", "count": len(rows)}, status=201)
+        if rows[0].record_id:
+            rows = [AppLog.objects.get(record_id=rows[0].record_id)]
+        return Response(LogSerializer(rows[0]).data, status=201)
+
+
+def _faults(errors: Any) -> Any:
+    """Name the faulty records; REST framework gives a list or, later, a table by number."""
+    numbered = enumerate(errors) if isinstance(errors, list) else errors.items()
+    return {
+        f"record {index}" if str(index).isdecimal() else index: fault
+        for index, fault in numbered
+        if fault
+    }

@@ -1,0 +1,183 @@
+"""Workflow definitions and executions."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
+from rest_framework.mixins import CreateModelMixin
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from monitor.api.authentication import user_name
+from monitor.api.permissions import has_scope
+from monitor.api.records import RecordViewSet
+from monitor.api.workflow_serializers import (
+    ClaimedSerializer,
+    ClaimSerializer,
+    DefinitionSerializer,
+    ExecutionDetailSerializer,
+    ExecutionSerializer,
+    ReasonSerializer,
+    StartSerializer,
+)
+from monitor.executions import StartRequest, claim, report, request_change, start
+from monitor.executions.control import REPORTED, find
+from monitor.executions.definitions import digest_of, read_workflow
+from monitor.records.filters import DEFINITIONS, EXECUTIONS
+from monitor.records.models import Namespace, WorkflowDefinition, WorkflowExecution
+from monitor.records.models.access import TokenScope
+from monitor.records.transitions import record_event
+from swf_common_lib.errors import Conflict, NotAllowed, TestbedError
+
+_SOURCE_KEYS = ("org", "repo", "path", "branch")
+_FIXED = ("workflow_name", "version", "workflow_type", "definition", "parameter_values")
+_FIXED_OF_EXECUTION = ("workflow_definition", "namespace", "parameter_values", "options")
+
+
+class DefinitionViewSet(CreateModelMixin, RecordViewSet):
+    """Workflow definitions: written once, then only where they come from may be added."""
+
+    selection = DEFINITIONS
+    what = "workflow definition"
+    serializer_class = DefinitionSerializer
+
+    def perform_create(self, serializer: Any) -> None:
+        """Register a definition. Code that is in no file here needs scope ``admin``."""
+        values = serializer.validated_data
+        text = values["definition"]
+        admin = has_scope(self.request.user, self.request.auth, TokenScope.ADMIN)
+        if text.strip() and not admin and not _is_on_file(values["workflow_name"], text):
+            raise NotAllowed(
+                "a definition with code needs a token of scope admin",
+                "Or put the code into workflows/<name>.py on the monitor's host: it is registered "
+                "when it is first run.",
+            )
+        serializer.save(
+            digest=digest_of(text), created_by=values.get("created_by") or user_name(self.request)
+        )
+
+    @extend_schema(request=DefinitionSerializer, responses=DefinitionSerializer)
+    def partial_update(self, request: Request, pk: str) -> Response:
+        """Add where the code comes from. Raises Conflict for a change of the code."""
+        definition: WorkflowDefinition = self.get_object()
+        serializer = self.get_serializer(definition, data=request.data, partial=True)
+        serializer.is_valid(raise_exception=True)
+        said = serializer.validated_data
+        _refuse_changes(definition, said, _FIXED, f"definition {definition}")
+        data = cast("dict[str, Any]", request.data)
+        flat = {key: str(data[key]) for key in _SOURCE_KEYS if data.get(key)}
+        definition.source = {**definition.source, **said.get("source", {}), **flat}
+        definition.save(update_fields=["source", "updated_at"])
+        return Response(self.get_serializer(definition).data)
+
+
+class ExecutionViewSet(CreateModelMixin, RecordViewSet):
+    """Workflow executions."""
+
+    selection = EXECUTIONS
+    what = "execution"
+    serializer_class = ExecutionSerializer
+
+    def get_serializer_class(self) -> Any:
+        """Give all that is known of one execution, less in a list."""
+        return ExecutionDetailSerializer if self.action == "retrieve" else ExecutionSerializer
+
+    def get_object(self) -> WorkflowExecution:
+        """Find an execution. Raises NotFound naming the nearest."""
+        return find(self.kwargs["pk"])
+
+    @transaction.atomic
+    def perform_create(self, serializer: Any) -> None:
+        """Record an execution that its runner makes itself; nothing is announced."""
+        values = serializer.validated_data
+        user = values.get("executed_by") or user_name(self.request)
+        execution = serializer.save(created_at=timezone.now(), executed_by=user)
+        Namespace.objects.get_or_create(name=execution.namespace, defaults={"owner": user})
+        record_event(
+            execution.execution_id, f"execution_{execution.status}", actor=user, via="rest"
+        )
+
+    @extend_schema(request=ExecutionSerializer, responses=ExecutionSerializer)
+    def partial_update(self, request: Request, pk: str) -> Response:
+        """Report on an execution: status, metrics, environment, errors."""
+        execution = find(pk)
+        serializer = ExecutionSerializer(execution, data=request.data, partial=True)
+        serializer.is_valid(raise_exception=True)
+        said = serializer.validated_data
+        _refuse_changes(execution, said, _FIXED_OF_EXECUTION, f"execution {pk}")
+        changes = {name: value for name, value in said.items() if name in REPORTED}
+        actor = execution.runner or user_name(request)
+        return Response(ExecutionSerializer(report(pk, changes, actor=actor, via="rest")).data)
+
+    @extend_schema(request=StartSerializer, responses={201: ExecutionDetailSerializer})
+    @action(detail=False, methods=["post"], url_path="start")
+    def start(self, request: Request) -> Response:
+        """Start a workflow. The answer says what it waits for, if it waits."""
+        serializer = StartSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        given = {k: v for k, v in serializer.validated_data.items() if v is not None}
+        given.setdefault("executed_by", "")
+        given["executed_by"] = given["executed_by"] or user_name(request)
+        wanted = StartRequest(**{"workflow": None, "through": "rest", **given})
+        execution = start(wanted)
+        form = ClaimedSerializer if wanted.runner else ExecutionDetailSerializer
+        return Response(form(execution).data, status=201)
+
+    @extend_schema(request=ClaimSerializer, responses=ClaimedSerializer)
+    @action(detail=True, methods=["post"], url_path="claim")
+    def claim(self, request: Request, pk: str) -> Response:
+        """Give a pending execution to a runner: it alone executes it."""
+        serializer = ClaimSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        return Response(ClaimedSerializer(claim(pk, serializer.validated_data["runner"])).data)
+
+    @extend_schema(request=ReasonSerializer, responses={202: ExecutionDetailSerializer})
+    @action(detail=True, methods=["post"], url_path="stop")
+    def stop(self, request: Request, pk: str) -> Response:
+        """Ask for an execution to end."""
+        return self._change("stop", request, pk)
+
+    @extend_schema(request=ReasonSerializer, responses={202: ExecutionDetailSerializer})
+    @action(detail=True, methods=["post"], url_path="pause")
+    def pause(self, request: Request, pk: str) -> Response:
+        """Ask for an execution to pause."""
+        return self._change("pause", request, pk)
+
+    @extend_schema(request=ReasonSerializer, responses={202: ExecutionDetailSerializer})
+    @action(detail=True, methods=["post"], url_path="resume")
+    def resume(self, request: Request, pk: str) -> Response:
+        """Ask for a paused execution to go on."""
+        return self._change("resume", request, pk)
+
+    def _change(self, change: str, request: Request, pk: str) -> Response:
+        serializer = ReasonSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        execution = request_change(
+            pk,
+            change,
+            actor=user_name(request),
+            via="rest",
+            reason=serializer.validated_data["reason"],
+        )
+        return Response(ExecutionDetailSerializer(execution).data, status=202)
+
+
+def _is_on_file(name: str, text: str) -> bool:
+    try:
+        return read_workflow(name, settings.TESTBED.swf_home / "workflows").text == text
+    except TestbedError:
+        return False
+
+
+def _refuse_changes(record: Any, said: dict[str, Any], fixed: tuple[str, ...], what: str) -> None:
+    changed = [name for name in fixed if name in said and said[name] != getattr(record, name)]
+    if changed:
+        raise Conflict(
+            f"{', '.join(changed)} of {what} cannot be changed",
+            "A changed definition is a new version; a changed configuration is a new execution.",
+        )

@@ -1,0 +1,162 @@
+"""Workflow definitions and executions as JSON, and what is asked for when starting one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils import timezone
+from rest_framework import serializers
+
+from monitor.api.fields import RecordSerializer, TableField, TimeField
+from monitor.executions import waiting_for
+from monitor.executions.control import LEASE
+from monitor.executions.request import StartRequest
+from monitor.records.models import RunState, WorkflowDefinition, WorkflowExecution
+from monitor.records.states import ExecutionStatus
+from monitor.records.statistics import run_statistics
+
+
+class DefinitionSerializer(RecordSerializer):
+    """A workflow definition."""
+
+    definition = serializers.CharField(trim_whitespace=False, allow_blank=True)
+    parameter_values = TableField(required=False)
+    source = TableField(required=False)  # type: ignore[assignment]
+    created_at = TimeField(default=timezone.now)
+    created_by = serializers.CharField(max_length=100, required=False)
+
+    class Meta:
+        model = WorkflowDefinition
+        fields = "__all__"
+        read_only_fields = ["digest"]
+
+
+class ExecutionSerializer(RecordSerializer):
+    """A workflow execution; ``workflow_definition`` is the definition's id."""
+
+    workflow_name = serializers.CharField(read_only=True)
+    workflow_version = serializers.CharField(source="workflow_definition.version", read_only=True)
+    duration_seconds = serializers.FloatField(read_only=True)
+    parameter_values = TableField(required=False)
+    options = TableField(required=False)
+    performance_metrics = TableField(required=False, allow_null=True)
+    execution_environment = TableField(required=False, allow_null=True)
+    status = serializers.ChoiceField(ExecutionStatus.choices, default=ExecutionStatus.RUNNING)
+    executed_by = serializers.CharField(max_length=100, required=False)
+    error_message = serializers.CharField(required=False, allow_blank=True, allow_null=True)
+    stack_trace = serializers.CharField(
+        required=False, allow_blank=True, allow_null=True, trim_whitespace=False
+    )
+    source = serializers.SerializerMethodField()  # type: ignore[assignment]
+
+    class Meta:
+        model = WorkflowExecution
+        exclude = ["end_unannounced"]
+        read_only_fields = [
+            "runner",
+            "lease_expires_at",
+            "expires_at",
+            "announced_at",
+            "created_at",
+            "idempotency_key",
+        ]
+
+    def get_source(self, execution: WorkflowExecution) -> dict[str, Any]:
+        """Give where the code came from, without the code."""
+        return {key: value for key, value in execution.source.items() if key != "text"}
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Take null as nothing."""
+        for name in ("performance_metrics", "execution_environment"):
+            if name in attrs and attrs[name] is None:
+                attrs[name] = {}
+        for name in ("error_message", "stack_trace"):
+            if name in attrs and attrs[name] is None:
+                attrs[name] = ""
+        return attrs
+
+
+class ExecutionDetailSerializer(ExecutionSerializer):
+    """A workflow execution with all that is known of it."""
+
+    waiting_for = serializers.SerializerMethodField()
+    statistics = serializers.SerializerMethodField()
+
+    def get_source(self, execution: WorkflowExecution) -> dict[str, Any]:
+        """Give where the code came from; the code itself where it differs from the definition."""
+        return dict(execution.source)
+
+    def get_waiting_for(self, execution: WorkflowExecution) -> str:
+        """Say what a pending execution waits for."""
+        return waiting_for(execution)
+
+    def get_statistics(self, execution: WorkflowExecution) -> dict[str, Any] | None:
+        """Give the statistics of its run, null before it has one."""
+        run_number = run_number_of(execution)
+        return None if run_number is None else run_statistics(run_number).as_dict()
+
+
+class ClaimedSerializer(ExecutionSerializer):
+    """A workflow execution as its runner needs it, with the code."""
+
+    source_text = serializers.SerializerMethodField()
+    source_path = serializers.SerializerMethodField()
+    lease_seconds = serializers.SerializerMethodField()
+    waiting_for = serializers.SerializerMethodField()
+
+    def get_source_text(self, execution: WorkflowExecution) -> str:
+        """Give the code that is to run."""
+        return execution.source.get("text") or execution.workflow_definition.definition
+
+    def get_source_path(self, execution: WorkflowExecution) -> str:
+        """Give the code's file, for stack traces."""
+        path = execution.source.get("path") or execution.workflow_definition.source.get("path")
+        return path or f"workflows/{execution.workflow_name}.py"
+
+    def get_lease_seconds(self, execution: WorkflowExecution) -> float:
+        """Give how long the lease lasts without a heartbeat."""
+        return LEASE.total_seconds()
+
+    def get_waiting_for(self, execution: WorkflowExecution) -> str:
+        """Say what it waits for: nothing, once it is claimed."""
+        return waiting_for(execution)
+
+
+class StartSerializer(serializers.Serializer[StartRequest]):
+    """What to start and how."""
+
+    workflow = serializers.CharField(max_length=200, required=False, allow_null=True)
+    config = serializers.CharField(max_length=200, required=False, allow_null=True)
+    namespace = serializers.CharField(max_length=100, required=False, allow_blank=True)
+    parameters = TableField(required=False)
+    realtime = serializers.BooleanField(required=False)
+    speed = serializers.FloatField(required=False, allow_null=True)
+    duration = serializers.FloatField(required=False)
+    executed_by = serializers.CharField(max_length=100, required=False, allow_blank=True)
+    through = serializers.CharField(max_length=20, required=False)
+    idempotency_key = serializers.CharField(max_length=200, required=False, allow_null=True)
+    runner = serializers.CharField(max_length=100, required=False, allow_blank=True)
+    config_text = serializers.CharField(
+        required=False, allow_null=True, allow_blank=True, trim_whitespace=False
+    )
+    version = serializers.CharField(max_length=50, required=False, allow_null=True)
+    from_definition = serializers.BooleanField(required=False)
+
+
+class ClaimSerializer(serializers.Serializer[Any]):
+    """Who claims."""
+
+    runner = serializers.CharField(max_length=100)
+
+
+class ReasonSerializer(serializers.Serializer[Any]):
+    """Why."""
+
+    reason = serializers.CharField(max_length=2000, required=False, allow_blank=True, default="")
+
+
+def run_number_of(execution: WorkflowExecution) -> int | None:
+    """Give the number of an execution's run whose state is recorded."""
+    rows = RunState.objects.filter(execution_id=execution.execution_id)
+    number: int | None = rows.values_list("run_number", flat=True).first()
+    return number

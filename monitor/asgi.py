@@ -1,0 +1,84 @@
+"""The monitor as an ASGI application.
+
+Django's own ASGI handler gives each request a new thread, a new database connection and several
+switches between the event loop and the thread; that costs more than most of our answers. Here a
+request is answered as a whole on one of a few threads, which keep their connections. Streams
+alone go through Django's asynchronous way: they last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, cast
+
+from django.core.exceptions import RequestAborted
+from django.core.handlers.asgi import ASGIHandler, ASGIRequest, get_script_prefix
+from django.core.handlers.base import BaseHandler
+from django.core.signals import request_started
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.urls import set_script_prefix
+
+STREAMS = ("/api/messages/stream/",)
+THREADS = 8
+
+
+class _Whole(BaseHandler):
+    """Django's synchronous chain of middleware and view."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.load_middleware(is_async=False)
+
+
+class MonitorHandler(ASGIHandler):
+    """Answers requests on a pool of threads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._whole = _Whole()
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="request")
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer one request."""
+        if scope["type"] != "http" or scope["path"] in STREAMS:
+            await super().__call__(scope, receive, send)
+            return
+        try:
+            body = await self.read_body(receive)
+        except RequestAborted:
+            return
+        try:
+            request, refusal = self.create_request(scope, body)
+            loop = asyncio.get_running_loop()
+            response: Any = refusal
+            if request is not None:
+                response = await loop.run_in_executor(
+                    self._threads, self._respond, request, get_script_prefix(scope)
+                )
+            await self.send_response(response, send)
+        finally:
+            body.close()
+
+    def _respond(self, request: ASGIRequest, prefix: str) -> HttpResponseBase:
+        """Answer on this thread, from the first signal to the last."""
+        set_script_prefix(prefix)
+        request_started.send(sender=self.__class__, scope=request.scope)
+        response = self._whole.get_response(request)
+        response._handler_class = self.__class__  # type: ignore[attr-defined]
+        try:
+            return _whole(response)
+        finally:
+            response.close()  # says request_finished, which looks after the connection
+
+
+def _whole(response: HttpResponseBase) -> HttpResponseBase:
+    """Give a response whose content is there: a file is read on this thread, not on the loop's."""
+    if not isinstance(response, StreamingHttpResponse) or response.is_async:
+        return response
+    content = b"".join(cast("Iterator[bytes]", response.streaming_content))
+    whole = HttpResponse(content, status=response.status_code, reason=response.reason_phrase)
+    whole.headers = response.headers
+    whole.cookies = response.cookies
+    return whole

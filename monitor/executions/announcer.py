@@ -1,0 +1,119 @@
+"""What the monitor itself says on the broker: commands to runners, and ends that runners missed."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+
+from monitor.records.models import WorkflowExecution
+from monitor.records.states import ExecutionStatus
+from swf_common_lib.errors import BrokerUnavailable
+from swf_common_lib.messaging import (
+    BROADCAST,
+    WORKFLOW_CONTROL,
+    BusStatus,
+    Destination,
+    MessageBus,
+)
+from swf_common_lib.settings import Settings
+
+SENDER = "monitor"
+CONNECT_TIMEOUT = 2.0
+CONFIRM_TIMEOUT = 3.0
+ANNOUNCEMENT_LIFE_MS = 60_000
+"""The sweeper announces again: those that nobody took must not pile up."""
+COMMAND_LIFE_MS = 60_000
+
+
+class Announcer:
+    """One connection to the broker for this process, made when it is first needed."""
+
+    def __init__(self, testbed: Settings) -> None:
+        self._testbed = testbed
+        self._lock = threading.Lock()
+        self._bus: MessageBus | None = None
+
+    def open(self) -> MessageBus:
+        """Give the bus; the first caller starts it and waits a moment for its connection."""
+        with self._lock:
+            if self._bus is None:
+                self._bus = MessageBus(self._testbed)
+                # It goes on trying; ``send`` tells whoever needs it.
+                with contextlib.suppress(BrokerUnavailable):
+                    self._bus.start(CONNECT_TIMEOUT)
+            return self._bus
+
+    def close(self) -> None:
+        """Close the connection; the next use makes a new one."""
+        with self._lock:
+            if self._bus is not None:
+                self._bus.close(timeout=1.0)
+                self._bus = None
+
+    @property
+    def address(self) -> str:
+        """Where the broker is."""
+        return f"{self._testbed.activemq_host}:{self._testbed.activemq_port}"
+
+    def status(self) -> BusStatus:
+        """Tell how the connection stands."""
+        return self.open().status()
+
+    def send(
+        self, destination: Destination, body: Mapping[str, Any], *, ttl_ms: int | None = None
+    ) -> None:
+        """Publish and wait for the broker's confirmation. Raises BrokerUnavailable."""
+        bus = self.open()
+        if not bus.connected:
+            raise BrokerUnavailable(
+                f"the message broker at {self.address} is not reachable: {bus.status().detail}",
+                "Start it (testbed start-local), or correct ACTIVEMQ_HOST and ACTIVEMQ_PORT.",
+            )
+        bus.publish(destination, {"sender": SENDER, **body}, ttl_ms=ttl_ms)
+        bus.flush(CONFIRM_TIMEOUT)
+
+    def announce(self, execution: WorkflowExecution) -> bool:
+        """Tell the runners of a pending execution; False when the broker did not take it."""
+        body = {
+            "msg_type": "run_workflow",
+            "execution_id": execution.execution_id,
+            "workflow_name": execution.workflow_name,
+            "namespace": execution.namespace,
+        }
+        try:
+            self.send(WORKFLOW_CONTROL, body, ttl_ms=ANNOUNCEMENT_LIFE_MS)
+        except BrokerUnavailable:
+            return False
+        WorkflowExecution.objects.filter(
+            pk=execution.execution_id, status=ExecutionStatus.PENDING
+        ).update(announced_at=timezone.now())
+        return True
+
+    def command(self, execution: WorkflowExecution, what: str, reason: str) -> None:
+        """Tell the runner of an execution to stop, pause or resume it. Raises BrokerUnavailable.
+
+        The runner that takes it from the queue passes it on when it is not the one.
+        """
+        body = {
+            "msg_type": f"{what}_workflow",
+            "execution_id": execution.execution_id,
+            "namespace": execution.namespace,
+            "reason": reason,
+        }
+        self.send(WORKFLOW_CONTROL, body, ttl_ms=COMMAND_LIFE_MS)
+
+    def broadcast(self, body: Mapping[str, Any]) -> None:
+        """Say something to all agents. Raises BrokerUnavailable."""
+        self.send(BROADCAST, body)
+
+
+@lru_cache(maxsize=1)
+def announcer() -> Announcer:
+    """Give this process's announcer."""
+    return Announcer(settings.TESTBED)

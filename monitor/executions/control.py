@@ -1,0 +1,176 @@
+"""The course of an execution: claimed by a runner, stopped, paused, resumed, reported on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from difflib import get_close_matches
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from monitor.executions.announcer import announcer
+from monitor.records.models import WorkflowExecution
+from monitor.records.states import EXECUTION_SOURCES, TERMINAL, ExecutionStatus
+from monitor.records.transitions import record_event, transition
+from swf_common_lib.config import did_you_mean
+from swf_common_lib.errors import Conflict, InvalidRequest, NotFound
+
+LEASE = timedelta(seconds=10)
+"""A runner keeps an execution this long after a heartbeat that names it."""
+REPORTED = (
+    "status",
+    "status_reason",
+    "start_time",
+    "end_time",
+    "performance_metrics",
+    "execution_environment",
+    "error_message",
+    "stack_trace",
+    "run_number",
+)
+"""What a runner may report of an execution."""
+_MERGED = ("performance_metrics", "execution_environment")
+_REACHED = {"pause": ExecutionStatus.PAUSED, "resume": ExecutionStatus.RUNNING}
+
+
+def find(execution_id: str) -> WorkflowExecution:
+    """Give an execution with its definition. Raises NotFound that names the nearest ids."""
+    execution: WorkflowExecution | None = (
+        WorkflowExecution.objects.select_related("workflow_definition")
+        .filter(pk=execution_id)
+        .first()
+    )
+    if execution is None:
+        newest = WorkflowExecution.objects.order_by("-created_at")
+        known = list(newest.values_list("execution_id", flat=True)[:200])
+        near = get_close_matches(execution_id[:250], known, n=3, cutoff=0.5) or known[:3]
+        hint = f"Nearest: {', '.join(near)}." if near else "There are no executions yet."
+        raise NotFound(f"there is no execution {execution_id[:250]!r}", hint)
+    return execution
+
+
+def claim(execution_id: str, runner: str) -> WorkflowExecution:
+    """Give a pending execution to a runner, which alone executes it from now on.
+
+    A runner that has it already gets it again: the answer to its claim was lost. Raises Conflict
+    when another has it or it is over, NotFound.
+    """
+    if not runner:
+        raise InvalidRequest("a claim names its runner")
+    now = timezone.now()
+    claimed = transition(
+        execution_id,
+        ExecutionStatus.RUNNING,
+        actor=runner,
+        via="rest",
+        sources=[ExecutionStatus.PENDING],
+        runner=runner,
+        start_time=now,
+        lease_expires_at=now + LEASE,
+    )
+    execution = find(execution_id)
+    mine = execution.runner == runner and execution.status == ExecutionStatus.RUNNING
+    if not claimed and not mine:
+        by = f" by {execution.runner}" if execution.runner else ""
+        raise Conflict(
+            f"{execution_id} is {execution.status}{by}, not pending",
+            "Somebody else claimed or ended it: leave it.",
+        )
+    return execution
+
+
+def request_change(
+    execution_id: str, change: str, *, actor: str, via: str, reason: str = ""
+) -> WorkflowExecution:
+    """Ask for an execution to ``stop``, ``pause`` or ``resume``; give it as it is then.
+
+    A pending one is stopped at once; of a running one its runner is told, and the status follows
+    when it has obeyed. What is paused (or running) already is left so. Raises NotFound, Conflict
+    for one that is over or cannot be changed so, BrokerUnavailable when the runner cannot be told.
+    """
+    if change not in ("stop", "pause", "resume"):
+        known = ["stop", "pause", "resume"]
+        raise InvalidRequest(f"{change!r} is no change; {did_you_mean(change, known)}")
+    execution = find(execution_id)
+    if execution.status == ExecutionStatus.PENDING and change == "stop":
+        if transition(
+            execution_id,
+            ExecutionStatus.TERMINATED,
+            actor=actor,
+            via=via,
+            reason=reason or f"stopped by {actor} before it began",
+            sources=[ExecutionStatus.PENDING],
+        ):
+            return find(execution_id)
+        execution = find(execution_id)  # a runner was quicker
+    if execution.status in TERMINAL:
+        raise Conflict(
+            f"{execution_id} is {execution.status} already: it cannot {change}",
+            "Its record says how it ended; start another one.",
+        )
+    if execution.status == ExecutionStatus.PENDING:
+        raise Conflict(
+            f"{execution_id} is pending: it cannot {change}", "It can be stopped, or waited for."
+        )
+    if execution.status == _REACHED.get(change):
+        return execution
+    announcer().command(execution, change, reason)
+    record_event(execution_id, f"{change}_requested", actor=actor, via=via, reason=reason)
+    return execution
+
+
+def report(
+    execution_id: str, changes: Mapping[str, Any], *, actor: str, via: str
+) -> WorkflowExecution:
+    """Take what a runner says of its execution: its status, metrics, environment, errors.
+
+    Metrics and environment are added to those that are there, key by key. Raises Conflict for a
+    status that cannot follow the present one, InvalidRequest for what a runner cannot change.
+    """
+    fields = dict(changes)
+    for name in fields:
+        if name not in REPORTED:
+            raise InvalidRequest(
+                f"{name} of an execution cannot be changed; {did_you_mean(name, REPORTED)}"
+            )
+    status = fields.pop("status", None)
+    with transaction.atomic():
+        execution = _locked(execution_id)
+        for name in _MERGED:
+            if name in fields:
+                fields[name] = {**getattr(execution, name), **fields[name]}
+        if status is not None and status != execution.status:
+            if execution.status not in EXECUTION_SOURCES.get(status, ()):
+                raise Conflict(
+                    f"{execution_id} is {execution.status}: it cannot become {status}",
+                    execution.status_reason,
+                )
+            reason = fields.pop("status_reason", "")
+            transition(execution_id, status, actor=actor, via=via, reason=reason, **fields)
+        elif fields:
+            WorkflowExecution.objects.filter(pk=execution_id).update(**fields)
+    return find(execution_id)
+
+
+def renew_leases(runner: str, execution_ids: list[str]) -> list[str]:
+    """Renew a runner's leases on executions; give those that are not (or no longer) its own."""
+    if not execution_ids:
+        return []
+    mine = WorkflowExecution.objects.filter(
+        pk__in=execution_ids,
+        runner=runner,
+        status__in=[ExecutionStatus.RUNNING, ExecutionStatus.PAUSED],
+    )
+    if mine.update(lease_expires_at=timezone.now() + LEASE) == len(set(execution_ids)):
+        return []
+    kept = set(mine.values_list("execution_id", flat=True))
+    return [execution_id for execution_id in execution_ids if execution_id not in kept]
+
+
+def _locked(execution_id: str) -> WorkflowExecution:
+    execution: WorkflowExecution | None = (
+        WorkflowExecution.objects.select_for_update().filter(pk=execution_id).first()
+    )
+    return execution or find(execution_id)

@@ -1,0 +1,167 @@
+"""Workflow definitions: read from ``workflows/<name>.py``, registered at first use, then kept."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.utils import timezone
+
+from monitor.executions.source import source_of
+from monitor.records.models import WorkflowDefinition
+from swf_common_lib.config import did_you_mean, expand, list_configurations
+from swf_common_lib.errors import ConfigurationError, NotFound
+
+EXECUTOR = "WorkflowExecutor"
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
+_MARK = re.compile(rf"^class {EXECUTOR}\b", re.MULTILINE)
+_ANY_NAMESPACE = "any"
+
+
+@dataclass(frozen=True)
+class WorkflowCode:
+    """A workflow's code as its file has it now."""
+
+    name: str
+    text: str
+    path: Path
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the text, hex."""
+        return digest_of(self.text)
+
+
+def digest_of(text: str) -> str:
+    """Give the SHA-256 of code, hex."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def read_workflow(name: str, workflows_dir: Path) -> WorkflowCode:
+    """Read the code of a workflow.
+
+    Raises NotFound, naming the nearest, when there is no such workflow; ConfigurationError when
+    its file cannot be used.
+    """
+    path = workflows_dir / f"{name}.py"
+    if not _NAME.fullmatch(name) or not path.is_file():
+        raise _unknown(name, workflows_dir)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError([f"{path.name}: cannot be read: {error}"]) from error
+    check_code(text, path.name)
+    return WorkflowCode(name, text, path)
+
+
+def check_code(text: str, label: str) -> None:
+    """Raise ConfigurationError unless ``text`` is Python that defines a WorkflowExecutor."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError) as error:
+        line = f", line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
+        said = error.msg if isinstance(error, SyntaxError) else str(error)
+        raise ConfigurationError([f"{label}{line}: not valid Python: {said}"]) from error
+    defined = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+    imported = {
+        alias.asname or alias.name
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    if EXECUTOR not in defined and EXECUTOR not in imported:
+        raise ConfigurationError(
+            [f"{label}: defines no class {EXECUTOR}"],
+            f"A workflow is a class {EXECUTOR} with __init__(config, runner, execution_id) and "
+            "a generator execute(env).",
+        )
+
+
+def workflow_names(workflows_dir: Path) -> list[str]:
+    """Give the names of the workflows that the folder holds."""
+    return sorted(
+        path.stem
+        for path in workflows_dir.glob("*.py")
+        if _NAME.fullmatch(path.stem)
+        and _MARK.search(path.read_text(encoding="utf-8", errors="replace"))
+    )
+
+
+def ensure_definition(
+    code: WorkflowCode, version: str, created_by: str
+) -> tuple[WorkflowDefinition, bool]:
+    """Give the definition of that name and version, registered now when there is none.
+
+    The second value tells whether ``code`` is what the definition holds: a definition is never
+    modified, so code that was changed under the same version differs from it.
+    """
+    definition = _find(code.name, version)
+    if definition is None:
+        source = source_of(code.path)
+        WorkflowDefinition.objects.bulk_create(
+            [
+                WorkflowDefinition(
+                    workflow_name=code.name,
+                    version=version,
+                    workflow_type=code.name,
+                    definition=code.text,
+                    digest=code.digest,
+                    parameter_values=default_values(code),
+                    created_by=created_by,
+                    created_at=timezone.now(),
+                    source={key: source[key] for key in _DEFINED if key in source},
+                )
+            ],
+            ignore_conflicts=True,  # somebody else may register it at this very moment
+        )
+        definition = WorkflowDefinition.objects.get(workflow_name=code.name, version=version)
+    return definition, definition.digest == code.digest
+
+
+_DEFINED = ("org", "repo", "path", "branch")
+
+
+def stored_definition(name: str, version: str | None) -> WorkflowDefinition | None:
+    """Give a definition from the database: that version, or the one registered last."""
+    if version:
+        return _find(name, version)
+    rows = WorkflowDefinition.objects.filter(workflow_name=name).order_by("-id")
+    definition: WorkflowDefinition | None = rows.first()
+    return definition
+
+
+def default_values(code: WorkflowCode) -> dict[str, Any]:
+    """Give the workflow's default configuration, a table a section; empty when it has none."""
+    try:
+        expanded = expand(
+            None,
+            workflow=code.name,
+            workflows_dir=code.path.parent,
+            testbed=None,
+            namespace=_ANY_NAMESPACE,
+        )
+    except ConfigurationError:
+        return {}
+    return {name: table for name, table in expanded.sections.items() if name != "testbed"}
+
+
+def _find(name: str, version: str) -> WorkflowDefinition | None:
+    rows = WorkflowDefinition.objects.filter(workflow_name=name, version=version)
+    definition: WorkflowDefinition | None = rows.first()
+    return definition
+
+
+def _unknown(name: str, workflows_dir: Path) -> NotFound:
+    names = workflow_names(workflows_dir)
+    hint = f"The workflows are {', '.join(names)}." if names else "There are no workflows."
+    for summary in list_configurations(workflows_dir):
+        if summary.name in (name, f"{name}_default"):
+            hint = (
+                f"{summary.name} is a configuration of workflow {summary.workflow_name}: "
+                f"give it as config. {hint}"
+            )
+    return NotFound(f"there is no workflow {name[:100]!r}; {did_you_mean(name[:100], names)}", hint)

@@ -1,0 +1,136 @@
+"""From a start request to what will be executed: code, configuration, pace. All of it checked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from monitor.executions.definitions import (
+    ensure_definition,
+    read_workflow,
+    stored_definition,
+)
+from monitor.executions.request import REALTIME, UNPACED, StartRequest
+from monitor.executions.source import source_of
+from monitor.records.models import WorkflowDefinition
+from swf_common_lib.config import Expanded, TestbedFile, expand, load_testbed_file
+from swf_common_lib.errors import InvalidRequest, NotFound
+from swf_common_lib.settings import Settings
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a start will execute."""
+
+    definition: WorkflowDefinition
+    expanded: Expanded
+    source: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def make_plan(request: StartRequest, testbed_settings: Settings, created_by: str) -> Plan:
+    """Check a request and say what it will execute; a definition not yet known is registered.
+
+    Raises ConfigurationError with all faults of the configuration, NotFound for an unknown
+    workflow or version, InvalidRequest for values that cannot be meant.
+    """
+    request.check()
+    path = testbed_settings.swf_testbed_config
+    testbed = load_testbed_file(path) if path.is_file() else None
+    request = _with_defaults(request, testbed)
+    workflows_dir = testbed_settings.swf_home / "workflows"
+    stored = None
+    if request.from_definition:
+        if not request.workflow:
+            raise InvalidRequest("from_definition needs the name of a workflow")
+        stored = stored_definition(request.workflow, request.version)
+    elif request.workflow:
+        read_workflow(request.workflow, workflows_dir)  # its faults come before the configuration's
+    expanded = expand(
+        request.config,
+        workflow=request.workflow,
+        workflows_dir=workflows_dir,
+        testbed=testbed,
+        namespace=request.namespace,
+        overrides=request.parameters,
+        config_text=_configuration_text(request, stored),
+    )
+    options = {"speed": _speed(request), "duration": float(request.duration)}
+    if stored is not None:
+        source = {**stored.source, "digest": stored.digest, "modified": False}
+        return Plan(stored, expanded, source, options)
+    code = read_workflow(expanded.workflow_name, workflows_dir)
+    if request.version and request.version != expanded.version:
+        raise NotFound(
+            f"there is no version {request.version!r} of workflow {code.name}",
+            f"Its file has version {expanded.version}; see the workflow definitions for others.",
+        )
+    definition, same = ensure_definition(code, expanded.version, created_by)
+    source = {**source_of(code.path), "digest": code.digest, "modified": not same}
+    if not same:
+        source["text"] = code.text
+        source["note"] = (
+            f"workflows/{code.name}.py was changed since version {expanded.version} was "
+            "registered; the text that runs is kept here"
+        )
+    return Plan(definition, expanded, source, options)
+
+
+def _with_defaults(request: StartRequest, testbed: TestbedFile | None) -> StartRequest:
+    if request.workflow or request.config or request.config_text:
+        return request
+    if testbed is None or not (testbed.workflow.name or testbed.workflow.config):
+        raise InvalidRequest(
+            "neither a workflow nor a configuration is named",
+            "Name one, or set [workflow] name in testbed.toml.",
+        )
+    default = testbed.workflow
+    paced = request.realtime or request.speed is not None
+    return replace(
+        request,
+        workflow=default.name or None,
+        config=default.config or None,
+        realtime=request.realtime if paced else default.realtime and default.speed is None,
+        speed=request.speed if paced else default.speed,
+    )
+
+
+def _speed(request: StartRequest) -> float:
+    if request.speed is not None:
+        return float(request.speed)
+    return REALTIME if request.realtime else UNPACED
+
+
+def _configuration_text(request: StartRequest, stored: WorkflowDefinition | None) -> str | None:
+    if request.config_text is not None or request.config or stored is None:
+        return request.config_text
+    return _as_toml(stored.parameter_values)
+
+
+def _as_toml(sections: Mapping[str, Any]) -> str:
+    """Write a stored configuration as the file that it could have come from."""
+    lines: list[str] = []
+    for name, table in sections.items():
+        if not isinstance(table, Mapping) or name == "testbed":
+            continue
+        lines.append(f"[{_toml_key(name)}]")
+        for key, value in table.items():
+            if value is not None and (name, key) != ("workflow", "config"):
+                lines.append(f"{_toml_key(key)} = {_toml_value(value)}")
+    return "\n".join(lines) + "\n"
+
+
+def _toml_key(key: str) -> str:
+    return json.dumps(key, ensure_ascii=False)
+
+
+def _toml_value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        pairs = (f"{_toml_key(k)} = {_toml_value(v)}" for k, v in value.items() if v is not None)
+        return "{" + ", ".join(pairs) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(_toml_value(item) for item in value if item is not None) + "]"
+    # JSON's scalars are TOML's, but for one control character that JSON leaves as it is.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

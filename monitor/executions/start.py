@@ -1,0 +1,112 @@
+"""Starting an execution: first a complete record, then its announcement to the runners."""
+
+from __future__ import annotations
+
+import logging
+import re
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from monitor.executions.announcer import announcer
+from monitor.executions.control import claim
+from monitor.executions.plan import Plan, make_plan
+from monitor.executions.request import StartRequest
+from monitor.records.counters import next_execution_sequence
+from monitor.records.models import Namespace, WorkflowExecution
+from monitor.records.states import ExecutionStatus
+from monitor.records.transitions import record_event
+from swf_common_lib.errors import Conflict
+
+NOBODY = "nobody"
+
+logger = logging.getLogger(__name__)
+
+
+def start(request: StartRequest) -> WorkflowExecution:
+    """Make a pending execution and announce it; one asked for by a runner is claimed at once.
+
+    Raises ConfigurationError, NotFound or InvalidRequest, and then nothing was started. A broker
+    that is not there is no error: the execution is announced when it is back.
+    """
+    user = request.executed_by or NOBODY
+    earlier = _earlier(request)
+    if earlier is not None:
+        return earlier
+    plan = make_plan(request, settings.TESTBED, user)
+    try:
+        with transaction.atomic():
+            execution = _create(request, plan, user)
+            if request.runner:
+                execution = claim(execution.execution_id, request.runner)
+            else:
+                transaction.on_commit(lambda: _announce(execution))
+    except IntegrityError:
+        earlier = _earlier(request)  # the same key came twice at this very moment
+        if earlier is None:
+            raise
+        return earlier
+    return execution
+
+
+def _earlier(request: StartRequest) -> WorkflowExecution | None:
+    if not request.idempotency_key:
+        return None
+    found: WorkflowExecution | None = (
+        WorkflowExecution.objects.select_related("workflow_definition")
+        .filter(idempotency_key=request.idempotency_key)
+        .first()
+    )
+    if found is not None and request.workflow not in (None, "", found.workflow_name):
+        raise Conflict(
+            f"idempotency key {request.idempotency_key!r} belongs to {found.execution_id}, "
+            f"an execution of {found.workflow_name}",
+            "Use another key for another start.",
+        )
+    return found
+
+
+def _create(request: StartRequest, plan: Plan, user: str) -> WorkflowExecution:
+    now = timezone.now()
+    namespace = plan.expanded.sections["testbed"]["namespace"]
+    Namespace.objects.get_or_create(name=namespace, defaults={"owner": user})
+    execution: WorkflowExecution = WorkflowExecution.objects.create(
+        execution_id=_new_id(plan.definition.workflow_name, user),
+        workflow_definition=plan.definition,
+        namespace=namespace,
+        parameter_values=plan.expanded.sections,
+        options=plan.options,
+        source=plan.source,
+        status=ExecutionStatus.PENDING,
+        created_at=now,
+        expires_at=now + timedelta(seconds=settings.TESTBED.swf_pending_timeout),
+        executed_by=user,
+        started_through=request.through,
+        idempotency_key=request.idempotency_key or None,
+    )
+    record_event(
+        execution.execution_id,
+        "execution_pending",
+        actor=user,
+        via=request.through,
+        reason="; ".join(plan.expanded.notes),
+    )
+    return execution
+
+
+def _new_id(workflow_name: str, user: str) -> str:
+    name = re.sub(r"[^A-Za-z0-9_.]+", "_", user).strip("_") or NOBODY
+    while True:
+        execution_id = f"{workflow_name}-{name}-{next_execution_sequence(workflow_name):04d}"
+        # An agent that makes its own ids may have used it.
+        if not WorkflowExecution.objects.filter(pk=execution_id).exists():
+            return execution_id
+
+
+def _announce(execution: WorkflowExecution) -> None:
+    if announcer().announce(execution):
+        execution.announced_at = timezone.now()
+    else:
+        logger.warning("%s is not announced yet: no broker", execution.execution_id)

@@ -1,0 +1,136 @@
+"""The sweeper: ends what lost its runner, or never found one, and announces what was not heard."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import Error as DatabaseError
+from django.db import connection
+from django.db.models import Q
+from django.utils import timezone
+
+from monitor.executions.announcer import announcer
+from monitor.executions.control import LEASE
+from monitor.executions.ends import announce_ends
+from monitor.executions.waiting import live_runners
+from monitor.records.models import WorkflowExecution
+from monitor.records.states import ACTIVE, ExecutionStatus
+from monitor.records.transitions import transition
+from swf_common_lib.errors import TestbedError
+
+INTERVAL = 1.0
+STALLED = 3.0
+"""Seconds between two sweeps that mean that we were not running ourselves."""
+ANNOUNCE_AGAIN = timedelta(seconds=10)
+ACTOR, VIA = "monitor", "sweeper"
+
+logger = logging.getLogger(__name__)
+
+
+class Sweeper(threading.Thread):
+    """Looks after unfinished executions, once a second, in the process that gets the heartbeats.
+
+    It judges leases only after it has been able to work for as long as a lease lasts: a monitor
+    that was away, stopped or without its database has heard no heartbeats itself.
+    """
+
+    def __init__(self, interval: float = INTERVAL) -> None:
+        super().__init__(name="sweeper", daemon=True)
+        self._interval = interval
+        self._closing = threading.Event()
+        self._able_since = time.monotonic()
+        self._last = time.monotonic()
+
+    def run(self) -> None:
+        """Sweep until closed; trouble with database or broker is logged and outlived."""
+        trouble = ""
+        while not self._closing.wait(self._interval):
+            try:
+                self.sweep()
+                trouble = ""
+            except (DatabaseError, TestbedError) as error:
+                self._able_since = time.monotonic()
+                if str(error) != trouble:
+                    logger.warning("the sweeper cannot work: %s", error)
+                trouble = str(error)
+                connection.close()
+        connection.close()
+
+    def close(self) -> None:
+        """Stop sweeping."""
+        self._closing.set()
+        if self.is_alive():
+            self.join(5.0)
+
+    def sweep(self) -> None:
+        """Look after everything once."""
+        beginning = time.monotonic()
+        if beginning - self._last > STALLED + self._interval:
+            self._able_since = beginning
+        now = timezone.now()
+        unfinished = list(
+            WorkflowExecution.objects.select_related("workflow_definition").filter(
+                status__in=[ExecutionStatus.PENDING, *ACTIVE]
+            )
+        )
+        pending = [e for e in unfinished if e.status == ExecutionStatus.PENDING and e.expires_at]
+        if pending:
+            self._look_after_pending(pending, now)
+        if beginning - self._able_since >= LEASE.total_seconds():
+            for execution in unfinished:
+                if execution.lease_expires_at is not None and execution.lease_expires_at < now:
+                    self._end(execution, now)
+        announce_ends(now)
+        self._last = time.monotonic()
+
+    def _look_after_pending(self, pending: list[WorkflowExecution], now: datetime) -> None:
+        runners: list[str] | None = None
+        for execution in pending:
+            if execution.expires_at is not None and execution.expires_at < now:
+                runners = live_runners() if runners is None else runners
+                self._expire(execution, runners, now)
+            elif _unheard(execution, now) and announcer().status().connected:
+                announcer().announce(execution)
+
+    def _expire(self, execution: WorkflowExecution, runners: list[str], now: datetime) -> None:
+        waited = (now - execution.created_at).total_seconds()
+        if runners:  # all busy: its turn comes
+            later = now + timedelta(seconds=settings.TESTBED.swf_pending_timeout)
+            WorkflowExecution.objects.filter(
+                pk=execution.execution_id, status=ExecutionStatus.PENDING
+            ).update(expires_at=later)
+        elif transition(
+            execution.execution_id,
+            ExecutionStatus.TERMINATED,
+            actor=ACTOR,
+            via=VIA,
+            reason=f"no workflow runner took it within {waited:.0f} s",
+            sources=[ExecutionStatus.PENDING],
+        ):
+            logger.warning("%s is terminated: nobody took it", execution.execution_id)
+
+    def _end(self, execution: WorkflowExecution, now: datetime) -> None:
+        reason = (
+            f"its runner {execution.runner} stopped answering (no heartbeat for more than "
+            f"{LEASE.total_seconds():.0f} s)"
+        )
+        if transition(
+            execution.execution_id,
+            ExecutionStatus.FAILED,
+            actor=ACTOR,
+            via=VIA,
+            reason=reason,
+            only_if=Q(lease_expires_at__lt=now),
+            error_message=reason,
+            end_unannounced=True,
+        ):
+            logger.warning("%s is failed: %s", execution.execution_id, reason)
+
+
+def _unheard(execution: WorkflowExecution, now: datetime) -> bool:
+    announced = execution.announced_at
+    return announced is None or announced < now - ANNOUNCE_AGAIN

@@ -1,0 +1,45 @@
+"""What an execution waits for."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.utils import timezone
+
+from monitor.executions.announcer import announcer
+from monitor.records.models import SystemAgent, WorkflowExecution
+from monitor.records.states import ExecutionStatus
+
+RUNNER = "workflow_runner"
+"""Agent type of runners."""
+ALIVE_FOR = timedelta(seconds=30)
+"""An agent counts as alive this long after a heartbeat."""
+
+
+def live_runners() -> list[str]:
+    """Give the names of the runners that are alive."""
+    rows = SystemAgent.objects.filter(
+        agent_type=RUNNER, last_heartbeat__gte=timezone.now() - ALIVE_FOR
+    ).exclude(operational_state=SystemAgent.OperationalState.EXITED)
+    return list(rows.order_by("instance_name").values_list("instance_name", flat=True))
+
+
+def waiting_for(execution: WorkflowExecution) -> str:
+    """Say what a pending execution waits for; empty for one that does not wait."""
+    if execution.status != ExecutionStatus.PENDING:
+        return ""
+    expiry = ""
+    if execution.expires_at is not None:
+        expiry = f"; it is terminated at {execution.expires_at.isoformat(timespec='seconds')}"
+    if execution.announced_at is None and not announcer().status().connected:
+        return (
+            f"the message broker at {announcer().address} is not reachable; announced as soon as "
+            f"it is{expiry} if none takes it by then"
+        )
+    runners = live_runners()
+    if not runners:
+        return (
+            "no workflow runner is alive; start one: `testbed start-agents` or `supervisorctl -c "
+            f"agents.supervisord.conf start workflow-runner`{expiry} if none comes"
+        )
+    return f"a free workflow runner ({', '.join(runners[:5])})"

@@ -1,0 +1,169 @@
+"""One batch of messages, one transaction: the messages' rows and all that is drawn from them."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db import (
+    DataError,
+    IntegrityError,
+    NotSupportedError,
+    ProgrammingError,
+    connection,
+    transaction,
+)
+
+from monitor.ingest.entry import RAW_LIMIT, Entry, Incoming, now, read_entry
+from monitor.ingest.projections import project
+from monitor.records.models import WorkflowMessage
+from monitor.records.rows import insert_rows, portions, time_form
+from swf_common_lib.errors import TestbedError
+
+_FIELDS = (
+    "message_id",
+    "message_type",
+    "namespace",
+    "sender_agent",
+    "execution_id",
+    "run_id",
+    "destination",
+    "sent_at",
+    "received_at",
+    "content",
+    "problem",
+)
+_FAULTS_OF_A_MESSAGE = (
+    DataError,
+    IntegrityError,
+    NotSupportedError,
+    ProgrammingError,
+    TestbedError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+)
+"""What a projection may raise over what a message says. Other database errors (gone, locked, disk
+full) say nothing about messages: the whole batch is tried again."""
+_ONE_WRITER = 0x73776669
+"""Key of the advisory lock that keeps two ingests on one PostgreSQL apart."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Recorded:
+    """What became of a batch."""
+
+    new: int = 0
+    repeated: int = 0
+    """Messages that had been recorded before; nothing was drawn from them again."""
+    problems: int = 0
+    last_sent_at: datetime | None = None
+    types: dict[str, int] = field(default_factory=dict)
+    """New messages by type."""
+
+
+def record_batch(batch: Sequence[Incoming]) -> Recorded:
+    """Record messages and what they say, each once, however often they come.
+
+    All or nothing: raises DatabaseError when the database could not take the batch, which has
+    then left no trace. A message that cannot be understood, or over which a projection fails, is
+    recorded with its problem and keeps nothing else from being recorded.
+    """
+    received_at = now()
+    entries: dict[str, Entry] = {}
+    for incoming in batch:
+        entry = read_entry(incoming, received_at)
+        entries.setdefault(entry.message_id, entry)
+    with transaction.atomic():
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_ONE_WRITER])
+        known = _known(entries)
+        new = [entry for entry in entries.values() if entry.message_id not in known]
+        if new:
+            _record(new, received_at)
+    return _summary(batch, new)
+
+
+def _known(message_ids: Sequence[str] | dict[str, Entry]) -> set[str]:
+    known: set[str] = set()
+    for portion in portions(message_ids):
+        rows = WorkflowMessage.objects.filter(message_id__in=portion)
+        known.update(rows.values_list("message_id", flat=True))
+    return known
+
+
+def _record(entries: Sequence[Entry], received_at: datetime) -> None:
+    """Record entries; when that fails, their halves, until the ones that cause it are alone."""
+    try:
+        with transaction.atomic():
+            project(entries)
+            _insert(entries, received_at)
+    except _FAULTS_OF_A_MESSAGE as error:
+        if len(entries) == 1:
+            _record_without_projection(entries[0], received_at, error)
+            return
+        middle = len(entries) // 2
+        _record(entries[:middle], received_at)
+        _record(entries[middle:], received_at)
+
+
+def _record_without_projection(entry: Entry, received_at: datetime, error: Exception) -> None:
+    problem = f"{type(error).__name__}: {error}"
+    logger.error(
+        "message %s (%s from %s) is recorded, but nothing could be drawn from it",
+        entry.message_id,
+        entry.message_type,
+        entry.sender,
+        exc_info=error,
+    )
+    entry.give_up(problem)
+    try:
+        with transaction.atomic():
+            _insert([entry], received_at)
+    except (DataError, IntegrityError, ValueError):
+        # Not even the body can be stored as JSON by this database: keep it as text.
+        entry.content = json.dumps({"raw": entry.content[:RAW_LIMIT]})
+        _insert([entry], received_at)
+
+
+def _insert(entries: Sequence[Entry], received_at: datetime) -> None:
+    stored_time = time_form()
+    received = stored_time(received_at)
+    insert_rows(
+        WorkflowMessage,
+        _FIELDS,
+        [
+            (
+                entry.message_id,
+                entry.message_type,
+                entry.namespace,
+                entry.sender,
+                entry.execution_id,
+                entry.run_id,
+                entry.destination,
+                stored_time(entry.sent_at),
+                received,
+                entry.content,
+                entry.problem,
+            )
+            for entry in entries
+        ],
+    )
+
+
+def _summary(batch: Sequence[Incoming], new: Sequence[Entry]) -> Recorded:
+    recorded = Recorded(new=len(new), repeated=len(batch) - len(new))
+    for entry in new:
+        recorded.types[entry.message_type] = recorded.types.get(entry.message_type, 0) + 1
+        recorded.problems += bool(entry.problem)
+    if new:
+        recorded.last_sent_at = new[-1].sent_at
+    return recorded

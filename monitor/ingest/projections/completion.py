@@ -1,0 +1,98 @@
+"""The end of a run: when all the work that it caused is done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.db.models import F
+from django.utils import timezone
+
+from monitor.records.models import (
+    FastMonFile,
+    RunState,
+    StfFile,
+    SystemStateEvent,
+    TFSlice,
+    WorkflowExecution,
+)
+from monitor.records.states import RunPhase
+from monitor.records.statistics import run_statistics
+from swf_common_lib.config import fast_processing
+
+ACTOR = "monitor-ingest"
+
+
+def decide(run_numbers: Iterable[int]) -> None:
+    """Complete those of the runs that have ended and wait for no more work."""
+    ended = list(
+        RunState.objects.filter(run_number__in=list(run_numbers), phase=RunPhase.PROCESSING)
+        .filter(slices_completed__gte=F("slices_created") - F("slices_failed"))
+        .exclude(total_stf_files=None)
+    )
+    if not ended:
+        return
+    executions = WorkflowExecution.objects.in_bulk([state.execution_id for state in ended])
+    for state in ended:
+        execution = executions.get(state.execution_id)
+        if _is_done(state, execution):
+            _complete(state, execution)
+
+
+def _is_done(state: RunState, execution: WorkflowExecution | None) -> bool:
+    """Tell whether the work that the run's configuration asks for is done; slices are."""
+    total = state.total_stf_files or 0
+    if execution is None:
+        return True
+    fast = fast_processing(execution.parameter_values)
+    sampled = fast is not None and fast.stf_sampling_rate > 0
+    if sampled and _work_to_come(state, total):
+        return False
+    if "stf_processing" in execution.parameter_values:
+        return state.stf_files_processed >= total
+    return True
+
+
+def _work_to_come(state: RunState, total: int) -> bool:
+    """Tell whether there are STFs without their sample, or samples without their slices."""
+    if state.stf_samples_received < total:
+        # An STF without time frames gives no sample.
+        empty = StfFile.objects.filter(run__run_number=state.run_number, tf_count=0).count()
+        if state.stf_samples_received < total - empty:
+            return True
+    samples = FastMonFile.objects.filter(stf_file__run__run_number=state.run_number)
+    awaited = samples.exclude(tf_count=0).count()
+    slices = TFSlice.objects.filter(run_number=state.run_number)
+    return bool(slices.values("tf_filename").distinct().count() < awaited)
+
+
+def _complete(state: RunState, execution: WorkflowExecution | None) -> None:
+    moment = timezone.now()
+    RunState.objects.filter(pk=state.pk).update(
+        phase=RunPhase.COMPLETED, state_changed_at=moment, updated_at=moment
+    )
+    statistics = run_statistics(state.run_number).as_dict()
+    SystemStateEvent.objects.bulk_create(
+        [
+            SystemStateEvent(
+                event_id=f"run_completed:{state.run_number}",
+                timestamp=moment,
+                run_number=state.run_number,
+                execution_id=state.execution_id,
+                event_type="run_completed",
+                state=state.state,
+                substate=state.substate,
+                actor=ACTOR,
+                via="message",
+                event_data={"slices": statistics["slices"]},
+            )
+        ],
+        ignore_conflicts=True,
+    )
+    if execution is not None:
+        _keep(execution.pk, statistics)
+
+
+def _keep(execution_id: str, statistics: dict[str, object]) -> None:
+    execution = WorkflowExecution.objects.select_for_update().get(pk=execution_id)
+    execution.performance_metrics = {**execution.performance_metrics, "slices": statistics}
+    execution.save(update_fields=["performance_metrics"])

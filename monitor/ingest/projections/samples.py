@@ -1,0 +1,68 @@
+"""TF samples: the time frames of an STF that were taken for fast monitoring."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping
+
+from monitor.ingest.entry import Entry, now
+from monitor.ingest.projections import files
+from monitor.ingest.projections.selection import of_type
+from monitor.ingest.projections.tally import Tally
+from monitor.records.models import FastMonFile
+from monitor.records.rows import insert_rows, portions, stored_time, stored_uuid
+from monitor.records.states import FileStatus
+from swf_common_lib.messages import TfFileRegistered
+
+_FIELDS = (
+    "tf_file_id",
+    "stf_file",
+    "tf_filename",
+    "file_size_bytes",
+    "checksum",
+    "status",
+    "tf_first",
+    "tf_last",
+    "tf_count",
+    "metadata",
+    "created_at",
+)
+
+
+def register(entries: Iterable[Entry], keys: Mapping[int, int], tally: Tally) -> None:
+    """Record samples that are not there yet, and count them for their run."""
+    samples: dict[str, tuple[Entry, TfFileRegistered]] = {}
+    for entry, message in of_type(entries, TfFileRegistered):
+        samples.setdefault(message.tf_filename, (entry, message))
+    known: set[str] = set()
+    for portion in portions(samples):
+        rows = FastMonFile.objects.filter(tf_filename__in=portion)
+        known.update(rows.values_list("tf_filename", flat=True))
+    new = [pair for name, pair in samples.items() if name not in known]
+    if not new:
+        return
+    wanted = {message.stf_filename: entry.run_number for entry, message in new}
+    stf_keys = files.ensure(wanted, keys, tally)
+    created_at = stored_time(now())
+    insert_rows(
+        FastMonFile,
+        _FIELDS,
+        [
+            (
+                stored_uuid(uuid.uuid4()),
+                stored_uuid(stf_keys[message.stf_filename]),
+                message.tf_filename,
+                None,
+                "",
+                str(FileStatus.REGISTERED),
+                message.tf_first,
+                message.tf_last,
+                message.tf_count,
+                "{}",
+                created_at,
+            )
+            for _, message in new
+        ],
+    )
+    for entry, _ in new:
+        tally.add(entry.run_number, "stf_samples_received")

@@ -1,0 +1,148 @@
+"""The service: from the broker's deliveries to committed batches to acknowledgements."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from django.db import DatabaseError, InterfaceError, connection
+
+from monitor.ingest.batch import Recorded, record_batch
+from monitor.ingest.collector import Collector
+from monitor.ingest.entry import Incoming
+from monitor.ingest.presence import Presence
+from swf_common_lib.messaging import BROADCAST, WORKERS, Delivery, MessageBus
+from swf_common_lib.settings import Settings
+
+CLIENT_ID = "monitor-ingest"
+"""The broker accepts one connection with it: of two ingests one stands by."""
+TOPICS = {"ingest-broadcast": BROADCAST, "ingest-workers": WORKERS}
+"""Durable subscription names and what they are to."""
+PREFETCH = 5_000
+BACKOFF_FIRST, BACKOFF_LAST = 0.1, 5.0
+"""Seconds between attempts to write to a database that cannot be written to."""
+BUSY_TIMEOUT_MS = 1_000
+"""How long SQLite waits for another writer before we look whether we have to stop."""
+CLOSING = 0.5
+"""Seconds that acknowledgements have to reach the broker at the end."""
+
+NOT_STARTED = "not started"
+"""The bus's word before its first attempt to connect, which is nothing to complain of."""
+
+logger = logging.getLogger(__name__)
+
+
+class Ingest:
+    """Records everything that comes over the topics, exactly once, in the order of arrival.
+
+    A batch is acknowledged after its commit. What was committed and not acknowledged, because
+    either end died in between, comes again and is recognised by its message ids.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._bus = MessageBus(settings, CLIENT_ID)
+        self._collector = Collector(self._bus)
+        self._presence = Presence()
+        self._stopping = threading.Event()
+        self._connection_told = ""
+        self._database_told = ""
+
+    def stop(self) -> None:
+        """Let ``run`` return after the batch at hand. May be called from a signal handler."""
+        self._stopping.set()
+        self._bus.wake()
+
+    def run(self) -> None:
+        """Record until ``stop`` is called."""
+        for name, topic in TOPICS.items():
+            self._bus.subscribe(topic, ack="client", prefetch=PREFETCH, durable=name)
+        self._bus.start()
+        try:
+            while not self._stopping.is_set():
+                batch = self._collector.collect(min(0.5, self._presence.seconds_to_report()))
+                if batch and self._record(batch):
+                    self._acknowledge(batch)
+                    self._collector.done()
+                self._tell_connection()
+                if not self._presence.seconds_to_report():
+                    self._report()
+        finally:
+            self._report(ending=True)
+            self._bus.close(CLOSING)
+            connection.close()
+
+    def _record(self, batch: list[Delivery]) -> bool:
+        """Record a batch, however long the database is away; False if told to stop before."""
+        incoming = [Incoming(item.body, item.headers, item.destination) for item in batch]
+        delay = BACKOFF_FIRST
+        while True:
+            try:
+                self._wait_briefly_for_others()
+                recorded = record_batch(incoming)
+            except (DatabaseError, InterfaceError) as error:
+                self._tell_database(error)
+            else:
+                self._tell_database(None)
+                self._note(recorded)
+                return True
+            if self._stopping.wait(delay):
+                logger.warning(
+                    "stopped with %d messages that could not be recorded; the broker keeps them",
+                    len(batch),
+                )
+                return False
+            delay = min(2 * delay, BACKOFF_LAST)
+
+    def _note(self, recorded: Recorded) -> None:
+        self._presence.note(recorded)
+        if recorded.problems:
+            logger.warning(
+                "%d of %d messages could not be understood; GET /api/workflow-messages/ has them"
+                " with their problem",
+                recorded.problems,
+                recorded.new,
+            )
+
+    def _acknowledge(self, batch: list[Delivery]) -> None:
+        """Acknowledge the last delivery of each subscription: that includes those before it."""
+        last = {delivery.subscription.id: delivery for delivery in batch}
+        for delivery in last.values():
+            self._bus.ack(delivery)
+
+    def _report(self, *, ending: bool = False) -> None:
+        try:
+            self._wait_briefly_for_others()
+            self._presence.report(self._bus.status(), ending=ending)
+        except (DatabaseError, InterfaceError) as error:
+            self._tell_database(error)
+
+    def _wait_briefly_for_others(self) -> None:
+        connection.close_if_unusable_or_obsolete()
+        if connection.connection is None and connection.vendor == "sqlite":
+            with connection.cursor() as cursor:
+                cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+
+    def _tell_database(self, error: Exception | None) -> None:
+        """Log when the database went away and when it is back, once each."""
+        told = "" if error is None else str(error)
+        if told == self._database_told:
+            return
+        self._database_told = told
+        if error is None:
+            logger.info("the database takes messages again")
+        else:
+            logger.error("the database does not take messages: %s; trying until it does", told)
+
+    def _tell_connection(self) -> None:
+        """Log when messages come, and when they cannot, once each."""
+        status = self._bus.status()
+        told = "connected" if status.connected else status.detail
+        if told == self._connection_told:
+            return
+        self._connection_told = told
+        if status.connected:
+            logger.info("recording %s", " and ".join(str(topic) for topic in TOPICS.values()))
+        elif "already connected" in told:
+            logger.warning("standing by until the other ingest ends: %s", told)
+        elif told != NOT_STARTED:
+            logger.warning("not recording: %s; trying again", told)

@@ -1,0 +1,50 @@
+"""Times as messages carry them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone, tzinfo
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.utils.dateparse import parse_datetime
+
+LOCALTIME = Path("/etc/localtime")
+
+
+def parse_time(value: Any, default: datetime) -> datetime:
+    """Read an ISO 8601 time; without a zone it is the server's local time.
+
+    What is not a time, or is none that a database can hold, gives ``default``.
+    """
+    if not isinstance(value, str) or not value:
+        return default
+    try:
+        moment = parse_datetime(value)
+        if moment is None:
+            return default
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=server_zone())
+        return moment.astimezone(timezone.utc)
+    except (ValueError, OverflowError):
+        return default
+
+
+def optional_time(value: Any) -> datetime | None:
+    """Read an ISO 8601 time that may be absent."""
+    if value is None:
+        return None
+    never = datetime.min.replace(tzinfo=timezone.utc)
+    moment = parse_time(value, never)
+    return None if moment is never else moment
+
+
+@lru_cache(maxsize=1)
+def server_zone() -> tzinfo:
+    """Give the zone of this host; Django has set that of this process to UTC."""
+    try:
+        with LOCALTIME.open("rb") as file:
+            return ZoneInfo.from_file(file)
+    except (OSError, ValueError):
+        return timezone.utc

@@ -1,0 +1,233 @@
+"""Statistics of a run: what was made, how long it waited, whether the workers keep up."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from django.db.models import (
+    Avg,
+    Count,
+    ExpressionWrapper,
+    F,
+    FloatField,
+    Max,
+    Min,
+    Q,
+    QuerySet,
+    Sum,
+)
+
+from monitor.records.models import (
+    FastMonFile,
+    RunState,
+    StfFile,
+    TFSlice,
+    Worker,
+    WorkflowExecution,
+)
+from monitor.records.states import FileStatus, SliceStatus
+from swf_common_lib.config import FastProcessing, fast_processing
+from swf_common_lib.errors import NotFound
+
+_ROUNDING = 1e-9
+"""Rates are quotients: without it 7.5 * 30 might ask for a worker too many."""
+
+
+@dataclass(frozen=True)
+class Duration:
+    """Simulated seconds over the slices that reached that point; None before the first did."""
+
+    mean: float | None
+    max: float | None
+
+
+@dataclass(frozen=True)
+class StfCounts:
+    """Super time frames of a run."""
+
+    generated: int
+    registered: int
+    processed: int
+    failed: int
+    total: int | None
+    """As announced at the run's end; None while it goes on."""
+
+
+@dataclass(frozen=True)
+class SliceCounts:
+    """Slices of a run by status."""
+
+    created: int
+    queued: int
+    processing: int
+    completed: int
+    failed: int
+    retries: int
+
+
+@dataclass(frozen=True)
+class WorkerCounts:
+    """Workers of a run."""
+
+    target: int
+    seen: int
+    active: int
+    busy_seconds: float
+    """Simulated seconds that they spent on slices, all together."""
+
+
+@dataclass(frozen=True)
+class RunStatistics:
+    """A run in numbers. Rates are slices a simulated second; what cannot be told is None."""
+
+    run_number: int
+    execution_id: str
+    phase: str
+    stf_files: StfCounts
+    samples: int
+    slices: SliceCounts
+    workers: WorkerCounts
+    waiting_seconds: Duration
+    """From a slice's STF to the begin of its processing."""
+    processing_seconds: Duration
+    nominal_slice_rate: float | None
+    """Slices that data taking makes by its configuration: slices a sample / STF interval."""
+    measured_slice_rate: float | None
+    """Slices that data taking made, over the time it took."""
+    capacity: float | None
+    """Slices that all configured workers together can process."""
+    backlog: int
+    """Slices unfinished when data taking ended; while it goes on: when its last slice was made."""
+    backlog_growth: float | None
+    """By how much slices outrun the workers, as configured; 0 when these keep up."""
+    measured_backlog_growth: float | None
+    """The backlog over the time that data taking took."""
+    workers_to_keep_up: int | None
+    keeps_up: bool | None
+    """Whether the configured workers can process slices as fast as they are made."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give all of it in a form that JSON can carry."""
+        return asdict(self)
+
+
+def run_statistics(run_number: int) -> RunStatistics:
+    """Gather the statistics of a run. Raises NotFound for a run that has no state."""
+    state = RunState.objects.filter(run_number=run_number).first()
+    if state is None:
+        raise NotFound(
+            f"there is no run {run_number}", "The runs that there are: GET /api/run-states/."
+        )
+    fast = _configuration(state.execution_id)
+    slices = TFSlice.objects.filter(run_number=run_number)
+    times = _times(slices)
+    end = state.end_tick if state.end_tick is not None else times["last_created"]
+    backlog = _backlog(slices, end)
+    span = _span(times["first_created"], end, fast)
+    rate = _ratio(fast.slices_per_sample, fast.stf_interval) if fast else None
+    capacity = _ratio(fast.target_worker_count, fast.slice_processing_time) if fast else None
+    counts = _slice_counts(times)
+    return RunStatistics(
+        run_number=run_number,
+        execution_id=state.execution_id,
+        phase=state.phase,
+        stf_files=_stf_counts(state),
+        samples=FastMonFile.objects.filter(stf_file__run__run_number=run_number).count(),
+        slices=counts,
+        workers=_worker_counts(state),
+        waiting_seconds=Duration(times["waiting_mean"], times["waiting_max"]),
+        processing_seconds=Duration(times["processing_mean"], times["processing_max"]),
+        nominal_slice_rate=rate,
+        measured_slice_rate=_ratio(counts.created, span),
+        capacity=capacity,
+        backlog=backlog,
+        backlog_growth=None if rate is None or capacity is None else max(0.0, rate - capacity),
+        measured_backlog_growth=_ratio(backlog, span),
+        workers_to_keep_up=_workers_to_keep_up(rate, fast),
+        keeps_up=None if rate is None or capacity is None else capacity >= rate - _ROUNDING,
+    )
+
+
+def _configuration(execution_id: str) -> FastProcessing | None:
+    executions = WorkflowExecution.objects.filter(execution_id=execution_id)
+    parameters = executions.values_list("parameter_values", flat=True).first()
+    return fast_processing(parameters) if isinstance(parameters, dict) else None
+
+
+def _times(slices: QuerySet[TFSlice]) -> dict[str, Any]:
+    waiting = ExpressionWrapper(F("started_tick") - F("created_tick"), FloatField())
+    processing = ExpressionWrapper(F("finished_tick") - F("started_tick"), FloatField())
+    by_status = {status: Count("id", filter=Q(status=status)) for status in SliceStatus.values}
+    return slices.aggregate(
+        created=Count("id"),
+        retries=Sum("retries"),
+        waiting_mean=Avg(waiting),
+        waiting_max=Max(waiting),
+        processing_mean=Avg(processing),
+        processing_max=Max(processing),
+        first_created=Min("created_tick"),
+        last_created=Max("created_tick"),
+        **{f"status_{name}": count for name, count in by_status.items()},
+    )
+
+
+def _slice_counts(times: dict[str, Any]) -> SliceCounts:
+    return SliceCounts(
+        created=times["created"],
+        queued=times["status_queued"],
+        processing=times["status_processing"],
+        completed=times["status_completed"],
+        failed=times["status_failed"],
+        retries=times["retries"] or 0,
+    )
+
+
+def _backlog(slices: QuerySet[TFSlice], tick: float | None) -> int:
+    """Count the slices that were made and not finished at a simulated time."""
+    unfinished = Q(status__in=(SliceStatus.QUEUED, SliceStatus.PROCESSING))
+    if tick is None:
+        return int(slices.filter(unfinished).count())
+    made = Q(created_tick=None) | Q(created_tick__lte=tick)
+    return int(slices.filter(made & (unfinished | Q(finished_tick__gt=tick))).count())
+
+
+def _span(first: float | None, end: float | None, fast: FastProcessing | None) -> float:
+    """Give the simulated seconds from the first STF to the end of data taking."""
+    if first is None or end is None:
+        return 0.0
+    # A single STF stands for the interval to the next one.
+    return max(end - first, fast.stf_interval if fast else 0.0)
+
+
+def _stf_counts(state: RunState) -> StfCounts:
+    files = StfFile.objects.filter(run__run_number=state.run_number)
+    done = (FileStatus.PROCESSED, FileStatus.DONE)
+    counts = files.aggregate(
+        registered=Count("file_id"),
+        processed=Count("file_id", filter=Q(status__in=done)),
+        failed=Count("file_id", filter=Q(status=FileStatus.FAILED)),
+    )
+    return StfCounts(generated=state.stf_files_generated, total=state.total_stf_files, **counts)
+
+
+def _worker_counts(state: RunState) -> WorkerCounts:
+    workers = Worker.objects.filter(run_number=state.run_number)
+    counts = workers.aggregate(seen=Count("worker_id"), busy=Sum("busy_seconds"))
+    return WorkerCounts(
+        target=state.target_worker_count,
+        seen=counts["seen"],
+        active=state.active_worker_count,
+        busy_seconds=counts["busy"] or 0.0,
+    )
+
+
+def _workers_to_keep_up(rate: float | None, fast: FastProcessing | None) -> int | None:
+    if rate is None or fast is None:
+        return None
+    return math.ceil(rate * fast.slice_processing_time - _ROUNDING)
+
+
+def _ratio(amount: float, over: float) -> float | None:
+    return amount / over if over > 0 else None

@@ -1,0 +1,69 @@
+"""Changes of an execution's status: each is one conditional UPDATE and one row of history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from monitor.records.models import SystemStateEvent, WorkflowExecution
+from monitor.records.states import EXECUTION_SOURCES, TERMINAL
+
+ANY = Q()
+
+
+def transition(
+    execution_id: str,
+    to: str,
+    *,
+    actor: str,
+    via: str,
+    reason: str = "",
+    sources: Iterable[str] | None = None,
+    only_if: Q = ANY,
+    **fields: Any,
+) -> bool:
+    """Bring an execution into status ``to``, with ``fields`` set along; tell whether it was done.
+
+    It is done only from the statuses that may precede ``to`` (or those of them in ``sources``)
+    and only if the row fulfils ``only_if`` at that very moment. ``reason`` becomes the
+    execution's ``status_reason``. A terminal status gets ``end_time``, unless given, and gives
+    up the lease.
+    """
+    allowed = set(EXECUTION_SOURCES[to])
+    if sources is not None:
+        allowed &= set(sources)
+    now = timezone.now()
+    changes: dict[str, Any] = {"status": to, "status_reason": reason, **fields}
+    if to in TERMINAL:
+        changes.setdefault("end_time", now)
+        changes["lease_expires_at"] = None
+    with transaction.atomic():
+        rows = WorkflowExecution.objects.filter(only_if, pk=execution_id, status__in=allowed)
+        if not rows.update(**changes):
+            return False
+        record_event(execution_id, f"execution_{to}", actor=actor, via=via, reason=reason)
+    return True
+
+
+def record_event(
+    execution_id: str, event_type: str, *, actor: str, via: str, reason: str = ""
+) -> None:
+    """Add a row to an execution's history: what happened, who caused it, through what, why."""
+    run_number = (
+        WorkflowExecution.objects.filter(pk=execution_id)
+        .values_list("run_number", flat=True)
+        .first()
+    )
+    SystemStateEvent.objects.create(
+        timestamp=timezone.now(),
+        run_number=run_number,
+        execution_id=execution_id,
+        event_type=event_type,
+        actor=actor[:100],
+        via=via[:20],
+        event_data={"reason": reason},
+    )

@@ -1,0 +1,111 @@
+"""``python -m monitor.server``: REST and web UI on loopback, with the sweeper beside them."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import socket
+import sys
+
+import django
+import uvicorn
+
+from swf_common_lib.errors import ConfigurationError, TestbedError, Unavailable
+from swf_common_lib.settings import Settings
+
+HOST = "127.0.0.1"
+GRACE = 1
+"""Seconds that open connections get at the end; streams would keep theirs for ever."""
+
+logger = logging.getLogger("monitor.server")
+
+
+def main() -> int:
+    """Serve until SIGTERM or SIGINT; give the exit status."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "monitor.settings")
+    try:
+        django.setup()
+        from django.conf import settings
+
+        serve(settings.TESTBED)
+    except TestbedError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        pass
+    return 0
+
+
+def serve(testbed: Settings) -> None:
+    """Serve the monitor. Raises Unavailable when its port is taken, ConfigurationError when its
+    database is not prepared."""
+    from monitor.asgi import MonitorHandler
+    from monitor.executions.announcer import announcer
+    from monitor.executions.sweeper import Sweeper
+
+    listener = listen(testbed.swf_web_port)
+    check_database()
+    config = uvicorn.Config(
+        MonitorHandler(),
+        host=HOST,
+        port=testbed.swf_web_port,
+        http="h11",
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE,
+    )
+    sweeper = Sweeper()
+    sweeper.start()
+    logger.info("serving on http://%s:%d", HOST, testbed.swf_web_port)
+    try:
+        uvicorn.Server(config).run(sockets=[listener])
+    finally:
+        sweeper.close()
+        announcer().close()
+
+
+def listen(port: int) -> socket.socket:
+    """Take the port. Raises Unavailable that names the setting when somebody else has it."""
+    # Naming TCP matters: asyncio switches Nagle's algorithm off for such sockets alone, and with
+    # it on an answer waits 40 ms for the client's delayed acknowledgement.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+        listener.listen(256)
+    except OSError as error:
+        listener.close()
+        why = "in use already" if error.errno == errno.EADDRINUSE else str(error.strerror)
+        raise Unavailable(
+            f"the monitor cannot listen on {HOST}:{port}: the port is {why}",
+            "Set SWF_WEB_PORT to a free port in .testbed/settings.toml (or the environment), or "
+            "stop what uses this one.",
+        ) from error
+    return listener
+
+
+def check_database() -> None:
+    """Raise ConfigurationError unless the database has this version's tables."""
+    from django.db import Error, connection
+    from django.db.migrations.executor import MigrationExecutor
+
+    try:
+        executor = MigrationExecutor(connection)
+        missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except Error as error:
+        raise ConfigurationError(
+            [f"the monitor's database cannot be opened: {error}"], "Run `testbed init`."
+        ) from error
+    if missing:
+        raise ConfigurationError(
+            [f"the monitor's database lacks {len(missing)} changes of its tables"],
+            "Run `testbed init`.",
+        )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

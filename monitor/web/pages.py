@@ -1,0 +1,76 @@
+"""What every page has in common: its session, its fragment for live updates, its errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from swf_common_lib.errors import TestbedError
+
+P = ParamSpec("P")
+View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
+
+FRAGMENT_HEADER = "X-Fragment"
+"""A request that carries this header gets the part of the page that changes, alone."""
+
+
+def signed_in(view: View[P]) -> View[P]:
+    """Let only a session in; show errors of the testbed as a page that says what to do.
+
+    A fragment's request without a session is answered 401 instead of being sent to the login
+    page, so that the page that asked can say that its session ended.
+    """
+
+    @wraps(view)
+    def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        if not request.user.is_authenticated:
+            if wants_fragment(request):
+                return HttpResponse("The session has ended.", status=401, content_type="text/plain")
+            return redirect_to_login(request.get_full_path())
+        try:
+            return view(request, *args, **kwargs)
+        except TestbedError as error:
+            return show_error(request, error)
+
+    return guarded
+
+
+def page(view: View[P]) -> View[P]:
+    """Make a view a page: for a session only, read with GET or HEAD."""
+    return require_safe(signed_in(view))
+
+
+def wants_fragment(request: HttpRequest) -> bool:
+    """Whether the request is for the live part of a page alone."""
+    return FRAGMENT_HEADER in request.headers
+
+
+def show(
+    request: HttpRequest,
+    template: str,
+    context: Mapping[str, Any],
+    *,
+    error: TestbedError | None = None,
+) -> HttpResponse:
+    """Render a page, or its live part alone when that is what was asked for.
+
+    With ``error`` the page says what is wrong and what to do, and has the error's status code.
+    """
+    base = "web/fragment.html" if wants_fragment(request) else "web/base.html"
+    return render(
+        request,
+        f"web/{template}",
+        {**context, "base": base, "problem": error},
+        status=error.http_status if error else 200,
+    )
+
+
+def show_error(request: HttpRequest, error: TestbedError) -> HttpResponse:
+    """Render the page of an error that leaves nothing else to show."""
+    return show(request, "error.html", {}, error=error)

@@ -1,0 +1,66 @@
+"""Addresses of the pages."""
+
+from __future__ import annotations
+
+from django.urls import path
+from django.views.generic import RedirectView
+
+from monitor.web.views import (
+    agents,
+    dashboard,
+    events,
+    executions,
+    files,
+    logs,
+    messages,
+    runs,
+    session,
+    workers,
+    workflows,
+)
+
+app_name = "web"
+# Ids that users and agents choose may hold slashes, hence "path"; what ends in a word of ours
+# stands before the page of the id itself.
+urlpatterns = [
+    path("", dashboard.dashboard, name="dashboard"),
+    # Where browsers look on pages that name no icon, such as those of REST.
+    path("favicon.ico", RedirectView.as_view(url="/static/web/icon.svg")),
+    path("login/", session.login, name="login"),
+    path("login/<str:key>/", session.redeem, name="redeem"),
+    path("logout/", session.logout, name="logout"),
+    path("workflows/", workflows.workflows, name="workflows"),
+    path("workflows/<int:definition_id>/", workflows.workflow, name="workflow"),
+    path("workflows/configurations/<str:name>/", workflows.configuration, name="configuration"),
+    path("executions/", executions.executions, name="executions"),
+    path("executions/start/", dashboard.start_execution, name="start"),
+    path(
+        "executions/<path:execution_id>/stop/", executions.change, {"change": "stop"}, name="stop"
+    ),
+    path(
+        "executions/<path:execution_id>/pause/",
+        executions.change,
+        {"change": "pause"},
+        name="pause",
+    ),
+    path(
+        "executions/<path:execution_id>/resume/",
+        executions.change,
+        {"change": "resume"},
+        name="resume",
+    ),
+    path("executions/<path:execution_id>/", executions.execution, name="execution"),
+    path("runs/", runs.runs, name="runs"),
+    path("runs/<int:run_number>/", runs.run, name="run"),
+    path("run-states/", runs.run_states, name="run-states"),
+    path("messages/", messages.messages, name="messages"),
+    path("messages/<int:number>/", messages.message, name="message"),
+    path("agents/", agents.agents, name="agents"),
+    path("agents/<path:name>/", agents.agent, name="agent"),
+    path("workers/", workers.workers, name="workers"),
+    path("stf-files/", files.stf_files, name="stf-files"),
+    path("tf-samples/", files.tf_samples, name="tf-samples"),
+    path("slices/", files.slices, name="slices"),
+    path("events/", events.events, name="events"),
+    path("logs/", logs.logs, name="logs"),
+]

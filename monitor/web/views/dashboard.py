@@ -1,0 +1,95 @@
+"""The first page: health, what runs, what ran, and the form that starts an execution."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.functional import SimpleLazyObject
+from django.views.decorators.http import require_POST
+
+from monitor.executions import start
+from monitor.records.models import SystemAgent, WorkflowExecution
+from monitor.records.states import ACTIVE, ExecutionStatus
+from monitor.records.status import system_status
+from monitor.web.pages import page, show, signed_in
+from monitor.web.progress import progress_of
+from monitor.web.start_form import StartForm, choices
+from swf_common_lib.errors import TestbedError
+
+LATEST = 10
+UNFINISHED = 25
+
+
+@page
+def dashboard(request: HttpRequest) -> HttpResponseBase:
+    """Show the dashboard."""
+    return _dashboard(request, StartForm(config=request.GET.get("config", "")))
+
+
+@require_POST
+@signed_in
+def start_execution(request: HttpRequest) -> HttpResponseBase:
+    """Start an execution and go to its page; what hinders it is shown beside the form."""
+    form = StartForm.from_post(request.POST)
+    try:
+        execution = start(form.request(request.user.get_username()))
+    except TestbedError as error:
+        return _dashboard(request, form, error)
+    return redirect("web:execution", execution.execution_id)
+
+
+def _dashboard(
+    request: HttpRequest, form: StartForm, error: TestbedError | None = None
+) -> HttpResponse:
+    unfinished = _executions(status__in=[ExecutionStatus.PENDING, *ACTIVE])[:UNFINISHED]
+    finished = _executions(end_time__isnull=False)[:LATEST]
+    rows = list(unfinished), list(finished)
+    status = system_status()
+    context: dict[str, Any] = {
+        "status": status,
+        "agents": _by_type(status["agents"]),
+        "waiting": {row["execution_id"]: row.get("waiting_for") for row in status["executions"]},
+        "form": form,
+        "choices": SimpleLazyObject(choices),  # files, which the live part does not show
+        "unfinished": rows[0],
+        "finished": rows[1],
+        "progress": progress_of([*rows[0], *rows[1]]),
+        "live_url": reverse("web:dashboard"),
+    }
+    return show(request, "dashboard.html", context, error=error)
+
+
+def _by_type(agents: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Give for each type how many agents live, what they are doing, and where."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for agent in agents:
+        groups.setdefault(agent["agent_type"], []).append(agent)
+    exited = SystemAgent.OperationalState.EXITED
+    summaries = []
+    for agent_type, members in sorted(groups.items()):
+        alive = [agent for agent in members if agent["alive"]]
+        left = [agent for agent in members if agent["operational_state"] == exited]
+        if len(left) == len(members):
+            continue
+        summaries.append(
+            {
+                "agent_type": agent_type,
+                "alive": len(alive),
+                "silent": len(members) - len(alive) - len(left),
+                "states": sorted(Counter(agent["operational_state"] for agent in alive).items()),
+                "namespaces": sorted({agent["namespace"] for agent in alive} - {""}),
+            }
+        )
+    return summaries
+
+
+def _executions(**conditions: Any) -> Any:
+    return (
+        WorkflowExecution.objects.filter(**conditions)
+        .select_related("workflow_definition")
+        .order_by("-created_at", "-execution_id")
+    )

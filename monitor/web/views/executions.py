@@ -1,0 +1,161 @@
+"""Executions of workflows: what runs, what ran, and what may be done to one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Count, Max
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from monitor.executions import request_change, waiting_for
+from monitor.executions.control import find
+from monitor.records.filters import EXECUTIONS
+from monitor.records.models import (
+    AppLog,
+    SystemStateEvent,
+    WorkflowExecution,
+    WorkflowMessage,
+)
+from monitor.records.states import ExecutionStatus
+from monitor.web.choices import namespaces
+from monitor.web.flatten import flatten
+from monitor.web.highlight import highlight
+from monitor.web.listing import SINCE, Filter, show_list
+from monitor.web.pages import page, show, signed_in
+from monitor.web.progress import progress_of
+from monitor.web.run_figures import statistics_of
+from monitor.web.source_links import commit_url, source_url
+from swf_common_lib.errors import NotFound, TestbedError
+
+EVENTS_SHOWN = 60
+ERRORS_SHOWN = 10
+MESSAGES_LOOKED_AT = 5000
+"""Newest messages of an execution from which its agents are told."""
+CHANGES: dict[str, tuple[str, ...]] = {
+    ExecutionStatus.PENDING: ("stop",),
+    ExecutionStatus.RUNNING: ("pause", "stop"),
+    ExecutionStatus.PAUSED: ("resume", "stop"),
+}
+"""What may be asked of an execution in each status; of a finished one nothing."""
+
+
+@page
+def executions(request: HttpRequest) -> HttpResponseBase:
+    """List executions."""
+    filters = [
+        Filter("status", "Status"),
+        Filter("workflow_name", "Workflow"),
+        Filter("namespace", "Namespace", suggestions=namespaces()),
+        Filter("executed_by", "User"),
+        SINCE,
+    ]
+    return show_list(
+        request,
+        "executions.html",
+        EXECUTIONS,
+        filters,
+        complete=lambda rows: {"progress": progress_of(rows)},
+    )
+
+
+@page
+def execution(request: HttpRequest, execution_id: str) -> HttpResponseBase:
+    """Show one execution."""
+    return _detail(request, execution_id)
+
+
+@require_POST
+@signed_in
+def change(request: HttpRequest, execution_id: str, change: str) -> HttpResponseBase:
+    """Ask for a stop, pause or resume; what hinders it is shown on the execution's page."""
+    reason = request.POST.get("reason", "").strip()
+    try:
+        request_change(
+            execution_id, change, actor=request.user.get_username(), via="web", reason=reason
+        )
+    except NotFound:
+        raise
+    except TestbedError as error:
+        return _detail(request, execution_id, error, reason)
+    return redirect("web:execution", execution_id)
+
+
+def _detail(
+    request: HttpRequest, execution_id: str, error: TestbedError | None = None, reason: str = ""
+) -> HttpResponse:
+    found = find(execution_id)
+    events = SystemStateEvent.objects.filter(execution_id=execution_id).order_by("-id")
+    context: dict[str, Any] = {
+        "execution": found,
+        "definition": found.workflow_definition,
+        "waiting_for": waiting_for(found),
+        "changes": CHANGES.get(found.status, ()),
+        "reason": reason,
+        "elapsed": _elapsed(found),
+        "progress": progress_of([found])[execution_id],
+        "sections": found.parameter_values if isinstance(found.parameter_values, dict) else {},
+        "environment": _lines(found.execution_environment),
+        "metrics": _metrics(found),
+        "events": list(events[:EVENTS_SHOWN]),
+        "errors": AppLog.objects.filter(execution_id=execution_id, level__gte=40).order_by("-id")[
+            :ERRORS_SHOWN
+        ],
+        "agents": _agents_of(execution_id),
+        **statistics_of(found.run_number),
+        "live_url": reverse("web:execution", args=[execution_id]),
+        **_source(found),
+    }
+    return show(request, "execution.html", context, error=error)
+
+
+def _metrics(found: WorkflowExecution) -> list[tuple[str, Any]]:
+    metrics = found.performance_metrics
+    if isinstance(metrics, dict) and found.run_number is not None:
+        # The statistics of the run, which the page shows as they are now.
+        metrics = {name: value for name, value in metrics.items() if name != "slices"}
+    return _lines(metrics)
+
+
+def _lines(value: Any) -> list[tuple[str, Any]]:
+    return flatten(value) if value else []
+
+
+def _elapsed(found: WorkflowExecution) -> float | None:
+    """Give the wall seconds that it ran, or has been running."""
+    if found.start_time is None:
+        return None
+    return ((found.end_time or timezone.now()) - found.start_time).total_seconds()
+
+
+def _source(found: WorkflowExecution) -> dict[str, Any]:
+    defined = found.workflow_definition.source
+    ran = found.source if isinstance(found.source, dict) else {}
+    # The execution may name the repository itself; the definition's is that of its first use.
+    source = {**(defined if isinstance(defined, dict) else {}), **ran}
+    commit = str(ran.get("commit") or "")
+    return {
+        "source": source,
+        "source_text": highlight(str(source["text"]), "python") if source.get("text") else "",
+        "source_url": source_url(source, commit),
+        "commit_url": commit_url(source, commit),
+    }
+
+
+def _agents_of(execution_id: str) -> list[dict[str, Any]]:
+    """Give who sent messages of the execution: name, how many, and the last one's id."""
+    newest = (
+        WorkflowMessage.objects.filter(execution_id=execution_id)
+        .order_by("-sent_at", "-id")
+        .values("id")[:MESSAGES_LOOKED_AT]
+    )
+    rows = (
+        WorkflowMessage.objects.filter(id__in=newest)
+        .values("sender_agent")
+        .annotate(messages=Count("id"), last_id=Max("id"), last_at=Max("sent_at"))
+        .order_by("sender_agent")
+    )
+    return list(rows)

@@ -1,0 +1,148 @@
+"""Starting and stopping the agents that `testbed.toml` enables, and knowing that they listen."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from orchestrator.process import Process
+from orchestrator.services import RUNNER, supervisor_of_agents
+from orchestrator.supervisor import ProgramFailed, Supervisor
+from orchestrator.supervisor_configuration import Program
+from swf_common_lib.config import TestbedFile, load_testbed_file
+from swf_common_lib.errors import ConfigurationError, NotFound
+from swf_common_lib.monitor_client import MonitorClient
+from swf_common_lib.settings import Settings
+
+LISTENING = ("READY", "PROCESSING")
+"""Operational states of an agent that hears messages."""
+REPORT_TIMEOUT = 30.0
+"""Seconds that a started agent may take until the monitor knows it as ready."""
+
+
+def enabled_programs(settings: Settings, testbed: TestbedFile) -> list[str]:
+    """Give the programs to start: the runner and those of the agents that are enabled.
+
+    Raises ConfigurationError for an enabled agent whose script no program runs.
+    """
+    configuration = supervisor_of_agents(settings).configuration
+    names, problems = [RUNNER], []
+    for entry in testbed.agents.values():
+        if not entry.enabled:
+            continue
+        program = _program_running(entry.script, configuration.programs.values())
+        if program is None:
+            problems.append(
+                f"{testbed.path}: [agents.{entry.name}] script = {entry.script!r}: no program of "
+                f"{configuration.file.name} runs it"
+            )
+        elif program.name not in names:
+            names.append(program.name)
+    if problems:
+        raise ConfigurationError(
+            problems, f"Correct the script, or add a [program:...] to {configuration.file}."
+        )
+    return names
+
+
+def chosen_programs(settings: Settings, names: Sequence[str]) -> list[str]:
+    """Give the programs for names as people write them: `data`, `data-agent`, `fast_processing`.
+
+    Raises NotFound for a name that fits none.
+    """
+    programs = supervisor_of_agents(settings).configuration.programs
+    return [_program_called(name, programs) for name in names]
+
+
+def start_agents(settings: Settings, names: Sequence[str] = ()) -> list[Process]:
+    """Start agents (all that are enabled, unless named) and wait until each listens.
+
+    One that runs under another namespace than `testbed.toml` says now is started afresh.
+    Raises MonitorUnavailable before anything is started, ProgramFailed for one that does not
+    live or does not report to the monitor.
+    """
+    testbed = load_testbed_file(settings.swf_testbed_config)
+    programs = chosen_programs(settings, names) or enabled_programs(settings, testbed)
+    MonitorClient.from_settings(settings).get("status/")  # without it nothing could be told ready
+    supervisor = supervisor_of_agents(settings)
+    supervisor.ensure_daemon()
+    client = MonitorClient.from_settings(settings, patience=10.0)
+    _stop_those_of_other_namespaces(supervisor, client, programs, testbed.namespace)
+    for name in programs:
+        supervisor.start(name)
+    return _await_listening(supervisor, client, programs)
+
+
+def stop_agents(settings: Settings, names: Sequence[str] = ()) -> list[str]:
+    """Stop agents (all, unless named) and give the names of those that ran."""
+    supervisor = supervisor_of_agents(settings)
+    wanted = chosen_programs(settings, names)
+    if not supervisor.alive():
+        return []
+    active = [name for name, process in supervisor.processes().items() if process.active]
+    stopping = [name for name in active if not wanted or name in wanted]
+    if RUNNER in stopping:  # first: it ends its executions properly while agents still listen
+        supervisor.stop(RUNNER)
+    supervisor.stop(*(name for name in stopping if name != RUNNER))
+    return stopping
+
+
+def _program_running(script: str, programs: Iterable[Program]) -> Program | None:
+    return next((program for program in programs if program.runs(script)), None)
+
+
+def _program_called(name: str, programs: dict[str, Program]) -> str:
+    plain = name.replace("_", "-").lower()
+    for candidate in (plain, f"{plain}-agent", f"workflow-{plain}", f"fast-processing-{plain}"):
+        if candidate in programs:
+            return candidate
+    raise NotFound(f"there is no agent {name!r}", f"The agents are: {', '.join(programs)}.")
+
+
+def _records_by_pid(client: MonitorClient) -> dict[int, dict[str, Any]]:
+    """Give what the monitor knows of the agents, the latest record for each process id."""
+    records: list[dict[str, Any]] = client.get("systemagents/")
+    by_age = sorted(records, key=lambda record: record.get("last_heartbeat") or "")
+    return {record["pid"]: record for record in by_age if record.get("pid")}
+
+
+def _stop_those_of_other_namespaces(
+    supervisor: Supervisor, client: MonitorClient, programs: list[str], namespace: str
+) -> None:
+    processes = supervisor.processes()
+    if not any(processes[name].up for name in programs):
+        return
+    records = _records_by_pid(client)
+    strangers = []
+    for name in programs:
+        record = records.get(processes[name].pid)
+        if record and record.get("namespace") and record["namespace"] != namespace:
+            strangers.append(name)
+    supervisor.stop(*strangers)
+
+
+def _await_listening(
+    supervisor: Supervisor, client: MonitorClient, programs: list[str]
+) -> list[Process]:
+    deadline = time.monotonic() + REPORT_TIMEOUT
+    while True:
+        processes = [supervisor.check_living(name) for name in programs]
+        records = _records_by_pid(client)
+        silent = [
+            process
+            for process in processes
+            if not process.running
+            or records.get(process.pid, {}).get("operational_state") not in LISTENING
+        ]
+        if not silent:
+            return processes
+        if time.monotonic() > deadline:
+            names = ", ".join(process.name for process in silent)
+            raise ProgramFailed(
+                f"{names}: alive, but not reported ready to the monitor within "
+                f"{REPORT_TIMEOUT:g} s. The last lines of {silent[0].name}:\n"
+                f"{silent[0].last_lines()}",
+                f"See `testbed logs {silent[0].name}`.",
+            )
+        time.sleep(0.1)

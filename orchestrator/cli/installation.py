@@ -1,0 +1,65 @@
+"""`testbed init`, `token` and `login`."""
+
+from __future__ import annotations
+
+import argparse
+
+from orchestrator.cli.context import Commands, Context
+from orchestrator.installation import prepare, require_prepared, run_monitor_module
+from swf_common_lib.errors import InvalidRequest
+
+
+def add_commands(commands: Commands) -> None:
+    """Add this module's commands."""
+    init = commands.add_parser("init", help="make folders, database, token and testbed.toml")
+    init.add_argument(
+        "--new-ports", action="store_true", help="pick free ports again (stop the services first)"
+    )
+    init.set_defaults(command=_init)
+    token = commands.add_parser(
+        "token",
+        help="print the token for REST and MCP; create, list, revoke others",
+        description="Print the operator's token. `create NAME [--scope read|operate|admin]` makes "
+        "another and prints it, `list` shows those there are, `revoke NAME` ends one.",
+    )
+    token.add_argument("action", nargs="?", choices=("create", "list", "revoke"))
+    token.add_argument("name", nargs="?", metavar="NAME", help="of a token to create or revoke")
+    token.add_argument("--scope", choices=("read", "operate", "admin"), help="(default: read)")
+    token.set_defaults(command=_token)
+    login = commands.add_parser("login", help="print a link that opens the web UI, once")
+    login.set_defaults(command=_login)
+
+
+def _init(context: Context, options: argparse.Namespace) -> int:
+    prepared = prepare(context.settings, new_ports=options.new_ports)
+    for line in prepared.done:
+        context.out.print(line, markup=False)
+    home = prepared.settings.swf_home
+    context.out.print(f"{home} is ready: `testbed start-local` starts it.", markup=False)
+    return 0
+
+
+def _token(context: Context, options: argparse.Namespace) -> int:
+    require_prepared(context.settings)
+    if options.action is None:
+        context.out.print(context.settings.swf_api_token, markup=False)
+        return 0
+    if options.action != "list" and not options.name:
+        raise InvalidRequest(
+            f"`testbed token {options.action}` needs the token's name",
+            f"For instance: testbed token {options.action} my-assistant",
+        )
+    words = [options.action, *([options.name] if options.name else [])]
+    words += ["--scope", options.scope] if options.scope else []
+    return run_monitor_module(context.settings, "monitor.token_admin", *words).returncode
+
+
+def _login(context: Context, options: argparse.Namespace) -> int:
+    require_prepared(context.settings)
+    context.out.print(login_link(context), markup=False)
+    return 0
+
+
+def login_link(context: Context) -> str:
+    """Give a link that logs one browser in, once."""
+    return str(context.client().post("login-links/")["url"])

@@ -1,0 +1,65 @@
+"""Parsing the command line, and telling errors."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from orchestrator.cli import (
+    agents,
+    configuration,
+    demo,
+    executions,
+    installation,
+    services,
+    status,
+)
+from orchestrator.cli.context import Command, Context, console
+from swf_common_lib.errors import TestbedError
+from swf_common_lib.settings import load_settings
+
+GROUPS = (installation, services, executions, agents, status, configuration, demo)
+INTERRUPTED = 130
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Make the parser of all sub-commands."""
+    parser = argparse.ArgumentParser(
+        prog="testbed",
+        description="Drive the ePIC streaming workflow testbed.",
+        epilog="First time: `testbed init`, `testbed start-local`, `testbed run --wait`.",
+    )
+    parser.add_argument(
+        "--home", type=Path, metavar="FOLDER", help="the checkout to work on (default: SWF_HOME)"
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for group in GROUPS:
+        group.add_commands(commands)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and give its exit status: 0 done, 1 an error, 2 wrong usage."""
+    options = build_parser().parse_args(arguments)
+    # What goes wrong is raised and told once; the libraries' own warnings would tell it again.
+    logging.getLogger().addHandler(logging.NullHandler())
+    errors = console(stderr=True)
+    command: Command = options.command
+    try:
+        return command(Context(load_settings(options.home)), options)
+    except TestbedError as error:
+        errors.print("error: ", style="bold red", end="")
+        errors.print(error.detail, markup=False)
+        if error.hint:
+            errors.print(error.hint, markup=False)
+        return 1
+    except KeyboardInterrupt:
+        errors.print("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader (head, less) has enough; nothing more can be flushed to it at exit either.
+        sys.stdout = None
+        return 0

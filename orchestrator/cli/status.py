@@ -1,0 +1,177 @@
+"""`testbed status`: services, agents and executions."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from rich import box
+from rich.table import Column, Table
+from rich.text import Text
+
+from orchestrator.cli.context import Commands, Context
+from orchestrator.installation import require_prepared
+from orchestrator.process import Process
+from orchestrator.services import supervisor_of_agents, supervisor_of_services
+from orchestrator.supervisor import Supervisor
+from swf_common_lib.errors import MonitorUnavailable
+
+EXECUTION_FIELDS = (
+    "execution_id",
+    "status",
+    "workflow_name",
+    "namespace",
+    "start_time",
+    "end_time",
+)
+RECENT_EXECUTIONS = 20
+
+
+def add_commands(commands: Commands) -> None:
+    """Add this module's command."""
+    status = commands.add_parser("status", help="services, agents and recent executions")
+    status.add_argument("--json", action="store_true", help="for programs")
+    status.set_defaults(command=_status)
+
+
+def process_table(title: str, processes: Iterable[Process]) -> Table:
+    """Make a table of supervisord's processes."""
+    table = Table("process", "state", "pid", "since", title=title, box=box.SIMPLE)
+    for process in processes:
+        style = "green" if process.running else ("yellow" if process.up else "red")
+        since = f"{process.uptime:.0f} s" if process.pid else process.description
+        pid = str(process.pid or "")
+        table.add_row(_plain(process.name), Text(process.state, style), pid, _plain(since))
+    return table
+
+
+def _plain(value: Any) -> Text:
+    """Make a cell whose brackets are not taken for rich's markup."""
+    return Text("" if value is None else str(value))
+
+
+def _local_time(value: str | None) -> Text:
+    """Make a cell of an ISO time: this machine's zone, whole seconds."""
+    if not value:
+        return Text("")
+    moment = datetime.fromisoformat(value.replace("Z", "+00:00"))
+    return Text(f"{moment.astimezone():%Y-%m-%d %H:%M:%S}")
+
+
+def gather(context: Context) -> dict[str, Any]:
+    """Collect what supervisord and the monitor know; what does not answer is a problem told."""
+    settings = context.settings
+    answer: dict[str, Any] = {
+        "services": _processes(supervisor_of_services(settings)),
+        "agents": [],
+        "executions": [],
+        "problems": [],
+    }
+    programs = _processes(supervisor_of_agents(settings))
+    client = context.client()
+    try:
+        seen = client.get("status/")
+        executions = client.get("workflow-executions/", limit=RECENT_EXECUTIONS)
+    except MonitorUnavailable as error:
+        answer["problems"].append(
+            {"what": error.detail, "where": settings.swf_monitor_url, "next": error.hint}
+        )
+        answer["agents"] = [{"program": name, **told} for name, told in programs.items()]
+        return answer
+    for name, told in seen.get("services", {}).items():
+        answer["services"].setdefault(name, {}).update(told if isinstance(told, dict) else {})
+    answer["agents"] = _with_programs(seen.get("agents", []), programs)
+    answer["executions"] = [
+        {name: record.get(name) for name in EXECUTION_FIELDS} for record in executions
+    ]
+    answer["problems"] = seen.get("problems", [])
+    return answer
+
+
+def _processes(supervisor: Supervisor) -> dict[str, dict[str, Any]]:
+    if not supervisor.alive():
+        return {
+            name: {"process": "STOPPED", "pid": None} for name in supervisor.configuration.programs
+        }
+    return {
+        name: {"process": process.state, "pid": process.pid or None}
+        for name, process in supervisor.processes().items()
+    }
+
+
+def _with_programs(
+    agents: list[dict[str, Any]], programs: dict[str, dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Join the monitor's agents with supervisord's programs by process id."""
+    by_pid = {told["pid"]: name for name, told in programs.items() if told["pid"]}
+    joined = []
+    for agent in agents:
+        name = by_pid.pop(agent.get("pid"), None)
+        process = programs[name]["process"] if name else None
+        joined.append({**agent, "program": name, "process": process})
+    unseen = [{"program": name, **programs[name]} for name in by_pid.values()]
+    return joined + unseen
+
+
+def _status(context: Context, options: argparse.Namespace) -> int:
+    require_prepared(context.settings)
+    answer = gather(context)
+    if options.json:
+        context.out.print(json.dumps(answer, indent=2), markup=False)
+        return 0
+    context.out.print(_services_table(answer["services"]))
+    context.out.print(_agents_table(answer["agents"]))
+    context.out.print(_executions_table(answer["executions"]))
+    for problem in answer["problems"]:
+        context.out.print("problem: ", style="bold red", end="")
+        context.out.print(
+            f"{problem.get('where', '')}: {problem.get('what', '')} {problem.get('next', '')}",
+            markup=False,
+        )
+    return 0
+
+
+def _services_table(services: dict[str, dict[str, Any]]) -> Table:
+    table = Table("service", "process", "pid", "state", title="Services", box=box.SIMPLE)
+    for name, told in services.items():
+        state = told.get("status") or told.get("state") or ""
+        table.add_row(
+            _plain(name), _plain(told.get("process")), _plain(told.get("pid")), _plain(state)
+        )
+    return table
+
+
+def _agents_table(agents: list[dict[str, Any]]) -> Table:
+    identity = Column("agent", overflow="fold")
+    table = Table(identity, "type", "state", "status", "namespace", "pid", box=box.SIMPLE)
+    table.title = "Agents"
+    for agent in agents:
+        if agent.get("operational_state") == "EXITED":
+            continue
+        table.add_row(
+            _plain(agent.get("instance_name") or agent.get("program")),
+            _plain(agent.get("agent_type")),
+            _plain(agent.get("operational_state") or agent.get("process")),
+            _plain(agent.get("status")),
+            _plain(agent.get("namespace")),
+            _plain(agent.get("pid")),
+        )
+    return table
+
+
+def _executions_table(executions: list[dict[str, Any]]) -> Table:
+    identity = Column("execution", overflow="fold")
+    table = Table(identity, "status", "namespace", "started", "ended", box=box.SIMPLE)
+    table.title = "Executions"
+    for execution in executions:
+        table.add_row(
+            _plain(execution.get("execution_id")),
+            _plain(execution.get("status")),
+            _plain(execution.get("namespace")),
+            _local_time(execution.get("start_time")),
+            _local_time(execution.get("end_time")),
+        )
+    return table

@@ -1,0 +1,46 @@
+"""The ports on which this machine's services listen: which are free, and picking some."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Collection
+
+from swf_common_lib.errors import Conflict
+
+LOOPBACK = "127.0.0.1"
+FIRST_CHOICE = {"ACTIVEMQ_PORT": 61613, "SWF_WEB_PORT": 8002, "SWF_MCP_PORT": 8001}
+"""Where the search for a free port of each setting begins."""
+_STEP = 10
+_LAST = 65535
+
+
+def is_free(port: int) -> bool:
+    """Tell whether a service could listen on ``port`` of the loopback interface now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        # As servers do: a connection that is still fading away does not count as taken.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+            probe.listen(1)
+        except OSError:
+            return False
+    return True
+
+
+def pick(setting: str, avoid: Collection[int] = ()) -> int:
+    """Give a free port for ``setting``: its first choice or the next in steps of 10.
+
+    Raises Conflict when there is none.
+    """
+    for port in range(FIRST_CHOICE[setting], _LAST + 1, _STEP):
+        if port not in avoid and is_free(port):
+            return port
+    raise Conflict(f"no free port found for {setting} from {FIRST_CHOICE[setting]} upwards")
+
+
+def taken(setting: str, port: int) -> Conflict:
+    """Give the error for a port that another program holds."""
+    return Conflict(
+        f"port {port} ({setting}) is taken by another program",
+        "Free it, or let `testbed init --new-ports` pick other ports.",
+    )

@@ -1,0 +1,119 @@
+"""Starting workflow executions over REST, following them to their end, and changing them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from swf_common_lib.config import data_taking
+from swf_common_lib.monitor_client import TIMEOUT, MonitorClient
+
+FINAL = ("completed", "failed", "terminated")
+"""Statuses of an execution that do not change any more."""
+POLL_INTERVAL = 0.25
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where an execution stands, as the monitor's record says."""
+
+    record: Mapping[str, Any]
+
+    @property
+    def execution_id(self) -> str:
+        """Its id."""
+        return str(self.record["execution_id"])
+
+    @property
+    def status(self) -> str:
+        """pending, running, paused, completed, failed or terminated."""
+        return str(self.record["status"])
+
+    @property
+    def statistics(self) -> Mapping[str, Any]:
+        """What its run counted so far; empty before the run began."""
+        return self.record.get("statistics") or {}
+
+    @property
+    def phase(self) -> str:
+        """Phase of its run; empty before the run began."""
+        return str(self.statistics.get("phase") or "")
+
+    @property
+    def expected_stf_files(self) -> int | None:
+        """How many STF files the run will have, where its configuration says so."""
+        daq = data_taking(self.record.get("parameter_values") or {})
+        count, periods = daq.get("stf_count"), daq.get("physics_period_count")
+        return int(count * periods) if count and periods else None
+
+    @property
+    def stf_files(self) -> int:
+        """How many STF files the run has so far."""
+        return int(self._counts("stf_files").get("generated", 0))
+
+    @property
+    def samples(self) -> int:
+        """How many TF samples the run has so far."""
+        return int(self.statistics.get("samples", 0))
+
+    @property
+    def slices(self) -> Mapping[str, int]:
+        """How many TF slices were created, are queued, processing, completed, failed."""
+        return self._counts("slices")
+
+    @property
+    def over(self) -> bool:
+        """Whether the execution and all work that its run caused are done."""
+        if self.status not in FINAL:
+            return False
+        return self.status != "completed" or self.phase in ("", "completed")
+
+    def _counts(self, name: str) -> Mapping[str, Any]:
+        counts = self.statistics.get(name)
+        return counts if isinstance(counts, Mapping) else {}
+
+
+def start(client: MonitorClient, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Have the monitor start an execution and give its record; it says what it waits for.
+
+    Raises ConfigurationError, NotFound and the other errors of the monitor.
+    """
+    body = {name: value for name, value in request.items() if value is not None}
+    answer: dict[str, Any] = client.post("workflow-executions/start/", body)
+    return answer
+
+
+def look(client: MonitorClient, execution_id: str) -> Progress:
+    """Give where an execution stands. Raises NotFound."""
+    return Progress(client.get(f"workflow-executions/{execution_id}/"))
+
+
+def follow(client: MonitorClient, execution_id: str, show: Callable[[Progress], None]) -> Progress:
+    """Show an execution's progress until it and the work of its run are over."""
+    while True:
+        progress = look(client, execution_id)
+        show(progress)
+        if progress.over:
+            return progress
+        time.sleep(POLL_INTERVAL)
+
+
+def count_messages(client: MonitorClient, execution_id: str) -> int:
+    """Give how many messages of an execution are recorded."""
+    answer = client.session.get(
+        f"{client.url}/api/workflow-messages/",
+        params={"execution_id": execution_id, "limit": "1"},
+        timeout=TIMEOUT,
+    )
+    answer.raise_for_status()
+    return int(answer.headers.get("X-Total-Count", len(answer.json())))
+
+
+def change(client: MonitorClient, execution_id: str, verb: str, reason: str) -> dict[str, Any]:
+    """Ask for an execution to ``stop``, ``pause`` or ``resume``. Raises NotFound, Conflict."""
+    answer: dict[str, Any] = client.post(
+        f"workflow-executions/{execution_id}/{verb}/", {"reason": reason}
+    )
+    return answer

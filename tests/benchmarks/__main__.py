@@ -1,0 +1,52 @@
+"""Throughput and latency, each as a ratio to a raw limit measured in the same run: ``make bench``.
+
+Nothing is asserted. The limits: a bare stomp.py loop to the same broker, a bare ``executemany``
+into the same schema, a bare HTTP exchange with the same monitor.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.benchmarks.bench_ingest import ingest
+from tests.benchmarks.bench_publish import publish
+from tests.benchmarks.bench_stack import stack_figures
+from tests.benchmarks.figures import Figures
+
+
+def main() -> None:
+    """Measure everything and print it."""
+    console = Console()
+    table = Table(title="Benchmarks", caption="ratio: measured / limit")
+    for column in ("what", "measured", "raw limit", "ratio", "aim"):
+        table.add_column(column, justify="left" if column == "what" else "right")
+
+    def add(figures: Figures) -> None:
+        table.add_row(*figures.row())
+        console.print(f"{figures.what}: {figures.measured:,.1f} {figures.unit}")
+
+    with tempfile.TemporaryDirectory() as folder:
+        add(publish(Path(folder)))
+    recorded = ingest()
+    add(
+        Figures(
+            "ingest of a backlog, SQLite",
+            recorded["messages_per_second"],
+            "messages/s",
+            recorded["limit_per_second"],
+            "bare executemany",
+            "≥ 8,000",
+        )
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        for figures in stack_figures(Path(folder) / "s"):
+            add(figures)
+    console.print(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+"""How many messages a second ingest records on SQLite, beside what the database takes at most."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+CHECKOUT = Path(__file__).parents[2]
+RUN = 100_001
+SLICES = 15
+
+
+def ingest(messages: int = 40_000, batch: int = 2_000) -> dict[str, Any]:
+    """Record a backlog of messages on a fresh SQLite file, and the same rows bare.
+
+    ``messages_per_second``: the whole of ingest's work in batches (parsing, deduplication, rows,
+    projections, commit), on a mix as fast processing makes it. ``limit_per_second``: the rows of
+    the messages' table alone, ready made, by one ``executemany`` a batch into the same schema.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {
+            **os.environ,
+            "SWF_RUNTIME_DIR": folder,
+            "DJANGO_SETTINGS_MODULE": "monitor.settings",
+        }
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.benchmarks.bench_ingest", str(messages), str(batch)],
+            cwd=CHECKOUT,
+            env=environment,
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+def backlog(messages: int) -> list[Any]:
+    """Make a mix of messages: STFs written and ready, slices registered, slices done."""
+    from monitor.ingest.entry import Incoming
+
+    return [
+        Incoming(json.dumps(body).encode(), {}, "/topic/epictopic")
+        for number in range(messages // 4)
+        for body in _of_stf(number)
+    ]
+
+
+def _of_stf(number: int) -> list[dict[str, Any]]:
+    name = f"swf.{RUN}.{number:06d}"
+    envelope = {
+        "namespace": "bench",
+        "sender": "workflow-runner-bench-1",
+        "execution_id": "stf_datataking-bench-0001",
+        "run_id": str(RUN),
+        "timestamp": "2026-01-01T00:00:00.000000+00:00",
+        "simulation_tick": 2.0 * number,
+        "time_scale": 0.0,
+        "state": "run",
+        "substate": "physics",
+    }
+    bodies: list[dict[str, Any]] = [
+        {"msg_type": "stf_gen", "filename": f"{name}.stf", "sequence": number},
+        {
+            "msg_type": "stf_ready",
+            "filename": f"{name}.stf",
+            "size_bytes": 1 << 30,
+            "checksum": "0a1b2c3d",
+            "sequence": number,
+            "tf_count": 1000,
+        },
+        {
+            "msg_type": "tf_file_registered",
+            "tf_filename": f"{name}_tf_000.tf",
+            "stf_filename": f"{name}.stf",
+            "tf_first": 10,
+            "tf_last": 59,
+            "tf_count": 50,
+        },
+        {
+            "msg_type": "slice_status",
+            "slices": [
+                {
+                    "tf_filename": f"{name}_tf_000.tf",
+                    "slice_id": 0,
+                    "status": "completed",
+                    "worker": "worker-1",
+                    "started_tick": 2.0 * number,
+                    "finished_tick": 2.0 * number + 30,
+                }
+            ],
+        },
+    ]
+    return [{**envelope, **body, "message_id": f"{number}-{body['msg_type']}"} for body in bodies]
+
+
+def _measure(messages: int, batch: int) -> dict[str, Any]:
+    import django
+
+    django.setup()
+    from django.core.management import call_command
+
+    call_command("migrate", verbosity=0)
+    from monitor.ingest.batch import record_batch
+    from monitor.records.models import WorkflowMessage
+
+    incoming = backlog(messages)
+    started = time.perf_counter()
+    for start in range(0, len(incoming), batch):
+        record_batch(incoming[start : start + batch])
+    seconds = time.perf_counter() - started
+    assert WorkflowMessage.objects.count() == len(incoming)
+    limit = _bare_seconds(batch)
+    return {
+        "messages": len(incoming),
+        "messages_per_second": round(len(incoming) / seconds),
+        "limit_per_second": round(len(incoming) / limit),
+        "ratio": round(limit / seconds, 3),
+    }
+
+
+def _bare_seconds(batch: int) -> float:
+    """Write the rows that are there once more, into the emptied table, and tell the time."""
+    from django.db import connection
+
+    from monitor.records.models import WorkflowMessage
+
+    table = WorkflowMessage._meta.db_table
+    with connection.cursor() as cursor:
+        rows = cursor.execute(f"SELECT * FROM {table} ORDER BY id").fetchall()
+        cursor.execute(f"DELETE FROM {table}")
+        marks = ", ".join(["?"] * len(rows[0]))
+        raw = connection.connection
+        started = time.perf_counter()
+        for start in range(0, len(rows), batch):
+            raw.execute("BEGIN IMMEDIATE")
+            raw.executemany(f"INSERT INTO {table} VALUES ({marks})", rows[start : start + batch])
+            raw.execute("COMMIT")
+        return time.perf_counter() - started
+
+
+if __name__ == "__main__":
+    print(json.dumps(_measure(int(sys.argv[1]), int(sys.argv[2]))))

@@ -1,0 +1,156 @@
+"""What the tests of the REST interface share: an installation, and clients with tokens."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from monitor.executions.announcer import announcer
+from monitor.records.models import (
+    Run,
+    RunState,
+    StfFile,
+    SystemAgent,
+    WorkflowDefinition,
+    WorkflowExecution,
+)
+from monitor.records.tokens import create_token
+from swf_common_lib.settings import load_settings
+from tests.broker_process import BrokerProcess, start_broker
+from tests.stack import free_ports
+
+WORKFLOWS = Path(__file__).parents[3] / "workflows"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A checkout with the shipped workflows and a ``testbed.toml``."""
+    shutil.copytree(WORKFLOWS, tmp_path / "workflows", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "testbed.toml").write_text(
+        '[testbed]\nnamespace = "torre1"\n'
+        '[workflow]\nname = "stf_datataking"\nconfig = "fast_processing_default"\n'
+    )
+    return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def installation(home: Path, settings: Any) -> Iterator[Path]:
+    """The installation that this process' monitor belongs to; its broker is not there."""
+    announcer.cache_clear()
+    port = str(free_ports(1)[0])
+    settings.TESTBED = load_settings(home=home, environ={"ACTIVEMQ_PORT": port})
+    yield home
+    announcer().close()
+    announcer.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerProcess]:
+    """A running broker."""
+    started = start_broker(tmp_path_factory.mktemp("broker"))
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def with_broker(installation: Path, broker: BrokerProcess, settings: Any) -> BrokerProcess:
+    """The broker, known to this process' monitor."""
+    announcer().close()
+    announcer.cache_clear()
+    settings.TESTBED = load_settings(home=installation, environ=broker.environ)
+    return broker
+
+
+def _client(scope: str) -> APIClient:
+    client = APIClient()
+    key = create_token(scope, scope, f"user_{scope}")
+    client.credentials(HTTP_AUTHORIZATION=f"Token {key}")
+    return client
+
+
+@pytest.fixture
+def api(db: None) -> APIClient:
+    """A client that may operate."""
+    return _client("operate")
+
+
+@pytest.fixture
+def reader(db: None) -> APIClient:
+    """A client that may read."""
+    return _client("read")
+
+
+@pytest.fixture
+def admin(db: None) -> APIClient:
+    """A client that may do everything."""
+    return _client("admin")
+
+
+@pytest.fixture
+def anonymous(db: None) -> APIClient:
+    """A client without a token, on another host."""
+    return APIClient(REMOTE_ADDR="192.0.2.7")
+
+
+@pytest.fixture
+def definition(db: None) -> WorkflowDefinition:
+    made: WorkflowDefinition = WorkflowDefinition.objects.create(
+        workflow_name="trial",
+        version="1.0",
+        workflow_type="trial",
+        definition="class WorkflowExecutor: ...",
+        created_by="tester",
+        created_at=timezone.now(),
+    )
+    return made
+
+
+@pytest.fixture
+def new_execution(definition: WorkflowDefinition) -> Callable[..., WorkflowExecution]:
+    """Make records of executions."""
+
+    def make(number: int = 1, **fields: Any) -> WorkflowExecution:
+        values: dict[str, Any] = {
+            "execution_id": f"trial-tester-{number:04d}",
+            "workflow_definition": definition,
+            "namespace": "torre1",
+            "status": "pending",
+            "created_at": timezone.now(),
+            "executed_by": "tester",
+            **fields,
+        }
+        made: WorkflowExecution = WorkflowExecution.objects.create(**values)
+        return made
+
+    return make
+
+
+@pytest.fixture
+def run(db: None) -> Run:
+    """A run whose state is recorded."""
+    RunState.objects.create(run_number=100001)
+    made: Run = Run.objects.create(run_number=100001, start_time=timezone.now())
+    return made
+
+
+@pytest.fixture
+def stf_file(run: Run) -> StfFile:
+    made: StfFile = StfFile.objects.create(run=run, stf_filename="swf.100001.000001.stf")
+    return made
+
+
+@pytest.fixture
+def live_runner(db: None) -> SystemAgent:
+    made: SystemAgent = SystemAgent.objects.create(
+        instance_name="workflow_runner-agent-tester-1",
+        agent_type="workflow_runner",
+        operational_state="READY",
+        last_heartbeat=timezone.now(),
+    )
+    return made

@@ -1,0 +1,72 @@
+"""What the tests of the MCP server share: an installation, and a client in memory."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from mcp import Client
+
+from mcp_server.application import Application
+from mcp_server.server import build_server
+from monitor.executions.announcer import announcer
+from swf_common_lib.settings import load_settings
+from tests.broker_process import BrokerProcess, start_broker
+
+WORKFLOWS = Path(__file__).parents[3] / "workflows"
+
+Connect = Callable[..., AbstractAsyncContextManager[Client]]
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerProcess]:
+    """A running broker."""
+    started = start_broker(tmp_path_factory.mktemp("broker"))
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A checkout with the shipped workflows and a ``testbed.toml``."""
+    shutil.copytree(WORKFLOWS, tmp_path / "workflows", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "testbed.toml").write_text(
+        '[testbed]\nnamespace = "torre1"\n'
+        '[workflow]\nname = "stf_datataking"\nconfig = "fast_processing_default"\n'
+    )
+    return tmp_path
+
+
+@pytest.fixture
+def application(
+    home: Path, broker: BrokerProcess, settings: Any, transactional_db: None
+) -> Iterator[Application]:
+    """The application of a server in this process, on the tests' database."""
+    announcer.cache_clear()
+    settings.TESTBED = load_settings(home=home, environ=broker.environ)
+    made = Application(settings.TESTBED)
+    yield made
+    made.close()
+    announcer().close()
+    announcer.cache_clear()
+    cache.clear()
+
+
+@pytest.fixture
+def connect(application: Application) -> Connect:
+    """Opens a client in memory."""
+
+    def opened(**options: Any) -> Client:
+        return Client(build_server(application), **options)
+
+    return opened

@@ -1,0 +1,150 @@
+"""The MCP server as a process of its own, with a database of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx2
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+
+ROOT = Path(__file__).parents[3]
+
+
+@dataclass
+class Installation:
+    """A runtime folder with a database, in which programs of the testbed can be run."""
+
+    home: Path
+    environ: dict[str, str] = field(default_factory=dict)
+
+    def initialise(self) -> None:
+        """Make the database and the operator's token."""
+        (self.home / ".testbed").mkdir(mode=0o700)
+        self.program("-m", "monitor.setup")
+
+    @property
+    def token(self) -> str:
+        """The operator's token."""
+        return (self.home / ".testbed" / "token").read_text().strip()
+
+    def program(self, *arguments: str) -> str:
+        """Run Python with ``arguments`` in the installation; give what it printed."""
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def django(self, code: str) -> str:
+        """Run ``code`` with Django set up."""
+        return self.program("-c", f"import django; django.setup()\n{code}").strip()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of its programs."""
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("SWF_", "ACTIVEMQ_", "DJANGO_"))
+        }
+        return {
+            **inherited,
+            "SWF_HOME": str(self.home),
+            "DJANGO_SETTINGS_MODULE": "monitor.settings",
+            **self.environ,
+        }
+
+
+@dataclass
+class McpProcess:
+    """``python -m mcp_server`` on a free port."""
+
+    installation: Installation
+    port: int
+    process: subprocess.Popen[bytes]
+
+    @classmethod
+    def start(cls, installation: Installation) -> McpProcess:
+        """Start it and wait until it answers."""
+        port = free_port()
+        with (installation.home / "mcp.log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "mcp_server"],
+                cwd=ROOT,
+                env={**installation.environment, "SWF_MCP_PORT": str(port)},
+                stdout=log,
+                stderr=log,
+            )
+        started = cls(installation, port, process)
+        started._wait_listening()
+        return started
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return f"http://127.0.0.1:{self.port}/mcp"
+
+    @property
+    def log(self) -> str:
+        """What it wrote."""
+        return (self.installation.home / "mcp.log").read_text()
+
+    def terminate(self, timeout: float = 10.0) -> float:
+        """End it with SIGTERM; give the seconds that it took."""
+        begin = time.monotonic()
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(timeout)
+        return time.monotonic() - begin
+
+    def stop(self) -> None:
+        """End it, however."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+    @asynccontextmanager
+    async def client(
+        self, token: str | None = None, scheme: str = "Bearer", mode: str = "auto"
+    ) -> AsyncIterator[Client]:
+        """Connect with a token (default: the operator's)."""
+        key = self.installation.token if token is None else token
+        headers = {"Authorization": f"{scheme} {key}"}
+        async with httpx2.AsyncClient(headers=headers, timeout=30) as http:
+            transport = streamable_http_client(self.url, http_client=http)
+            async with Client(transport, mode=mode) as client:
+                yield client
+
+    def _wait_listening(self, timeout: float = 30.0) -> None:
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                with socket.create_connection(("127.0.0.1", self.port), timeout=1):
+                    return
+            except OSError:
+                ended = self.process.poll() is not None
+                if ended or time.monotonic() > deadline:
+                    self.stop()
+                    raise AssertionError(f"the MCP server does not listen: {self.log}") from None
+                time.sleep(0.02)
+
+
+def free_port() -> int:
+    """Give a loopback port that nobody listens on at present."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

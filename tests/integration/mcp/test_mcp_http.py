@@ -1,0 +1,315 @@
+"""The server as a process, over HTTP: tokens, sessions, refusals, its end."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import anyio
+import httpx2
+import pytest
+from mcp_types import CallToolResult, TextContent
+
+from tests.broker_process import BrokerProcess
+from tests.integration.mcp.mcp_process import ROOT, Installation, McpProcess
+
+pytestmark = pytest.mark.anyio
+
+ALIVE = (
+    "from monitor.executions import claim, report\n"
+    "claim({id!r}, 'runner-1'); report({id!r}, {{'status': {status!r}}}, actor='r', via='rest')"
+)
+INITIALIZE = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "initialize",
+    "params": {
+        "protocolVersion": "2025-11-25",
+        "capabilities": {},
+        "clientInfo": {"name": "test", "version": "1"},
+    },
+}
+ACCEPT = {"Accept": "application/json, text/event-stream"}
+
+
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory: pytest.TempPathFactory, broker: BrokerProcess) -> Installation:
+    home = tmp_path_factory.mktemp("home")
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "workflows", home / "workflows", ignore=ignored)
+    (home / "testbed.toml").write_text(
+        '[testbed]\nnamespace = "torre1"\n'
+        '[workflow]\nname = "stf_datataking"\nconfig = "fast_processing_default"\n'
+    )
+    made = Installation(home, broker.environ)
+    made.initialise()
+    return made
+
+
+@pytest.fixture(scope="module")
+def server(installation: Installation) -> Iterator[McpProcess]:
+    started = McpProcess.start(installation)
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def own_server(installation: Installation) -> Iterator[McpProcess]:
+    """A server that the test may end."""
+    started = McpProcess.start(installation)
+    yield started
+    started.stop()
+
+
+def token(installation: Installation, name: str, scope: str, user: str = "maria") -> str:
+    return installation.django(
+        "from monitor.records.tokens import create_token\n"
+        f"print(create_token({name!r}, {scope!r}, {user!r}, replace=True))"
+    )
+
+
+def text(result: object) -> str:
+    assert isinstance(result, CallToolResult)
+    (content,) = result.content
+    assert isinstance(content, TextContent)
+    return content.text
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+@pytest.mark.parametrize("scheme", ["Bearer", "Token", "bearer"])
+async def test_operator(server: McpProcess, scheme: str, mode: str) -> None:
+    async with server.client(scheme=scheme, mode=mode) as client:
+        assert len((await client.list_tools()).tools) >= 12
+        result = await client.call_tool("list_agents", {})
+    assert not result.is_error
+    assert result.structured_content is not None
+    assert result.structured_content["items"] == []
+
+
+@pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer wrong", "Basic YTpi", "Token"])
+def test_without_a_valid_token(server: McpProcess, header: str | None) -> None:
+    headers = {**ACCEPT, **({} if header is None else {"Authorization": header})}
+    answer = httpx2.post(server.url, json=INITIALIZE, headers=headers)
+    assert answer.status_code == 401
+    problem = answer.json()
+    assert problem["type"] == "urn:swf-testbed:not-authenticated"
+    assert "testbed token" in problem["hint"]
+    assert answer.headers["www-authenticate"].startswith("Bearer")
+
+
+async def test_read_token_reads_and_does_not_start(server: McpProcess) -> None:
+    key = token(server.installation, "reader", "read")
+    async with server.client(key) as client:
+        assert not (await client.call_tool("list_workflow_executions", {})).is_error
+        for tool, arguments in (
+            ("start_workflow", {}),
+            ("stop_workflow", {"execution_id": "x"}),
+            ("pause_workflow", {"execution_id": "x"}),
+            ("resume_workflow", {"execution_id": "x"}),
+        ):
+            refused = await client.call_tool(tool, arguments)
+            assert refused.is_error
+            assert f"{tool} needs a token with scope 'operate'" in text(refused)
+        found = await client.call_tool("list_workflow_executions", {"executed_by": "maria"})
+    assert found.structured_content is not None
+    assert found.structured_content["total"] == 0
+
+
+async def test_execution_belongs_to_the_tokens_user(server: McpProcess) -> None:
+    key = token(server.installation, "operator of eva", "operate", "eva")
+    async with server.client(key) as client:
+        started = await client.call_tool("start_workflow", {"stf_count": 2})
+        assert started.structured_content is not None
+        execution_id = started.structured_content["execution_id"]
+        assert execution_id.startswith("stf_datataking-eva-")
+        stopped = await client.call_tool("stop_workflow", {"execution_id": execution_id})
+        assert stopped.structured_content is not None
+        assert stopped.structured_content["status"] == "terminated"
+        found = await client.call_tool("get_workflow_execution", {"execution_id": execution_id})
+    assert found.structured_content is not None
+    assert {event["actor"] for event in found.structured_content["history"]} == {"eva"}
+
+
+async def test_revoked_token_ends_its_session(server: McpProcess) -> None:
+    key = token(server.installation, "soon gone", "read")
+    async with httpx2.AsyncClient(headers={**ACCEPT, "Authorization": f"Bearer {key}"}) as http:
+        opened = await http.post(server.url, json=INITIALIZE)
+        assert opened.status_code == 200
+        server.installation.django(
+            "from monitor.records.tokens import revoke_token; revoke_token('soon gone')"
+        )
+        session = {"mcp-session-id": opened.headers["mcp-session-id"]}
+        answer = await http.post(
+            server.url, json={"jsonrpc": "2.0", "id": 2, "method": "tools/list"}, headers=session
+        )
+    assert answer.status_code == 401
+
+
+def test_session_of_another(server: McpProcess) -> None:
+    eva = {**ACCEPT, "Authorization": f"Bearer {server.installation.token}"}
+    opened = httpx2.post(server.url, json=INITIALIZE, headers=eva)
+    max_ = {**ACCEPT, "Authorization": f"Bearer {token(server.installation, 'max', 'read', 'max')}"}
+    answer = httpx2.post(
+        server.url,
+        json={"jsonrpc": "2.0", "id": 2, "method": "tools/list"},
+        headers={**max_, "mcp-session-id": opened.headers["mcp-session-id"]},
+    )
+    assert answer.status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [({"Host": "evil.example"}, 421), ({"Origin": "http://evil.example"}, 403)],
+)
+def test_other_hosts_pages_are_refused(
+    server: McpProcess, header: dict[str, str], status: int
+) -> None:
+    headers = {**ACCEPT, "Authorization": f"Bearer {server.installation.token}", **header}
+    assert httpx2.post(server.url, json=INITIALIZE, headers=headers).status_code == status
+
+
+async def test_many_at_once(server: McpProcess) -> None:
+    results: list[bool] = []
+
+    async def one(number: int) -> None:
+        async with server.client() as client:
+            result = await client.call_tool("start_workflow", {"idempotency_key": f"n{number % 5}"})
+            assert not result.is_error, text(result)
+            assert result.structured_content is not None
+            results.append(True)
+            ids.add(result.structured_content["execution_id"])
+
+    ids: set[str] = set()
+    async with anyio.create_task_group() as group:
+        for number in range(20):
+            group.start_soon(one, number)
+    assert len(results) == 20
+    assert len(ids) == 5
+
+
+async def test_wait_sees_the_end(server: McpProcess) -> None:
+    told: list[str | None] = []
+
+    async def progress(_value: float, _total: float | None, line: str | None) -> None:
+        told.append(line)
+
+    async with server.client() as client:
+        started = await client.call_tool("start_workflow", {})
+        assert started.structured_content is not None
+        execution_id = started.structured_content["execution_id"]
+
+        async def end() -> None:
+            code = ALIVE.format(id=execution_id, status="completed")
+            await anyio.to_thread.run_sync(server.installation.django, code)
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(end)
+            result = await client.call_tool(
+                "wait_for_workflow",
+                {"execution_id": execution_id, "timeout_s": 60},
+                progress_callback=progress,
+            )
+    assert result.structured_content is not None
+    assert result.structured_content["status"] == "completed"
+    assert result.structured_content["finished"] is True
+    assert "is pending" in str(told[0])
+
+
+async def test_stop_waits_for_the_runner(server: McpProcess) -> None:
+    async with server.client() as client:
+        started = await client.call_tool("start_workflow", {})
+        assert started.structured_content is not None
+        execution_id = started.structured_content["execution_id"]
+        server.installation.django(
+            f"from monitor.executions import claim; claim({execution_id!r}, 'runner-1')"
+        )
+        code = (
+            "import time\nfrom monitor.records.models import SystemStateEvent as E\n"
+            "from monitor.executions import report\n"
+            f"mine = E.objects.filter(execution_id={execution_id!r})\n"
+            "while not mine.filter(event_type='stop_requested').exists(): time.sleep(0.02)\n"
+            f"report({execution_id!r}, {{'status': 'terminated'}}, actor='runner-1', via='rest')"
+        )
+        async with anyio.create_task_group() as group:
+            group.start_soon(anyio.to_thread.run_sync, server.installation.django, code)
+            stopped = await client.call_tool("stop_workflow", {"execution_id": execution_id})
+    assert stopped.structured_content is not None
+    assert stopped.structured_content["status"] == "terminated"
+    assert stopped.structured_content["done"] is True
+
+
+async def test_sigterm_with_a_waiting_call_and_open_streams(own_server: McpProcess) -> None:
+    headers = {**ACCEPT, "Authorization": f"Bearer {own_server.installation.token}"}
+    took: list[float] = []
+    async with own_server.client() as client, httpx2.AsyncClient(headers=headers) as http:
+        started = await client.call_tool("start_workflow", {})
+        assert started.structured_content is not None
+        execution_id = started.structured_content["execution_id"]
+        opened = await http.post(own_server.url, json=INITIALIZE)
+        session = {"mcp-session-id": opened.headers["mcp-session-id"]}
+        waiting = anyio.Event()
+
+        async def progress(*_arguments: object) -> None:
+            waiting.set()
+
+        async def wait() -> None:
+            result = await client.call_tool(
+                "wait_for_workflow",
+                {"execution_id": execution_id, "timeout_s": 60},
+                progress_callback=progress,
+            )
+            assert result.structured_content is not None
+            assert result.structured_content["finished"] is False
+
+        async with http.stream("GET", own_server.url, headers=session) as stream:
+            assert stream.status_code == 200
+            async with client.listen(resource_subscriptions=["testbed://status"]) as listening:
+                async with anyio.create_task_group() as group:
+                    group.start_soon(wait)
+                    await waiting.wait()
+                    took.append(await anyio.to_thread.run_sync(own_server.terminate))
+                async for _event in listening:
+                    pass
+    assert took[0] < 3  # well under one on a machine that is not busy
+    assert "graceful shutdown exceeded" not in own_server.log, "nothing had to be dropped"
+    assert "Traceback" not in own_server.log
+
+
+async def test_sigterm_without_anybody(own_server: McpProcess) -> None:
+    assert own_server.terminate() < 2
+
+
+def test_taken_port(installation: Installation) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        done = subprocess.run(
+            [sys.executable, "-m", "mcp_server"],
+            cwd=ROOT,
+            env={**installation.environment, "SWF_MCP_PORT": port},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    assert done.returncode == 1
+    assert f"127.0.0.1:{port}" in done.stderr
+    assert "SWF_MCP_PORT" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+async def test_database_that_is_not_there(tmp_path: Path, broker: BrokerProcess) -> None:
+    empty = Installation(tmp_path, broker.environ)
+    (tmp_path / ".testbed").mkdir()
+    server = McpProcess.start(empty)
+    try:
+        headers = {**ACCEPT, "Authorization": "Bearer x"}
+        answer = httpx2.post(server.url, json=INITIALIZE, headers=headers)
+    finally:
+        server.stop()
+    assert answer.status_code == 503
+    assert "testbed init" in answer.json()["hint"]

@@ -1,0 +1,160 @@
+"""Filters of the lists, and the pages of long ones."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.test import Client
+
+from monitor.records.models import WorkflowExecution, WorkflowMessage
+from tests.integration.web.rows import agent, execution, log, message
+
+
+def rows(text: str) -> list[str]:
+    """Keys of the rows of the page's tables."""
+    return re.findall(r'<tr data-key="([^"]+)"', text)
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("status=running", ["stf_datataking-shifter-0002"]),
+        ("status=running,pending", ["stf_datataking-shifter-0003", "stf_datataking-shifter-0002"]),
+        ("namespace=other", ["stf_datataking-shifter-0003"]),
+        ("executed_by=shifter&status=completed", ["stf_datataking-shifter-0001"]),
+        ("workflow_name=nothing", []),
+        (
+            "status=&namespace=",
+            [f"stf_datataking-shifter-{number:04d}" for number in (3, 2, 1)],
+        ),
+    ],
+)
+def test_executions_are_filtered(browser: Client, query: str, expected: list[str]) -> None:
+    execution(1)
+    execution(2, "running")
+    execution(3, "pending", namespace="other")
+    assert rows(browser.get(f"/executions/?{query}").text) == expected
+
+
+def test_filters_keep_what_was_chosen(browser: Client) -> None:
+    execution(1)
+    text = browser.get("/executions/?status=completed&namespace=torre1").text
+    assert '<option value="completed" selected>' in text
+    assert 'name="namespace" value="torre1"' in text
+
+
+@pytest.mark.parametrize(
+    ("address", "says"),
+    [
+        ("/executions/?statsu=running", "did you mean status?"),
+        ("/executions/?status=runing", "expected one of pending, running"),
+        ("/messages/?run_number=1", "messages cannot be selected by"),
+        ("/messages/?before=x", "is not a place in this list"),
+        ("/messages/?before=99999999999999999999", "is not a place in this list"),
+        ("/executions/?before=[]", "is not a place in this list"),
+        ("/executions/?before=1", "is not a place in this list"),
+        ("/executions/?after=[1,2]", "is not a place in this list"),
+        ("/slices/?run_number=abc", "expected a whole number"),
+        ("/logs/?level=LOUD", "expected DEBUG"),
+        ("/messages/?since=yesterday", "expected a time"),
+    ],
+)
+def test_a_filter_that_cannot_be_used_is_an_error_that_says_why(
+    browser: Client, address: str, says: str
+) -> None:
+    answer = browser.get(address)
+    assert answer.status_code == 400
+    assert says in answer.text.replace("&#x27;", "'")
+    assert 'role="search"' in answer.text
+
+
+def test_messages_are_filtered(browser: Client) -> None:
+    first = message(run_id="100007")
+    message(message_type="end_run", sender_agent="other")
+    assert rows(browser.get("/messages/?run_id=100007").text) == [str(first.pk)]
+    text = browser.get("/messages/?message_type=end_run&sender_agent=other").text
+    assert len(rows(text)) == 1
+
+
+def test_logs_are_filtered_by_level_and_text(browser: Client) -> None:
+    log("all is well")
+    error = log("the disk is full", level=40, levelname="ERROR")
+    assert rows(browser.get("/logs/?level=WARNING").text) == [str(error.pk)]
+    assert rows(browser.get("/logs/?text=disk").text) == [str(error.pk)]
+
+
+def test_a_long_list_is_paged_to_its_end_and_back(browser: Client) -> None:
+    numbers = [str(message().pk) for _ in range(120)]
+    seen, address, pages = [], "/messages/?namespace=torre1", [0]
+    text = browser.get(address).text
+    while True:
+        found = rows(text)
+        seen += found
+        pages.append(len(found))
+        older = re.search(r'<a href="([^"]+)" rel="next"', text)
+        if older is None:
+            break
+        assert "namespace=torre1" in older[1]
+        text = browser.get("/messages/" + older[1].replace("&amp;", "&")).text
+    assert pages[1:] == [50, 50, 20]
+    assert seen == numbers[::-1]
+    newer = re.search(r'<a href="([^"]+)" rel="prev"', text)
+    assert newer is not None
+    text = browser.get("/messages/" + newer[1].replace("&amp;", "&")).text
+    assert rows(text) == numbers[::-1][50:100]
+    newer = re.search(r'<a href="([^"]+)" rel="prev"', text)
+    assert newer is not None
+    text = browser.get("/messages/" + newer[1].replace("&amp;", "&")).text
+    assert rows(text) == numbers[::-1][:50]
+    assert 'rel="prev"' not in text
+
+
+def test_new_rows_do_not_shift_an_older_page(browser: Client) -> None:
+    for _ in range(60):
+        message()
+    older = re.search(r'<a href="([^"]+)" rel="next"', browser.get("/messages/").text)
+    assert older is not None
+    before = rows(browser.get("/messages/" + older[1]).text)
+    message()
+    assert rows(browser.get("/messages/" + older[1]).text) == before
+
+
+def test_executions_of_the_same_moment_are_paged_without_loss(browser: Client) -> None:
+    moment = execution(0).created_at
+    for number in range(1, 120):
+        execution(number, created_at=moment)
+    seen: list[str] = []
+    query: str | None = ""
+    while query is not None:
+        text = browser.get("/executions/" + query).text
+        seen += rows(text)
+        older = re.search(r'<a href="([^"]+)" rel="next"', text)
+        query = older[1].replace("&amp;", "&") if older else None
+    assert len(seen) == len(set(seen)) == 120
+
+
+def test_a_page_of_messages_reads_by_key(
+    browser: Client, django_assert_num_queries: object
+) -> None:
+    message()
+    plan = WorkflowMessage.objects.filter(pk__lt=10).order_by("-id")[:51].explain()
+    assert "USING INTEGER PRIMARY KEY" in plan
+
+
+def test_an_agent_that_fell_silent_is_marked(browser: Client) -> None:
+    agent("lost-agent", last_heartbeat=execution(1).start_time)
+    agent("gone-agent", last_heartbeat=None, operational_state="EXITED")
+    agent("living-agent")
+    text = browser.get("/agents/").text
+    assert text.count(">late<") == 1
+
+
+def test_lists_link_to_what_belongs_to_a_row(browser: Client, done: WorkflowExecution) -> None:
+    text = browser.get("/executions/").text
+    assert f"/executions/{done.execution_id}/" in text
+    assert f"/messages/?execution_id={done.execution_id}" in text
+    text = browser.get("/tf-samples/").text
+    assert "/slices/?tf_filename=swf.100001.000001_tf_000.tf" in text
+    assert "/stf-files/?stf_filename=swf.100001.000001.stf" in text
+    assert "/runs/100001/" in text

@@ -1,0 +1,243 @@
+"""One execution with a real broker: what it sends, reports and does when asked."""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.broker_process import BrokerProcess
+from tests.integration.workflows.conftest import Listener
+from tests.integration.workflows.scripted_monitor import ScriptedMonitor
+from tests.waiting import wait_until
+from workflows.execution import Execution
+
+Launch = Callable[..., Execution]
+PROMPT = 0.1
+ENDLESS = {"physics_period_count": 0, "stf_count": 3}
+
+FAILING = """
+class WorkflowExecutor:
+    def __init__(self, config, runner, execution_id):
+        self.runner = runner
+
+    def execute(self, env):
+        self.runner.send_message("/topic/epictopic", {"msg_type": "run_imminent", "run_id": "9"})
+        yield env.timeout(1)
+        raise LookupError("the beam is gone")
+"""
+CARELESS = """
+class WorkflowExecutor:
+    def __init__(self, config, runner, execution_id):
+        self.runner = runner
+
+    def execute(self, env):
+        self.runner.send_message("/topic/epictopic", {"msg_type": "start_run", "run_id": "100009"})
+        while True:
+            yield env.timeout(1)
+"""
+
+
+def test_a_fast_run(launch: Launch, listener: Listener, monitor: ScriptedMonitor) -> None:
+    execution = launch()
+    assert execution.join(5)
+    listener.wait_for("end_run")
+    kinds = [m["msg_type"] for m in listener.messages]
+    assert kinds == ["run_imminent", "start_run", *["stf_gen"] * 5, "end_run"]
+    assert {m["sender"] for m in listener.messages} == {"runner-under-test"}
+    (report,) = monitor.reports[execution.execution_id]
+    assert (report["status"], report["status_reason"]) == ("completed", "")
+    metrics = report["performance_metrics"]
+    assert (metrics["messages_sent"], metrics["stf_files"]) == (8, 5)
+    assert metrics["simulated_seconds"] == pytest.approx(16)
+    assert metrics["publish_latency_ms"]["max"] > 0
+    environment = report["execution_environment"]
+    assert (environment["mode"], environment["packages"]["simpy"][0]) == ("fast", "4")
+
+
+def test_stop_while_physics_goes_on_in_real_time(
+    launch: Launch, listener: Listener, monitor: ScriptedMonitor
+) -> None:
+    execution = launch(speed=1.0, no_beam_not_ready_delay=0, physics_period_duration=180)
+    listener.wait_for("run_imminent")
+    reached: queue.SimpleQueue[str] = queue.SimpleQueue()
+    began = time.monotonic()
+    execution.stop("shift is over", reached.put)
+    assert execution.join(5)
+    assert time.monotonic() - began < 5 * PROMPT
+    end = listener.wait_for("end_run")
+    assert (end["reason"], end["total_stf_files"]) == ("shift is over", 0)
+    assert reached.get(timeout=1) == "terminated"
+    (report,) = monitor.reports[execution.execution_id]
+    assert (report["status"], report["status_reason"]) == ("terminated", "shift is over")
+
+
+def test_pause_and_resume(launch: Launch, listener: Listener, monitor: ScriptedMonitor) -> None:
+    execution = launch(speed=20.0, **ENDLESS)
+    listener.wait_for("stf_gen")
+    reached: queue.SimpleQueue[str] = queue.SimpleQueue()
+    execution.pause("coffee", reached.put)
+    assert reached.get(timeout=1) == "paused"
+    pause = listener.wait_for("pause_run")
+    assert (pause["reason"], pause["substate"]) == ("coffee", "standby")
+    heard = len(listener.take())
+    time.sleep(0.2)
+    assert len(listener.take()) == heard
+    execution.resume(reached.put)
+    assert reached.get(timeout=1) == "running"
+    resume = listener.wait_for("resume_run")
+    assert resume["simulation_tick"] == pause["simulation_tick"]
+    listener.wait_for("stf_gen", count=3)
+    assert monitor.statuses(execution.execution_id) == ["paused", "running"]
+
+
+def test_an_endless_fast_run_obeys_at_once(launch: Launch, listener: Listener) -> None:
+    execution = launch(**ENDLESS)
+    wait_until(lambda: execution.handle.messages_sent > 500)
+    reached: queue.SimpleQueue[str] = queue.SimpleQueue()
+    began = time.monotonic()
+    execution.pause("", reached.put)
+    wait_until(lambda: execution.clock.paused)
+    assert time.monotonic() - began < PROMPT
+    sent = execution.handle.messages_sent
+    assert reached.get(timeout=2) == "paused"
+    assert execution.handle.messages_sent == sent
+    execution.stop("enough")
+    assert execution.join(5)
+    end = listener.wait_for("end_run")
+    assert end["total_stf_files"] == execution.handle.stf_files
+
+
+def test_failure_is_reported_with_its_trace(
+    launch: Launch, listener: Listener, monitor: ScriptedMonitor
+) -> None:
+    execution = launch(FAILING)
+    assert execution.join(5)
+    (report,) = monitor.reports[execution.execution_id]
+    assert report["status"] == "failed"
+    assert report["error_message"] == "LookupError: the beam is gone"
+    assert 'raise LookupError("the beam is gone")' in report["stack_trace"]
+    end = listener.wait_for("end_run")
+    assert "the beam is gone" in end["reason"]
+
+
+def test_code_that_is_no_workflow_fails(launch: Launch, monitor: ScriptedMonitor) -> None:
+    execution = launch("import nothing_of_this_name")
+    assert execution.join(5)
+    (report,) = monitor.reports[execution.execution_id]
+    assert report["status"] == "failed"
+    assert "nothing_of_this_name" in report["error_message"]
+
+
+def test_end_run_is_sent_in_place_of_a_workflow_that_does_not(
+    launch: Launch, listener: Listener
+) -> None:
+    execution = launch(CARELESS, speed=1.0)
+    listener.wait_for("start_run")
+    execution.stop("enough")
+    assert execution.join(5)
+    end = listener.wait_for("end_run")
+    assert (end["reason"], end["run_id"]) == ("enough", "100009")
+
+
+def test_duration_ends_a_run_that_counts_as_completed(
+    launch: Launch, listener: Listener, monitor: ScriptedMonitor
+) -> None:
+    execution = launch(duration=100, **ENDLESS)
+    assert execution.join(5)
+    (report,) = monitor.reports[execution.execution_id]
+    assert report["status"] == "completed"
+    assert "100" in report["status_reason"]
+    assert "100" in listener.wait_for("end_run")["reason"]
+
+
+def test_a_monitor_that_is_away_is_waited_for(
+    launch: Launch, listener: Listener, monitor: ScriptedMonitor
+) -> None:
+    execution = launch()
+    listener.wait_for("start_run")
+    assert execution.join(5)
+    monitor.away = True
+    later = launch(speed=100.0, no_beam_not_ready_delay=0)
+    time.sleep(0.1)
+    monitor.away = False
+    assert later.join(5)
+    assert monitor.statuses(later.execution_id) == ["completed"]
+
+
+def test_the_end_is_reported_once_the_monitor_is_back(
+    launch: Launch, listener: Listener, monitor: ScriptedMonitor
+) -> None:
+    execution = launch(speed=5.0, **ENDLESS)
+    listener.wait_for("start_run")
+    monitor.away = True
+    execution.stop("enough")
+    listener.wait_for("end_run")
+    assert not execution.join(0.2)
+    monitor.away = False
+    assert execution.join(5)
+    assert monitor.statuses(execution.execution_id) == ["terminated"]
+
+
+def test_a_stop_while_the_run_number_is_waited_for(
+    launch: Launch, monitor: ScriptedMonitor
+) -> None:
+    monitor.away = True
+    execution = launch()
+    wait_until(lambda: execution.env.active_process is not None)
+    execution.stop("enough")
+    monitor.away = False
+    assert execution.join(5)
+    assert monitor.statuses(execution.execution_id) == ["terminated"]
+
+
+def test_an_abandoned_execution_says_nothing_more(
+    launch: Launch, listener: Listener, monitor: ScriptedMonitor
+) -> None:
+    execution = launch(speed=5.0, **ENDLESS)
+    listener.wait_for("start_run")
+    execution.abandon("somebody else ended it")
+    assert execution.join(5)
+    assert "end_run" not in {m["msg_type"] for m in listener.take()}
+    assert monitor.reports == {}
+
+
+def test_code_that_does_not_let_go_is_ended_from_outside(
+    launch: Launch, listener: Listener, monitor: ScriptedMonitor
+) -> None:
+    text = CARELESS.replace("yield env.timeout(1)", "import time; time.sleep(1); yield")
+    execution = launch(text)
+    listener.wait_for("start_run")
+    execution.force_end("the runner stops")
+    assert listener.wait_for("end_run")["reason"] == "the runner stops"
+    wait_until(lambda: monitor.statuses(execution.execution_id) == ["terminated"])
+
+
+def test_a_lost_broker_is_waited_for_and_stops_are_heard(
+    launch: Launch, broker: BrokerProcess, monitor: ScriptedMonitor
+) -> None:
+    execution = launch(**ENDLESS)
+    wait_until(lambda: execution.handle.messages_sent > 100)
+    broker.kill()
+    try:
+        wait_until(lambda: execution.handle.messages_sent > 5_000)
+        tick = wait_until(lambda: _steady(execution))
+        began = time.monotonic()
+        execution.pause("")
+        wait_until(lambda: execution.clock.paused)
+        assert time.monotonic() - began < PROMPT
+        assert execution.clock.tick == tick
+        execution.stop("enough")
+        assert not execution.join(0.2)
+    finally:
+        broker.start()
+    assert execution.join(10)
+    assert monitor.statuses(execution.execution_id) == ["paused", "terminated"]
+
+
+def _steady(execution: Execution) -> float:
+    tick = execution.clock.tick
+    time.sleep(0.1)
+    return tick if execution.clock.tick == tick else 0.0

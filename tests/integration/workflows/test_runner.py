@@ -1,0 +1,177 @@
+"""The persistent runner, driven by command line and REST: start, stop, pause, resume, status."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+
+from swf_common_lib.errors import Conflict, NotFound
+from tests.integration.workflows.conftest import Listener
+from tests.integration.workflows.installation import Installation
+from tests.waiting import wait_until
+
+ENDLESS = ("--workflow", "stf_datataking", "--config", "quick", "--physics-period-count", "0")
+
+
+def test_run_by_command(runner: Installation, heard: Listener) -> None:
+    execution_id = runner.run()
+    assert re.fullmatch(r"stf_datataking-\w+-\d{4,}", execution_id)
+    record = runner.reaches(execution_id, "completed")
+    heard.wait_for("end_run", execution_id)
+    sent = [m for m in heard.messages if m["execution_id"] == execution_id]
+    assert len(sent) == record["performance_metrics"]["messages_sent"] == 6
+    assert record["performance_metrics"]["stf_files"] == 3
+    assert record["execution_environment"]["mode"] == "fast"
+    assert record["namespace"] == "trial"
+    assert record["runner"].startswith("workflow_runner-agent-")
+
+
+def test_run_over_rest(runner: Installation) -> None:
+    execution_id = runner.start(parameters={"stf_count": 4})
+    record = runner.reaches(execution_id, "completed")
+    assert record["performance_metrics"]["stf_files"] == 4
+
+
+def test_a_faulty_run_is_refused_with_the_nearest_name(runner: Installation) -> None:
+    done = runner.command("run", "--workflow", "stf_datataking", "--set", "stf_cuont=5")
+    assert done.returncode == 1
+    assert "stf_cuont" in done.stderr
+    assert "stf_count" in done.stderr
+    done = runner.command("run", "--workflow", "stf_datatakin")
+    assert done.returncode == 1
+    assert "stf_datataking" in done.stderr
+
+
+def test_two_at_once_paused_resumed_and_stopped(runner: Installation, heard: Listener) -> None:
+    first = runner.run(*ENDLESS, "--realtime")
+    second = runner.start(parameters={"physics_period_count": 0}, speed=20)
+    heard.wait_for("stf_gen", first)
+    heard.wait_for("stf_gen", second)
+    status = runner.command("status").stdout
+    assert first in status
+    assert second in status
+
+    done = runner.command("pause", "--execution-id", first, "--reason", "coffee")
+    assert (done.returncode, done.stdout.strip()) == (0, f"{first} is paused")
+    assert runner.execution(first)["status"] == "paused"
+    assert heard.wait_for("pause_run", first)["reason"] == "coffee"
+    done = runner.command("resume", "--execution-id", first)
+    assert (done.returncode, done.stdout.strip()) == (0, f"{first} is running")
+    heard.wait_for("resume_run", first)
+
+    client = runner.client
+    client.post(f"workflow-executions/{second}/pause/", {"reason": "tea"})
+    runner.reaches(second, "paused")
+    client.post(f"workflow-executions/{second}/resume/", {})
+    runner.reaches(second, "running")
+    client.post(f"workflow-executions/{second}/stop/", {"reason": "seen enough"})
+    assert runner.reaches(second, "terminated")["status_reason"] == "seen enough"
+    assert heard.wait_for("end_run", second)["reason"] == "seen enough"
+
+    done = runner.command("stop", "--execution-id", first)
+    assert (done.returncode, done.stdout.strip()) == (0, f"{first} is terminated")
+    record = runner.execution(first)
+    assert record["status"] == "terminated"
+    assert "stop requested by" in record["status_reason"]
+    heard.wait_for("end_run", first)
+
+
+@pytest.mark.parametrize("command", ["stop", "pause", "resume"])
+def test_commands_for_what_is_over_or_unknown(runner: Installation, command: str) -> None:
+    over = runner.start()
+    runner.reaches(over, "completed")
+    done = runner.command(command, "--execution-id", over)
+    assert done.returncode == 1
+    assert f"{over} is completed already" in done.stderr
+    done = runner.command(command, "--execution-id", f"{over}9")
+    assert done.returncode == 1
+    assert "there is no execution" in done.stderr
+    with pytest.raises(Conflict):
+        runner.client.post(f"workflow-executions/{over}/{command}/", {})
+    with pytest.raises(NotFound):
+        runner.client.post(f"workflow-executions/{over}9/{command}/", {})
+
+
+def test_a_failure_is_on_record(runner: Installation, heard: Listener) -> None:
+    execution_id = runner.start(workflow="own_failing", config=None)
+    record = runner.reaches(execution_id, "failed")
+    assert record["error_message"] == "LookupError: the beam is gone"
+    assert 'raise LookupError("the beam is gone")' in record["stack_trace"]
+    assert "the beam is gone" in heard.wait_for("end_run", execution_id)["reason"]
+
+
+def test_status_of_one(runner: Installation) -> None:
+    execution_id = runner.start()
+    runner.reaches(execution_id, "completed")
+    done = runner.command("status", "--execution-id", execution_id)
+    assert done.returncode == 0
+    assert "status=completed" in done.stdout
+    assert runner.command("status", "--execution-id", "nobody").returncode == 1
+
+
+def test_garbage_on_the_queue_does_no_harm(runner: Installation) -> None:
+    from swf_common_lib.messaging import RUNNER_CONTROL, WORKFLOW_CONTROL, MessageBus
+
+    bus = MessageBus(runner.settings)
+    bus.start(5)
+    for destination in (WORKFLOW_CONTROL, RUNNER_CONTROL):
+        for body in (
+            {"msg_type": "no_such_command"},
+            {"msg_type": "stop_workflow"},
+            {"msg_type": "run_workflow", "workflow_name": ["x"], "params": 3},
+            {"msg_type": 7},
+            {},
+        ):
+            bus.publish(destination, body)
+    bus.flush(5)
+    bus.close()
+    runner.reaches(runner.run(), "completed")
+
+
+def test_a_start_beyond_the_limit_waits(installation: Installation, heard: Listener) -> None:
+    installation.stop_runners()
+    installation.start_runner("--max-executions", "2")
+    held = [installation.run(*ENDLESS, "--realtime") for _ in range(2)]
+    waiting = [installation.start(), installation.start()]
+    for execution_id in held:
+        heard.wait_for("start_run", execution_id)
+    time.sleep(0.5)
+    assert [installation.execution(e)["status"] for e in waiting] == ["pending"] * 2
+    assert installation.command("stop", "--execution-id", held[0]).returncode == 0
+    for execution_id in waiting:
+        installation.reaches(execution_id, "completed")
+    assert installation.execution(held[1])["status"] == "running"
+    assert installation.command("stop", "--execution-id", held[1]).returncode == 0
+    installation.stop_runners()
+
+
+def test_commands_find_the_owner_among_several_runners(
+    installation: Installation, heard: Listener
+) -> None:
+    installation.stop_runners()
+    for _ in range(3):
+        installation.start_runner("--max-executions", "1")
+    held = [installation.run(*ENDLESS, "--realtime") for _ in range(3)]
+    owners = {installation.execution(execution_id)["runner"] for execution_id in held}
+    assert len(owners) == 3
+    for execution_id in held:
+        done = installation.command("pause", "--execution-id", execution_id)
+        assert (done.returncode, done.stderr) == (0, "")
+        done = installation.command("stop", "--execution-id", execution_id)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert installation.execution(execution_id)["status"] == "terminated"
+    installation.stop_runners()
+
+
+def test_stop_takes_effect_promptly_in_real_time(runner: Installation, heard: Listener) -> None:
+    if not runner.runners:
+        runner.start_runner()
+    execution_id = runner.start(parameters={"stf_interval": 180}, realtime=True)
+    heard.wait_for("stf_gen", execution_id)
+    began = time.monotonic()
+    runner.client.post(f"workflow-executions/{execution_id}/stop/", {"reason": "now"})
+    heard.wait_for("end_run", execution_id)
+    assert time.monotonic() - began < 0.5
+    wait_until(lambda: runner.execution(execution_id)["status"] == "terminated")

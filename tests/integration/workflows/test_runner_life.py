@@ -1,0 +1,95 @@
+"""What becomes of executions when runner, monitor or broker go away."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+from tests.integration.workflows.conftest import Listener
+from tests.integration.workflows.installation import Installation, end
+from tests.waiting import wait_until
+
+ENDLESS = {"physics_period_count": 0}
+
+
+def test_an_orderly_end_terminates_executions(installation: Installation, heard: Listener) -> None:
+    runner = installation.start_runner()
+    paced = installation.start(parameters=ENDLESS, realtime=True)
+    fast = installation.start(parameters=ENDLESS)
+    heard.wait_for("start_run", paced)
+    heard.wait_for("start_run", fast)
+    assert end(runner) < 8
+    assert runner.returncode == 0
+    for execution_id in (paced, fast):
+        record = installation.execution(execution_id)
+        assert record["status"] == "terminated"
+        assert "is stopping" in record["status_reason"]
+        assert "is stopping" in heard.wait_for("end_run", execution_id)["reason"]
+    states = [a["operational_state"] for a in installation.agents() if a["pid"] == runner.pid]
+    assert states == ["EXITED"]
+
+
+def test_a_killed_runner_leaves_nothing_running(
+    installation: Installation, heard: Listener
+) -> None:
+    runner = installation.start_runner()
+    execution_id = installation.start(parameters=ENDLESS, realtime=True)
+    heard.wait_for("start_run", execution_id)
+    runner.send_signal(signal.SIGKILL)
+    runner.wait()
+    installation.runners.clear()
+    began = time.monotonic()
+    record = installation.reaches(execution_id, "failed", timeout=20)
+    assert time.monotonic() - began < 20
+    assert record["status_reason"] or record["error_message"]
+    heard.wait_for("end_run", execution_id)
+    installation.start_runner()
+    installation.reaches(installation.start(), "completed")
+    installation.stop_runners()
+
+
+def test_a_pending_execution_waits_for_a_runner(installation: Installation) -> None:
+    execution_id = installation.start()
+    assert installation.execution(execution_id)["status"] == "pending"
+    installation.start_runner()
+    installation.reaches(execution_id, "completed", timeout=20)
+    installation.stop_runners()
+
+
+def test_a_lost_broker_comes_back(installation: Installation) -> None:
+    installation.start_runner()
+    execution_id = installation.start(parameters={"stf_count": 30}, speed=40)
+    installation.reaches(execution_id, "running")
+    installation.broker.kill()
+    installation.broker.start()
+    record = installation.reaches(execution_id, "completed", timeout=20)
+    assert record["performance_metrics"]["messages_sent"] == 33
+    installation.stop_runners()
+
+
+def test_a_monitor_that_is_away_is_waited_for(installation: Installation) -> None:
+    installation.start_runner()
+    execution_id = installation.start(parameters={"stf_count": 5}, speed=10)
+    installation.reaches(execution_id, "running")
+    installation.stop_web()
+    listener = Listener(installation.settings)
+    listener.wait_for("end_run", execution_id)
+    listener.bus.close()
+    installation.start_web()
+    installation.reaches(execution_id, "completed", timeout=20)
+    installation.stop_runners()
+
+
+def test_a_runner_that_cannot_reach_the_monitor_ends_when_told(
+    installation: Installation,
+) -> None:
+    runner = installation.start_runner()
+    execution_id = installation.start(parameters=ENDLESS, realtime=True)
+    installation.reaches(execution_id, "running")
+    installation.stop_web()
+    try:
+        assert end(runner) < 10
+    finally:
+        installation.runners.clear()
+        installation.start_web()
+    wait_until(lambda: installation.execution(execution_id)["status"] != "running", 20)

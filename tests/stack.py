@@ -1,0 +1,143 @@
+"""A complete installation of the testbed in a folder of its own, on ports of its own."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from orchestrator.services import supervisor_of_agents, supervisor_of_services
+from orchestrator.supervisor import Supervisor
+from swf_common_lib.monitor_client import MonitorClient
+from swf_common_lib.settings import Settings, load_settings
+
+CHECKOUT = Path(__file__).parent.parent
+LINKED = ("agents", "mcp_server", "monitor", "orchestrator", "swf_common_lib", "workflows")
+COPIED = ("agents.supervisord.conf", "supervisord.conf")
+COMMAND_TIMEOUT = 120
+_OURS = ("SWF_", "ACTIVEMQ_", "DJANGO_", "SUPERVISOR_", "PYTEST_")
+
+
+def free_ports(count: int) -> list[int]:
+    """Give ports that nobody listens on now, all different."""
+    probes = [socket.socket() for _ in range(count)]
+    try:
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
+    finally:
+        for probe in probes:
+            probe.close()
+
+
+class Stack:
+    """An installation: its checkout is links to this one, its runtime folder is its own."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.environment = {
+            name: value for name, value in os.environ.items() if not name.startswith(_OURS)
+        }
+        # Links lead to this checkout; the command would take it for its home otherwise.
+        self.environment["SWF_HOME"] = str(home)
+
+    @classmethod
+    def create(cls, home: Path, *, chosen_ports: bool = True) -> Stack:
+        """Lay out an installation in ``home``; ``chosen_ports``: give it free ports of ours."""
+        home.mkdir(parents=True, exist_ok=True)
+        for name in LINKED:
+            (home / name).symlink_to(CHECKOUT / name, target_is_directory=True)
+        for name in COPIED:
+            shutil.copy(CHECKOUT / name, home / name)
+        if chosen_ports:
+            runtime = home / ".testbed"
+            runtime.mkdir(mode=0o700)
+            broker, web, mcp = free_ports(3)
+            (runtime / "settings.toml").write_text(
+                f"ACTIVEMQ_PORT = {broker}\nSWF_WEB_PORT = {web}\nSWF_MCP_PORT = {mcp}\n"
+            )
+        return cls(home)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings as they are now."""
+        return load_settings(self.home, {})
+
+    @property
+    def services(self) -> Supervisor:
+        """The supervisord of the services."""
+        return supervisor_of_services(self.settings)
+
+    @property
+    def agents(self) -> Supervisor:
+        """The supervisord of runner and agents."""
+        return supervisor_of_agents(self.settings)
+
+    def client(self, patience: float = 10.0) -> MonitorClient:
+        """Give a client for its monitor, with the operator's token."""
+        return MonitorClient.from_settings(self.settings, patience)
+
+    def run(
+        self, arguments: list[str] | str, *, check: bool = True, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a `testbed` command; with ``check`` a failure fails the test with what it said."""
+        words = shlex.split(arguments) if isinstance(arguments, str) else arguments
+        return self.execute(
+            [sys.executable, "-m", "orchestrator.cli", *words], check=check, **environment
+        )
+
+    def execute(
+        self, command: list[str], *, check: bool = True, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run any command in the installation's folder and environment."""
+        done = subprocess.run(
+            command,
+            cwd=self.home,
+            env={**self.environment, **environment},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_TIMEOUT,
+        )
+        if check:
+            assert done.returncode == 0, f"{command}:\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def start(self, *, agents: bool = False) -> None:
+        """Initialise, start the services, and the agents when asked to."""
+        self.run(["init"])
+        self.run(["start-local"])
+        if agents:
+            self.run(["start-agents"])
+
+    def stop(self) -> None:
+        """Stop everything; nothing is left when this returns."""
+        self.run(["stop-local"])
+
+    def pid(self, program: str) -> int:
+        """Give the process id of a program of either supervisord; 0 when it does not run."""
+        supervisor = self.agents if program in self.agents.configuration.programs else self.services
+        return supervisor.process(program).pid
+
+    def kill(self, program: str) -> int:
+        """Kill a program's process with SIGKILL and give its former id."""
+        pid = self.pid(program)
+        assert pid, f"{program} does not run"
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
+    def log(self, program: str) -> str:
+        """Give what a program wrote."""
+        path = self.settings.log_dir / f"{program}.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def execution(self, execution_id: str) -> dict[str, Any]:
+        """Give the record of an execution."""
+        record: dict[str, Any] = self.client().get(f"workflow-executions/{execution_id}/")
+        return record

@@ -1,0 +1,148 @@
+"""The catalogue in the monitor's database, against an HTTP server that keeps runs and files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from agents.catalogue import CatalogueFile, Dataset, MonitorCatalogue, catalogue
+from swf_common_lib.errors import ConfigurationError, Conflict, InvalidRequest, NotFound
+from swf_common_lib.monitor_client import MonitorClient
+from tests.http_server import serving
+
+DATASET = Dataset("swf.100001.run", 100001, "x-u-0001", "n")
+NAME = DATASET.name
+
+
+class Rows:
+    """Runs and STF files, by the rules of the wire contract."""
+
+    def __init__(self) -> None:
+        self.runs: list[dict[str, Any]] = []
+        self.files: list[dict[str, Any]] = []
+        self.hidden = False
+        self.requests: list[str] = []
+
+    def answer(self, method: str, path: str, body: Any) -> tuple[int, Any]:
+        self.requests.append(method)
+        url = urlsplit(path)
+        wanted = {key: values[0] for key, values in parse_qs(url.query).items()}
+        if url.path == "/api/stf-files/":
+            return 200, self.files
+        if method == "GET":
+            hidden, self.hidden = self.hidden, False
+            number = int(wanted["run_number"])
+            return 200, [] if hidden else [r for r in self.runs if r["run_number"] == number]
+        if method == "POST":
+            if any(run["run_number"] == body["run_number"] for run in self.runs):
+                return 400, {"detail": "run_number: there is such a run already"}
+            self.runs.append({"run_id": len(self.runs) + 1, "dataset_open": True, **body})
+            return 201, self.runs[-1]
+        match = re.fullmatch(r"/api/runs/(\d+)/", url.path)
+        assert match is not None
+        run = self.runs[int(match[1]) - 1]
+        run.update(body)
+        return 200, run
+
+
+@pytest.fixture
+def rows() -> Rows:
+    return Rows()
+
+
+@pytest.fixture
+def monitor(rows: Rows) -> Iterator[MonitorClient]:
+    with serving(rows.answer) as url:
+        client = MonitorClient(url, "token")
+        yield client
+        client.session.close()
+
+
+def test_a_run_is_registered_once_with_its_dataset(monitor: MonitorClient, rows: Rows) -> None:
+    served = MonitorCatalogue(monitor)
+    served.ensure_dataset(DATASET)
+    asked = len(rows.requests)
+    served.ensure_dataset(DATASET)
+    assert len(rows.requests) == asked
+    (run,) = rows.runs
+    assert (run["run_number"], run["dataset"], run["execution_id"], run["namespace"]) == (
+        100001,
+        NAME,
+        "x-u-0001",
+        "n",
+    )
+
+
+def test_a_run_that_is_there_gets_its_dataset(monitor: MonitorClient, rows: Rows) -> None:
+    rows.runs.append({"run_id": 1, "run_number": 100001, "dataset": "", "dataset_open": True})
+    MonitorCatalogue(monitor).ensure_dataset(DATASET)
+    assert [run["dataset"] for run in rows.runs] == [NAME]
+
+
+def test_a_run_that_appears_meanwhile_is_taken(monitor: MonitorClient, rows: Rows) -> None:
+    rows.runs.append({"run_id": 1, "run_number": 100001, "dataset": "", "dataset_open": True})
+    rows.hidden = True
+    MonitorCatalogue(monitor).ensure_dataset(DATASET)
+    assert [run["dataset"] for run in rows.runs] == [NAME]
+
+
+def test_a_run_that_the_monitor_refuses_is_an_error(monitor: MonitorClient, rows: Rows) -> None:
+    refused = {"run_id": 1, "run_number": 5}
+    rows.runs.append(refused)
+    rows.answer = lambda method, path, body: (400, {"detail": "no"}) if body else (200, [])  # type: ignore[method-assign]
+    with serving(rows.answer) as url, pytest.raises(InvalidRequest):
+        MonitorCatalogue(MonitorClient(url, "")).ensure_dataset(DATASET)
+
+
+def test_a_file_may_be_registered_again_but_not_otherwise(monitor: MonitorClient) -> None:
+    served = MonitorCatalogue(monitor)
+    served.ensure_dataset(DATASET)
+    served.register_file(NAME, "f", 10, "0000000a")
+    served.register_file(NAME, "f", 10, "0000000a")
+    with pytest.raises(Conflict, match="registered with 10 bytes"):
+        served.register_file(NAME, "f", 11, "0000000a")
+    with pytest.raises(Conflict, match="0000000b"):
+        served.register_file(NAME, "f", 10, "0000000b")
+
+
+def test_a_closed_dataset_takes_only_what_it_has(monitor: MonitorClient, rows: Rows) -> None:
+    served = MonitorCatalogue(monitor)
+    served.ensure_dataset(DATASET)
+    served.close(NAME)
+    assert rows.runs[0]["dataset_open"] is False
+    assert rows.runs[0]["end_time"]
+    rows.files.append({"stf_filename": "f", "file_size_bytes": 10, "checksum": "0000000a"})
+    served.ensure_dataset(DATASET)
+    served.register_file(NAME, "f", 10, "0000000a")
+    with pytest.raises(Conflict, match="closed"):
+        served.register_file(NAME, "g", 10, "0000000a")
+    end = rows.runs[0]["end_time"]
+    served.close(NAME)
+    assert rows.runs[0]["end_time"] == end
+
+
+def test_files_are_those_of_the_database(monitor: MonitorClient, rows: Rows) -> None:
+    rows.files.append({"stf_filename": "f", "file_size_bytes": None, "checksum": ""})
+    served = MonitorCatalogue(monitor)
+    served.ensure_dataset(DATASET)
+    assert served.list_files(NAME) == [CatalogueFile("f", None, "")]
+    served.register_file(NAME, "f", 10, "0000000a")
+
+
+def test_an_unknown_dataset_is_an_error(monitor: MonitorClient) -> None:
+    with pytest.raises(NotFound, match="ensure_dataset"):
+        MonitorCatalogue(monitor).close(NAME)
+
+
+@pytest.mark.parametrize(("name", "expected"), [("rucio", "not available yet"), ("x", "no cat")])
+def test_what_cannot_serve_is_refused(monitor: MonitorClient, name: str, expected: str) -> None:
+    with pytest.raises(ConfigurationError, match=expected):
+        catalogue(name, monitor)
+
+
+def test_the_monitor_serves_when_it_is_named(monitor: MonitorClient) -> None:
+    assert "monitor's database" in catalogue("monitor", monitor).description

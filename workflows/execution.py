@@ -1,0 +1,299 @@
+"""One execution in the runner: a workflow's process, its clock, its thread, its record."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+import simpy
+
+from swf_common_lib.errors import BrokerUnavailable, MonitorUnavailable
+from swf_common_lib.messaging import MessageBus
+from swf_common_lib.monitor_client import MonitorClient
+from swf_common_lib.settings import Settings
+from workflows.clock import Clock, Ending
+from workflows.environment import execution_environment
+from workflows.handle import RunnerHandle
+from workflows.loading import make_process
+from workflows.record import ExecutionRecord
+from workflows.reporting import Reporter
+from workflows.session import WorkflowSession
+
+RUNNING, PAUSED = "running", "paused"
+COMPLETED, FAILED, TERMINATED = "completed", "failed", "terminated"
+FINAL = (COMPLETED, FAILED, TERMINATED)
+
+UNCONFIRMED_MOST = 5_000
+"""Messages that the broker may owe us a confirmation for before simulated time waits for it."""
+UNCONFIRMED_LOOK = 128
+"""Messages between two looks at their number."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the executions of a runner share."""
+
+    settings: Settings
+    bus: MessageBus
+    runner: str
+    """Name of the runner: the sender of its executions' messages."""
+    give_up: threading.Event
+    """Set when the runner can no longer wait for broker and monitor."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an execution ended."""
+
+    status: str
+    reason: str = ""
+    error: str = ""
+    stack_trace: str = ""
+
+
+class Execution:
+    """Runs one claimed record in a thread of its own, from its first event to its last report.
+
+    ``status`` is what the monitor was told, or is about to be. ``ended(execution)`` is called
+    on the execution's thread when all is reported.
+    """
+
+    def __init__(
+        self,
+        record: ExecutionRecord,
+        services: Services,
+        client: MonitorClient,
+        ended: Callable[[Execution], None],
+        env: simpy.Environment | None = None,
+    ) -> None:
+        self.record = record
+        self.execution_id = record.execution_id
+        self.status = RUNNING
+        self.outcome: Outcome | None = None
+        self.env = env or simpy.Environment()
+        self.clock = Clock(
+            self.env,
+            record.speed,
+            on_pause=self._paused,
+            on_resume=self._resumed,
+            congested=self._congested,
+        )
+        settings = services.settings
+        self.handle = RunnerHandle(
+            services.bus,
+            sender=services.runner,
+            namespace=record.namespace,
+            execution_id=record.execution_id,
+            tick=lambda: float(self.env.now),
+            time_scale=lambda: self.clock.speed,
+            monitor_url=settings.swf_monitor_url,
+            api_session=WorkflowSession(
+                settings.swf_monitor_url, settings.swf_api_token, self.clock.wait_stop
+            ),
+            logger=logging.getLogger(f"workflow.{record.source.workflow_name}"),
+        )
+        self._services = services
+        self._ended = ended
+        self._reporter = Reporter(client, record.execution_id, services.give_up)
+        self._lock = threading.Lock()
+        self._waiting: list[tuple[str, Callable[[str], None]]] = []
+        self._stop_reason = ""
+        self._next_look = UNCONFIRMED_LOOK
+        self._began = time.monotonic()
+        self._thread = threading.Thread(
+            target=self._run, name=f"execution {record.execution_id}", daemon=True
+        )
+
+    # From any thread
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def join(self, timeout: float | None = None) -> bool:
+        """Wait until it has ended and is reported; False when ``timeout`` (s) passed first."""
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def stop(self, reason: str, reached: Callable[[str], None] = lambda status: None) -> None:
+        """End it; ``reached(status)`` is called once it has ended."""
+        self._stop_reason = self._stop_reason or reason
+        self._when(TERMINATED, reached)
+        self.clock.stop(reason)
+
+    def pause(self, reason: str, reached: Callable[[str], None] = lambda status: None) -> None:
+        """Let it stand still; ``reached(status)`` is called once it does, or has ended."""
+        self._when(PAUSED, reached)
+        self.clock.pause(reason)
+
+    def resume(self, reached: Callable[[str], None] = lambda status: None) -> None:
+        """Let it go on; ``reached(status)`` is called once it does, or has ended."""
+        self._when(RUNNING, reached)
+        self.clock.resume()
+
+    def abandon(self, reason: str) -> None:
+        """End it without a further word: somebody else has ended its record."""
+        if self.status not in FINAL:
+            self.handle.muted = True
+            self.outcome = Outcome(TERMINATED, reason)
+            self.clock.stop(reason)
+
+    def force_end(self, reason: str) -> None:
+        """End it from outside, though its code does not let go of its thread."""
+        self.handle.close_run(reason)
+        self.handle.muted = True
+        self._conclude(Outcome(TERMINATED, f"{reason}; the workflow's code did not answer"))
+
+    def describe(self) -> dict[str, Any]:
+        """Say in a few words where it stands."""
+        return {
+            "execution_id": self.execution_id,
+            "status": self.status,
+            "workflow_name": self.record.source.workflow_name,
+            "namespace": self.record.namespace,
+            "run_id": self.handle.run_id,
+            "state": self.handle.state,
+            "substate": self.handle.substate,
+            "simulation_tick": self.clock.tick,
+            "stf_files": self.handle.stf_files,
+            "messages_sent": self.handle.messages_sent,
+        }
+
+    # On its own thread
+
+    def _run(self) -> None:
+        try:
+            self._finish(self._execute())
+        finally:
+            self._ended(self)
+
+    def _finish(self, outcome: Outcome) -> None:
+        """See the execution off: its run ended, its messages confirmed, its record closed."""
+        if self.outcome is None:
+            self._close_run(outcome)
+            self._confirm()
+            self._conclude(outcome)
+            self._reporter.close()
+
+    def _execute(self) -> Outcome:
+        record, log = self.record, self.handle.logger
+        log.info("%s starts", record.execution_id)
+        try:
+            process = make_process(
+                record.source, record.config, self.handle, record.execution_id, self.env
+            )
+            ending = self.clock.run(process, record.duration)
+        except MonitorUnavailable as error:
+            if self.clock.stopping:
+                return Outcome(TERMINATED, self._stop_reason)
+            return self._failed(error)
+        except (Exception, SystemExit) as error:  # whatever a workflow raises is its failure
+            log.exception("%s failed", record.execution_id)
+            return self._failed(error)
+        return self._outcome_of(ending)
+
+    def _outcome_of(self, ending: Ending) -> Outcome:
+        if ending.reason and not ending.limit_reached:
+            return Outcome(TERMINATED, ending.reason)
+        return Outcome(COMPLETED, ending.reason)
+
+    def _failed(self, error: BaseException) -> Outcome:
+        text = f"{type(error).__name__}: {error}"
+        return Outcome(FAILED, error=text, stack_trace=self.record.source.traceback(error))
+
+    def _close_run(self, outcome: Outcome) -> None:
+        reason = outcome.reason or (outcome.error and f"the workflow failed: {outcome.error}")
+        self.handle.close_run(reason)
+
+    def _confirm(self) -> None:
+        """Wait until the broker has all messages: an execution has not ended before."""
+        while not self._services.give_up.is_set():
+            try:
+                self._services.bus.flush(0.5)
+            except BrokerUnavailable:
+                continue
+            return
+
+    def _conclude(self, outcome: Outcome) -> None:
+        with self._lock:
+            if self.outcome is not None:
+                return
+            self.outcome = outcome
+        changes = {
+            "status": outcome.status,
+            "end_time": datetime.now(timezone.utc).isoformat(),
+            "status_reason": outcome.reason,
+            "performance_metrics": self._metrics(),
+            "execution_environment": execution_environment(
+                self._services.settings, self.record, self._services.runner
+            ),
+        }
+        if outcome.error:
+            changes["error_message"] = outcome.error
+            changes["stack_trace"] = outcome.stack_trace
+        self.handle.logger.info("%s is %s %s", self.execution_id, outcome.status, outcome.reason)
+        self._reach(outcome.status, changes)
+
+    def _metrics(self) -> dict[str, Any]:
+        wall = max(time.monotonic() - self._began, 1e-6)
+        bus = self._services.bus.status()
+        return {
+            "simulated_seconds": round(float(self.env.now), 6),
+            "wall_seconds": round(wall, 6),
+            "messages_sent": self.handle.messages_sent,
+            "stf_files": self.handle.stf_files,
+            "message_rate": round(self.handle.messages_sent / wall, 3),
+            "stf_rate": round(self.handle.stf_files / wall, 3),
+            "publish_latency_ms": {
+                "mean": round(bus.confirm_latency_mean_ms, 3),
+                "max": round(bus.confirm_latency_max_ms, 3),
+            },
+        }
+
+    def _congested(self) -> bool:
+        sent = self.handle.messages_sent
+        if sent < self._next_look:
+            return False
+        if self._services.bus.status().unconfirmed > UNCONFIRMED_MOST:
+            return True
+        self._next_look = sent + UNCONFIRMED_LOOK
+        return False
+
+    def _paused(self, reason: str) -> None:
+        self.handle.hold_run(reason)
+        self._reach(PAUSED, {"status": PAUSED, "status_reason": reason})
+
+    def _resumed(self) -> None:
+        self.handle.continue_run()
+        self._reach(RUNNING, {"status": RUNNING, "status_reason": ""})
+
+    # Who waits for a status
+
+    def _when(self, status: str, reached: Callable[[str], None]) -> None:
+        with self._lock:
+            if self.status not in (status, *FINAL):
+                self._waiting.append((status, reached))
+                return
+        reached(self.status)
+
+    def _reach(self, status: str, changes: dict[str, Any]) -> None:
+        with self._lock:
+            self.status = status
+            final = status in FINAL
+            told = [reached for wanted, reached in self._waiting if final or wanted == status]
+            self._waiting = [
+                waiting for waiting in self._waiting if not (final or waiting[0] == status)
+            ]
+
+        def tell() -> None:
+            for reached in told:
+                reached(status)
+
+        self._reporter.report(changes, tell)

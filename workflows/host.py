@@ -1,0 +1,95 @@
+"""The executions that a runner has in hand."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from swf_common_lib.messaging import MessageBus
+from swf_common_lib.monitor_client import MonitorClient
+from swf_common_lib.settings import Settings
+from workflows.clients import ClientPool
+from workflows.execution import Execution, Services
+from workflows.record import ExecutionRecord
+
+ENDING_PATIENCE = 5.0
+"""Seconds that executions get to end, and their ends to be reported, when the runner stops."""
+LAST_PATIENCE = 1.0
+
+AnyExecution = TypeVar("AnyExecution", bound=Execution)
+Ended = Callable[[Execution], None]
+Maker = Callable[[ExecutionRecord, Services, MonitorClient, Ended], AnyExecution]
+
+
+class ExecutionHost:
+    """Starts executions, each in its thread, and knows those that have not ended.
+
+    ``changed()`` is called, on any thread, when one has ended.
+    """
+
+    def __init__(self, settings: Settings, changed: Callable[[], None]) -> None:
+        self._settings = settings
+        self._changed = changed
+        self._give_up = threading.Event()
+        self._clients = ClientPool(settings, 0.0, self._give_up)
+        self._executions: dict[str, Execution] = {}
+        self._lock = threading.Lock()
+        self._closing_reason = ""
+
+    def launch(self, claimed: Mapping[str, Any], bus: MessageBus, runner: str) -> Execution:
+        """Start a claimed execution. Raises WorkflowFailed when its record cannot be run."""
+        execution = self.take_in(Execution, claimed, bus, runner)
+        execution.start()
+        if self._closing_reason:
+            execution.stop(self._closing_reason)
+        return execution
+
+    def take_in(
+        self, make: Maker[AnyExecution], claimed: Mapping[str, Any], bus: MessageBus, runner: str
+    ) -> AnyExecution:
+        """Make an execution of a claimed record and keep it in hand until it has ended."""
+        record = ExecutionRecord.from_json(claimed)
+        client = self._clients.take()
+
+        def ended(execution: Execution) -> None:
+            with self._lock:
+                self._executions.pop(execution.execution_id, None)
+            self._clients.give_back(client)
+            self._changed()
+
+        services = Services(self._settings, bus, runner, self._give_up)
+        execution = make(record, services, client, ended)
+        with self._lock:
+            self._executions[record.execution_id] = execution
+        return execution
+
+    def get(self, execution_id: str) -> Execution | None:
+        """Give an execution that is in hand."""
+        return self._executions.get(execution_id)
+
+    def all(self) -> list[Execution]:
+        """Give all that are in hand, the oldest first."""
+        with self._lock:
+            return list(self._executions.values())
+
+    def __len__(self) -> int:
+        return len(self._executions)
+
+    def shut_down(self, reason: str) -> None:
+        """End all of them within ``ENDING_PATIENCE`` + ``LAST_PATIENCE`` seconds."""
+        with self._lock:
+            self._closing_reason = reason
+        for execution in self.all():
+            execution.stop(reason)
+        self._join(ENDING_PATIENCE)
+        self._give_up.set()
+        for execution in self.all():
+            execution.force_end(reason)
+        self._join(LAST_PATIENCE)
+
+    def _join(self, patience: float) -> None:
+        deadline = time.monotonic() + patience
+        for execution in self.all():
+            execution.join(max(0.0, deadline - time.monotonic()))

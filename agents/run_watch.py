@@ -48,7 +48,8 @@ class RunWatch:
         """End; an answer that is on its way is not waited for long."""
         self._closing = True
         self._awake.set()
-        self._thread.join(2.0)
+        if self._thread.is_alive():
+            self._thread.join(2.0)
 
     def ask_about(self, run_ids: frozenset[str]) -> None:
         """Say which runs to ask about more often."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import signal
 import socket
 import sys
 
@@ -32,14 +33,15 @@ def main() -> int:
     except TestbedError as error:
         print(error, file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        pass
     return 0
 
 
 def serve(testbed: Settings) -> None:
-    """Serve the monitor. Raises Unavailable when its port is taken, ConfigurationError when its
-    database is not prepared."""
+    """Serve the monitor until a signal says to end.
+
+    Raises Unavailable when its port is taken, ConfigurationError when its database is not
+    prepared.
+    """
     from monitor.asgi import MonitorHandler
     from monitor.executions.announcer import announcer
     from monitor.executions.sweeper import Sweeper
@@ -58,6 +60,10 @@ def serve(testbed: Settings) -> None:
         server_header=False,
         timeout_graceful_shutdown=GRACE,
     )
+    # uvicorn raises its signal again when it has ended: then there is still something to close.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: None)
+    announcer().open(wait=False)
     sweeper = Sweeper()
     sweeper.start()
     logger.info("serving on http://%s:%d", HOST, testbed.swf_web_port)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -101,9 +102,10 @@ def _program_called(name: str, programs: dict[str, Program]) -> str:
 
 
 def _records_by_pid(client: MonitorClient) -> dict[int, dict[str, Any]]:
-    """Give what the monitor knows of the agents, the latest record for each process id."""
-    records: list[dict[str, Any]] = client.get("systemagents/")
-    by_age = sorted(records, key=lambda record: record.get("last_heartbeat") or "")
+    """Give what the monitor knows of this host's agents, the latest of each process id."""
+    records: list[dict[str, Any]] = client.get("systemagents/", limit=1000)
+    here = [record for record in records if record.get("hostname") == socket.gethostname()]
+    by_age = sorted(here, key=lambda record: record.get("last_heartbeat") or "")
     return {record["pid"]: record for record in by_age if record.get("pid")}
 
 

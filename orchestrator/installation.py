@@ -72,17 +72,22 @@ class Prepared:
     """A line for each thing that was made; empty when all was there."""
 
 
-def is_prepared(settings: Settings) -> bool:
-    """Tell whether `testbed init` has been here."""
-    return settings.settings_file.is_file() and settings.token_file.is_file()
+def require_token(settings: Settings) -> None:
+    """Raise ConfigurationError unless there is a token, from `testbed init` or the environment."""
+    if not settings.swf_api_token:
+        raise _not_initialised(settings)
 
 
 def require_prepared(settings: Settings) -> None:
-    """Raise ConfigurationError unless `testbed init` has been here."""
-    if not is_prepared(settings):
-        raise ConfigurationError(
-            [f"{settings.swf_runtime_dir} is not initialised"], "Run `testbed init`."
-        )
+    """Raise ConfigurationError unless `testbed init` has been here: services can start."""
+    if not settings.settings_file.is_file() or not settings.database_file.is_file():
+        raise _not_initialised(settings)
+
+
+def _not_initialised(settings: Settings) -> ConfigurationError:
+    return ConfigurationError(
+        [f"{settings.swf_runtime_dir} is not initialised"], "Run `testbed init`."
+    )
 
 
 def prepare(settings: Settings, *, new_ports: bool = False) -> Prepared:

@@ -61,6 +61,8 @@ class BaseAgent:
     """One instance a namespace, its subscription kept by the broker while it is away."""
     heartbeat_interval: ClassVar[float] = 10.0
     tick_interval: ClassVar[float] = 0.5
+    farewell_patience: ClassVar[float] = 5.0
+    """Seconds that the last messages get to be confirmed at an orderly end."""
 
     def __init__(self, settings: Settings, namespace: str) -> None:
         self.settings = settings
@@ -188,7 +190,7 @@ class BaseAgent:
         self.state = "EXITED"
         self.stopped()
         try:
-            self.bus.flush(5.0)
+            self.bus.flush(self.farewell_patience)
         except Unavailable as error:
             self.logger.warning("%s", error.detail)
         for subscription in self._subscriptions:
@@ -198,7 +200,7 @@ class BaseAgent:
                 self.bus.unsubscribe(subscription, forget=True)
             except Unavailable:
                 self.logger.warning("the subscription to %s stays", subscription.destination)
-        self.bus.close()
+        self.bus.close(1.0)
         self.logger.info("%s has ended", self.name)
         if self._heartbeat is not None:
             self._heartbeat.close()

@@ -105,8 +105,11 @@ class Execution:
         self._lock = threading.Lock()
         self._waiting: list[tuple[str, Callable[[str], None]]] = []
         self._stop_reason = ""
+        self._executed: Outcome | None = None
         self._next_look = UNCONFIRMED_LOOK
         self._began = time.monotonic()
+        self.asked = self._began
+        """Monotonic time at which the runner had the command to start it."""
         self._thread = threading.Thread(
             target=self._run, name=f"execution {record.execution_id}", daemon=True
         )
@@ -146,10 +149,12 @@ class Execution:
             self.clock.stop(reason)
 
     def force_end(self, reason: str) -> None:
-        """End it from outside, though its code does not let go of its thread."""
+        """End it from outside: its code, or the broker, keeps its thread waiting."""
         self.handle.close_run(reason)
         self.handle.muted = True
-        self._conclude(Outcome(TERMINATED, f"{reason}; the workflow's code did not answer"))
+        if self._executed is None:
+            reason = f"{reason}; the workflow's code did not answer"
+        self._conclude(self._executed or Outcome(TERMINATED, reason))
 
     def describe(self) -> dict[str, Any]:
         """Say in a few words where it stands."""
@@ -176,6 +181,7 @@ class Execution:
 
     def _finish(self, outcome: Outcome) -> None:
         """See the execution off: its run ended, its messages confirmed, its record closed."""
+        self._executed = outcome
         if self.outcome is None:
             self._close_run(outcome)
             self._confirm()
@@ -244,7 +250,9 @@ class Execution:
     def _metrics(self) -> dict[str, Any]:
         wall = max(time.monotonic() - self._began, 1e-6)
         bus = self._services.bus.status()
+        first = self.handle.first_sent
         return {
+            "first_broadcast_ms": None if first is None else round(1000 * (first - self.asked), 3),
             "simulated_seconds": round(float(self.env.now), 6),
             "wall_seconds": round(wall, 6),
             "messages_sent": self.handle.messages_sent,

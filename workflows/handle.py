@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
@@ -65,6 +66,8 @@ class RunnerHandle:
         self.run_id = ""
         self.state = self.substate = ""
         self.messages_sent = 0
+        self.first_sent: float | None = None
+        """Monotonic time at which the first message had been handed to the bus."""
         self.stf_files = 0
         self.muted = False
         """Nothing more is sent: the execution belongs to somebody else now."""
@@ -114,6 +117,8 @@ class RunnerHandle:
         }
         self._note(message)
         self._publisher.publish(str(destination), message)
+        if not self.messages_sent:
+            self.first_sent = time.monotonic()
         self.messages_sent += 1
 
     def hold_run(self, reason: str) -> None:

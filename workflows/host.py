@@ -38,9 +38,15 @@ class ExecutionHost:
         self._lock = threading.Lock()
         self._closing_reason = ""
 
-    def launch(self, claimed: Mapping[str, Any], bus: MessageBus, runner: str) -> Execution:
-        """Start a claimed execution. Raises WorkflowFailed when its record cannot be run."""
+    def launch(
+        self, claimed: Mapping[str, Any], bus: MessageBus, runner: str, asked: float
+    ) -> Execution:
+        """Start a claimed execution, asked for at monotonic time ``asked``.
+
+        Raises WorkflowFailed when its record cannot be run.
+        """
         execution = self.take_in(Execution, claimed, bus, runner)
+        execution.asked = asked
         execution.start()
         if self._closing_reason:
             execution.stop(self._closing_reason)

@@ -63,7 +63,8 @@ class Reporter:
                 heard = self._send(changes)
                 delay = min(2 * delay, RETRY_LAST)
             if not heard:
-                logger.error("not reported: %s is %s", self._execution_id, changes)
+                status = changes.get("status", "changed")
+                logger.error("not reported: %s is %s", self._execution_id, status)
 
     def _send(self, changes: dict[str, Any]) -> bool:
         """Try once; True when the monitor took the change, or refused it for good."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 from swf_common_lib.base_agent import BaseAgent, SubscriptionSpec
-from swf_common_lib.errors import Conflict, MonitorUnavailable, NotFound, TestbedError
+from swf_common_lib.errors import Conflict, MonitorUnavailable, NotFound, TestbedError, Unavailable
 from swf_common_lib.messages import Message
 from swf_common_lib.messaging import RUNNER_CONTROL, WORKFLOW_CONTROL, Delivery, Subscription
 from swf_common_lib.monitor_client import FOREVER
@@ -36,6 +37,7 @@ class RunnerAgent(BaseAgent):
     durable = False
     heartbeat_interval = 2.0
     tick_interval = 0.25
+    farewell_patience = 1.0  # the ends of its executions have had theirs
 
     def __init__(
         self,
@@ -130,16 +132,20 @@ class RunnerAgent(BaseAgent):
         """Take no more starts. One that came already, unacknowledged, goes back to the queue."""
         intake, self._intake = self._intake, None
         if intake is not None:
-            self.bus.unsubscribe(intake)
+            try:
+                self.bus.unsubscribe(intake)
+            except Unavailable as error:  # then the subscription has ended anyhow
+                self.logger.info("%s", error.detail)
 
     def _begin(self, message: Message, delivery: Delivery) -> None:
         """Claim and launch, beside the agent's own thread: commands are heard meanwhile."""
+        asked = time.monotonic()
         with self._counting:
             self._starting += 1
 
         def work() -> None:
             try:
-                self._claim_and_launch(message, delivery)
+                self._claim_and_launch(message, delivery, asked)
             finally:
                 with self._counting:
                     self._starting -= 1
@@ -147,7 +153,7 @@ class RunnerAgent(BaseAgent):
 
         self._aside(work, f"start {message.execution_id}")
 
-    def _claim_and_launch(self, message: Message, delivery: Delivery) -> None:
+    def _claim_and_launch(self, message: Message, delivery: Delivery, asked: float) -> None:
         client = self._claims.take()
         answer: dict[str, Any]
         try:
@@ -157,7 +163,7 @@ class RunnerAgent(BaseAgent):
             else:
                 body = start_body(message, self.namespace, self.name)
                 claimed = client.post("workflow-executions/start/", body)
-            answer = self._launch(claimed)
+            answer = self._launch(claimed, asked)
         except MonitorUnavailable:
             return  # the runner stops; unacknowledged, the command goes to another
         except (Conflict, NotFound) as error:
@@ -171,11 +177,11 @@ class RunnerAgent(BaseAgent):
         self.bus.reply(delivery, answer)
         self._done.append(delivery)
 
-    def _launch(self, claimed: dict[str, Any]) -> dict[str, Any]:
+    def _launch(self, claimed: dict[str, Any], asked: float) -> dict[str, Any]:
         execution_id = str(claimed["execution_id"])
         mine = claimed.get("runner") == self.name
         if mine and claimed.get("status") == "running" and self.host.get(execution_id) is None:
-            self.host.launch(claimed, self.bus, self.name)
+            self.host.launch(claimed, self.bus, self.name, asked)
         return {
             "ok": True,
             "execution_id": execution_id,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import atexit
 import threading
+import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import replace
@@ -113,7 +114,8 @@ class WorkflowRunner(RunnerAgent):
         monitor refuses it.
         """
         self.open()
-        return self.host.launch(self.claim(request), self.bus, self.name)
+        asked = time.monotonic()
+        return self.host.launch(self.claim(request), self.bus, self.name, asked)
 
     def claim(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Have the monitor make an execution that is this runner's, and give its record."""

@@ -24,7 +24,6 @@ from swf_common_lib.messaging import (
 from swf_common_lib.settings import Settings
 
 SENDER = "monitor"
-CONNECT_TIMEOUT = 2.0
 CONFIRM_TIMEOUT = 3.0
 ANNOUNCEMENT_LIFE_MS = 60_000
 """The sweeper announces again: those that nobody took must not pile up."""
@@ -34,19 +33,22 @@ COMMAND_LIFE_MS = 60_000
 class Announcer:
     """One connection to the broker for this process, made when it is first needed."""
 
+    patience = 2.0
+    """Seconds that whoever needs it first waits for the connection."""
+
     def __init__(self, testbed: Settings) -> None:
         self._testbed = testbed
         self._lock = threading.Lock()
         self._bus: MessageBus | None = None
 
-    def open(self) -> MessageBus:
-        """Give the bus; the first caller starts it and waits a moment for its connection."""
+    def open(self, *, wait: bool = True) -> MessageBus:
+        """Give the bus; the first caller starts it and may wait a moment for its connection."""
         with self._lock:
             if self._bus is None:
                 self._bus = MessageBus(self._testbed)
                 # It goes on trying; ``send`` tells whoever needs it.
                 with contextlib.suppress(BrokerUnavailable):
-                    self._bus.start(CONNECT_TIMEOUT)
+                    self._bus.start(self.patience if wait else None)
             return self._bus
 
     def close(self) -> None:

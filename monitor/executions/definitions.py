@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import re
+import symtable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,25 +60,25 @@ def read_workflow(name: str, workflows_dir: Path) -> WorkflowCode:
 
 def check_code(text: str, label: str) -> None:
     """Raise ConfigurationError unless ``text`` is Python that defines a WorkflowExecutor."""
+    # Not ast.parse: up to Python 3.12 it fails now and then when two threads use it at once.
     try:
-        tree = ast.parse(text)
+        compile(text, label, "exec", dont_inherit=True)
+        names = symtable.symtable(text, label, "exec")
     except (SyntaxError, ValueError, RecursionError) as error:
         line = f", line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
         said = error.msg if isinstance(error, SyntaxError) else str(error)
         raise ConfigurationError([f"{label}{line}: not valid Python: {said}"]) from error
-    defined = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
-    imported = {
-        alias.asname or alias.name
-        for node in tree.body
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
-    }
-    if EXECUTOR not in defined and EXECUTOR not in imported:
+    assigned = {symbol.get_name() for symbol in names.get_symbols() if _is_bound(symbol)}
+    if EXECUTOR not in assigned:
         raise ConfigurationError(
             [f"{label}: defines no class {EXECUTOR}"],
             f"A workflow is a class {EXECUTOR} with __init__(config, runner, execution_id) and "
             "a generator execute(env).",
         )
+
+
+def _is_bound(symbol: symtable.Symbol) -> bool:
+    return symbol.is_assigned() or symbol.is_imported()
 
 
 def workflow_names(workflows_dir: Path) -> list[str]:

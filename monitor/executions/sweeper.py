@@ -34,13 +34,15 @@ logger = logging.getLogger(__name__)
 class Sweeper(threading.Thread):
     """Looks after unfinished executions, once a second, in the process that gets the heartbeats.
 
-    It judges leases only after it has been able to work for as long as a lease lasts: a monitor
-    that was away, stopped or without its database has heard no heartbeats itself.
+    It judges leases only after it has been able to work for ``settling`` seconds, as long as a
+    lease lasts: a monitor that was away, stopped or without its database has heard no heartbeats
+    itself.
     """
 
-    def __init__(self, interval: float = INTERVAL) -> None:
+    def __init__(self, interval: float = INTERVAL, settling: float = LEASE.total_seconds()) -> None:
         super().__init__(name="sweeper", daemon=True)
         self._interval = interval
+        self._settling = settling
         self._closing = threading.Event()
         self._able_since = time.monotonic()
         self._last = time.monotonic()
@@ -80,7 +82,7 @@ class Sweeper(threading.Thread):
         pending = [e for e in unfinished if e.status == ExecutionStatus.PENDING and e.expires_at]
         if pending:
             self._look_after_pending(pending, now)
-        if beginning - self._able_since >= LEASE.total_seconds():
+        if beginning - self._able_since >= self._settling:
             for execution in unfinished:
                 if execution.lease_expires_at is not None and execution.lease_expires_at < now:
                     self._end(execution, now)

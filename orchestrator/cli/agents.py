@@ -10,7 +10,7 @@ from pathlib import Path
 from orchestrator.agents import start_agents, stop_agents
 from orchestrator.cli.context import Commands, Context
 from orchestrator.cli.status import process_table
-from orchestrator.installation import require_prepared
+from orchestrator.installation import require_token
 from orchestrator.process import tail
 from orchestrator.services import supervisor_of_agents, supervisor_of_services
 from swf_common_lib.errors import NotFound
@@ -35,7 +35,7 @@ def add_commands(commands: Commands) -> None:
 
 
 def _start(context: Context, options: argparse.Namespace) -> int:
-    require_prepared(context.settings)
+    require_token(context.settings)
     context.out.print(process_table("Agents", start_agents(context.settings, options.agents)))
     return 0
 

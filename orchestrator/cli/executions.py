@@ -11,7 +11,7 @@ from orchestrator.agents import start_agents
 from orchestrator.cli.context import Commands, Context
 from orchestrator.cli.progress import progress_display
 from orchestrator.cli.summary import print_summary
-from orchestrator.installation import require_prepared
+from orchestrator.installation import require_token
 from orchestrator.runs import Progress, change, follow, start
 from swf_common_lib.config import load_testbed_file, parse_assignment, resolve_config_name
 from swf_common_lib.errors import ConfigurationError, TestbedError, WorkflowFailed
@@ -102,7 +102,7 @@ def overrides(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _run(context: Context, options: argparse.Namespace) -> int:
-    require_prepared(context.settings)
+    require_token(context.settings)
     request = run_request(context, options)
     start_agents(context.settings)
     return start_and_tell(context, request, wait=options.wait)
@@ -126,7 +126,7 @@ def run_request(context: Context, options: argparse.Namespace) -> dict[str, Any]
 
 
 def _run_workflow(context: Context, options: argparse.Namespace) -> int:
-    require_prepared(context.settings)
+    require_token(context.settings)
     request: dict[str, Any] = {
         **_common(context, options),
         "workflow": options.name,
@@ -202,7 +202,7 @@ def require_completed(progress: Progress) -> None:
 
 
 def _change(verb: str, context: Context, options: argparse.Namespace) -> int:
-    require_prepared(context.settings)
+    require_token(context.settings)
     record = change(context.client(), options.execution_id, verb, options.reason)
     context.out.print(f"{record['execution_id']}: {verb} requested ({record['status']})")
     return 0

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 
 from orchestrator.cli.context import Commands, Context
-from orchestrator.installation import prepare, require_prepared, run_monitor_module
-from swf_common_lib.errors import InvalidRequest
+from orchestrator.installation import prepare, require_prepared, require_token, run_monitor_module
+from orchestrator.services import supervisor_of_services
+from swf_common_lib.errors import Conflict, InvalidRequest
 
 
 def add_commands(commands: Commands) -> None:
@@ -31,6 +32,8 @@ def add_commands(commands: Commands) -> None:
 
 
 def _init(context: Context, options: argparse.Namespace) -> int:
+    if options.new_ports and supervisor_of_services(context.settings).alive():
+        raise Conflict("the services run on their present ports", "First: testbed stop-local")
     prepared = prepare(context.settings, new_ports=options.new_ports)
     for line in prepared.done:
         context.out.print(line, markup=False)
@@ -40,7 +43,7 @@ def _init(context: Context, options: argparse.Namespace) -> int:
 
 
 def _token(context: Context, options: argparse.Namespace) -> int:
-    require_prepared(context.settings)
+    require_token(context.settings)
     if options.action is None:
         context.out.print(context.settings.swf_api_token, markup=False)
         return 0
@@ -49,13 +52,14 @@ def _token(context: Context, options: argparse.Namespace) -> int:
             f"`testbed token {options.action}` needs the token's name",
             f"For instance: testbed token {options.action} my-assistant",
         )
+    require_prepared(context.settings)  # the database is here
     words = [options.action, *([options.name] if options.name else [])]
     words += ["--scope", options.scope] if options.scope else []
     return run_monitor_module(context.settings, "monitor.token_admin", *words).returncode
 
 
 def _login(context: Context, options: argparse.Namespace) -> int:
-    require_prepared(context.settings)
+    require_token(context.settings)
     context.out.print(login_link(context), markup=False)
     return 0
 

@@ -13,7 +13,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from orchestrator.cli.context import Commands, Context
-from orchestrator.installation import require_prepared
+from orchestrator.installation import require_token
 from orchestrator.process import Process
 from orchestrator.services import supervisor_of_agents, supervisor_of_services
 from orchestrator.supervisor import Supervisor
@@ -117,7 +117,7 @@ def _with_programs(
 
 
 def _status(context: Context, options: argparse.Namespace) -> int:
-    require_prepared(context.settings)
+    require_token(context.settings)
     answer = gather(context)
     if options.json:
         context.out.print(json.dumps(answer, indent=2), markup=False)

@@ -61,8 +61,8 @@ def _balance(counts: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [
         (
             "backlog",
-            f"{backlog} slices unfinished when data taking ended, growing by "
-            f"{_rate(counts.get('backlog_growth'))} a second",
+            f"{backlog} slices unfinished at the end of data taking, growing by "
+            f"{_rate(counts.get('backlog_growth'))}/s",
         ),
         (
             "workers",

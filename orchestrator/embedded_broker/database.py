@@ -10,6 +10,9 @@ from typing import Any
 
 from swf_common_lib.errors import ConfigurationError
 
+VERSION = 1
+"""Of the tables; a file of another version is not touched."""
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS box (
     id INTEGER PRIMARY KEY,
@@ -98,6 +101,7 @@ class Database:
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")
             self._connection.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}COMMIT;")
+            self._check_version()
             self._sweep()
         except (OSError, sqlite3.Error) as error:
             raise ConfigurationError(
@@ -106,7 +110,14 @@ class Database:
                 "file is the broker's; a damaged one may be moved away.",
             ) from error
 
+    def _check_version(self) -> None:
+        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+        if version not in (0, VERSION):
+            raise sqlite3.DatabaseError(f"its tables are of version {version}, not {VERSION}")
+        self._connection.execute(f"PRAGMA user_version = {VERSION}")
+
     def _sweep(self) -> None:
+        # What a crash left between the end of a subscription and that of its messages.
         self._connection.execute("DELETE FROM entry WHERE box NOT IN (SELECT id FROM box)")
         self._connection.execute(
             "DELETE FROM message WHERE number NOT IN (SELECT message FROM entry)"
@@ -165,7 +176,7 @@ class Database:
         execute = self._connection.execute
         for box in batch.boxes:
             execute(
-                "INSERT INTO box VALUES (?, ?, ?, ?, ?)",
+                "INSERT OR IGNORE INTO box VALUES (?, ?, ?, ?, ?)",
                 (box.id, box.destination, box.client_id, box.subscription, box.selector),
             )
         self._insert("message", 4, list(batch.messages.values()))
@@ -181,11 +192,12 @@ class Database:
             execute("DELETE FROM box WHERE id = ?", (box_id,))
 
     def _insert(self, table: str, columns: int, rows: Sequence[Row]) -> None:
+        # OR IGNORE: a batch is written again when its COMMIT failed, even if it failed after all.
         one = f"({', '.join('?' * columns)})"
         for chunk in _chunks(rows):
             values = [value for row in chunk for value in row]
             places = ", ".join([one] * len(chunk))
-            self._connection.execute(f"INSERT INTO {table} VALUES {places}", values)  # noqa: S608
+            self._connection.execute(f"INSERT OR IGNORE INTO {table} VALUES {places}", values)  # noqa: S608
 
     def _delete(self, what: str, numbers: Sequence[int]) -> None:
         for chunk in _chunks(numbers):

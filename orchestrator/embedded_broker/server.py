@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 MAX_FRAME = 64 * 1024 * 1024
 """Most bytes that a frame may have."""
-PULSE = 0.05
+PULSE = 0.1
 """Seconds between two looks at the heart-beats."""
 SWEEP = 30.0
 """Seconds between two looks for expired messages that nobody takes."""

@@ -54,6 +54,9 @@ class Session(Connection):
             logger.warning("%s: %s refused: %s", self, frame.command, refusal)
             self.error(str(refusal), receipt)
             return
+        except FrameError as error:
+            self.fail(str(error), receipt)
+            return
         finally:
             if store.changes != changes:
                 self.dirty = store.serial

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 import uuid
 from collections.abc import Callable
@@ -95,6 +96,11 @@ class Link(stomp.ConnectionListener):  # type: ignore[misc]
             ) from error
         answered = self._decided.wait(CONNECT_TIMEOUT)
         if answered and self._logged_in:
+            raw = self._connection.transport.socket
+            if raw is not None:
+                # A window waits for the receipt of the one before; it must not wait for the
+                # operating system's delayed TCP acknowledgement (40 ms) as well.
+                raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             return
         self.close()
         reason = self.error or ("it closed the connection" if answered else "it does not answer")

@@ -1,6 +1,6 @@
 """How many persistent messages a second the embedded broker passes on, and what one costs it.
 
-    python tests/benchmarks/bench_broker.py [--messages 100000] [--size 400] [--durables 1]
+    python -m tests.benchmarks.bench_broker [--messages 100000] [--size 400] [--durables 1]
 
 One sender with a receipt every 100 messages and 20 such windows open, to a topic with durable
 subscribers (``ack: client``, prefetch 5000, an ACK every 500). Bare sockets, so that the broker is
@@ -12,13 +12,10 @@ from __future__ import annotations
 import argparse
 import re
 import socket
-import sys
 import tempfile
 import threading
 import time
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.broker_process import BrokerProcess, start_broker
 

@@ -38,6 +38,8 @@ class Chromium:
                 *(sys.executable, "-c", _AT_3_AND_4, str(to_child), str(from_child), PROGRAM),
                 *("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"),
                 "--hide-scrollbars",
+                *("--no-first-run", "--disable-background-networking", "--disable-quic"),
+                *("--disable-component-update", "--disable-sync"),
                 *("--remote-debugging-pipe", f"--user-data-dir={profile}", "about:blank"),
             ],
             pass_fds=(to_child, from_child),

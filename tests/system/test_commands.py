@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from swf_common_lib.errors import NotAllowed, NotAuthenticated
+from swf_common_lib.monitor_client import MonitorClient
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.system
@@ -142,3 +144,33 @@ def test_validate_names_every_fault(running, tmp_path):
     assert done.returncode == 1
     assert "stf_interval" in done.stderr
     assert "broadcast_delay" in done.stderr
+
+
+def test_tokens_are_made_listed_and_revoked(running):
+    key = running.run("token create shifter --scope read").stdout.strip()
+    client = MonitorClient(running.settings.swf_monitor_url, key)
+    assert client.get("status/")
+    with pytest.raises(NotAllowed):
+        client.post("workflow-executions/start/", {"workflow": "stf_datataking"})
+    listed = running.run("token list").stdout
+    assert "shifter" in listed
+    assert key not in listed
+
+    running.run("token revoke shifter")
+
+    with pytest.raises(NotAuthenticated):
+        client.get("status/")
+    for mistake in ("token revoke shifter", "token create operator", "token revoke"):
+        done = running.run(mistake, check=False)
+        assert done.returncode == 1
+        assert done.stderr.startswith("error: ")
+
+
+def test_ports_do_not_change_under_running_services(running):
+    before = running.settings.settings_file.read_bytes()
+
+    done = running.run(["init", "--new-ports"], check=False)
+
+    assert done.returncode == 1
+    assert "stop-local" in done.stderr
+    assert running.settings.settings_file.read_bytes() == before

@@ -130,8 +130,9 @@ def test_after_all_the_killing_a_run_works(running):
 
 def test_stopping_in_the_middle_of_a_run_ends_it_properly(installation):
     installation.start(agents=True)
-    execution_id = installation.run("run --realtime").stdout.strip()
-    wait_until(lambda: installation.execution(execution_id)["status"] == "running", 10)
+    endless = "run fast_processing --speed 20 --physics-period-count 0"
+    execution_id = installation.run(endless).stdout.strip()
+    wait_until(lambda: installation.execution(execution_id).get("statistics"), 10)
 
     installation.stop()
 

@@ -11,7 +11,7 @@ import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from monitor.executions.announcer import announcer
+from monitor.executions.announcer import Announcer, announcer
 from monitor.records.models import (
     Run,
     RunState,
@@ -40,8 +40,9 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def installation(home: Path, settings: Any) -> Iterator[Path]:
+def installation(home: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The installation that this process' monitor belongs to; its broker is not there."""
+    monkeypatch.setattr(Announcer, "patience", 0.05)
     announcer.cache_clear()
     port = str(free_ports(1)[0])
     settings.TESTBED = load_settings(home=home, environ={"ACTIVEMQ_PORT": port})
@@ -59,11 +60,14 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerProcess]:
 
 
 @pytest.fixture
-def with_broker(installation: Path, broker: BrokerProcess, settings: Any) -> BrokerProcess:
+def with_broker(
+    installation: Path, broker: BrokerProcess, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> BrokerProcess:
     """The broker, known to this process' monitor."""
     announcer().close()
     announcer.cache_clear()
     settings.TESTBED = load_settings(home=installation, environ=broker.environ)
+    monkeypatch.setattr(Announcer, "patience", 5.0)
     return broker
 
 

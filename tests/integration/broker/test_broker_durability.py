@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import resource
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 
 from tests.broker_process import ROOT
 from tests.integration.broker.client import Client, Wire
@@ -90,6 +93,40 @@ class TestAfterAKill:
         two = Client(own_broker, client_id="a")
         two.subscribe("/topic/x", durable="s")
         assert two.nothing_comes()
+
+
+class TestWhatTheFileHolds:
+    def test_a_message_goes_with_the_last_who_waits_for_it(self, own_broker):
+        names = ["reader", "leaver", "away"]
+        clients = {name: Client(own_broker, client_id=name) for name in names}
+        for name in names:
+            clients[name].subscribe("/topic/x", durable="s", ack="client", prefetch=100)
+        clients["away"].leave()
+        for number in range(40):
+            clients["reader"].send("/topic/x", str(number))
+        frames = [clients["reader"].next() for _ in range(40)]
+        clients["reader"].ack(frames[-1])
+        clients["leaver"].unsubscribe(durable="s")
+        assert self.rows(own_broker) == {"box": 2, "message": 40, "entry": 40}
+        own_broker.start()
+        again = Client(own_broker, client_id="away")
+        again.subscribe("/topic/x", durable="s", ack="client", prefetch=100)
+        again.ack([again.next() for _ in range(40)][-1])
+        again.unsubscribe(durable="s")
+        assert self.rows(own_broker) == {"box": 1, "message": 0, "entry": 0}
+
+    @staticmethod
+    def rows(broker):
+        """Count what is in the file; that ends the broker."""
+        broker.stop()
+        with closing(sqlite3.connect(broker.store)) as database:
+            return {
+                table: database.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0]
+                for table in ("box", "message", "entry")
+            }
+
+    def test_it_is_readable_by_its_owner_only(self, own_broker):
+        assert own_broker.store.stat().st_mode & 0o077 == 0
 
 
 class TestRedelivery:
@@ -254,8 +291,6 @@ def test_statistics_say_what_lies_where(own_broker):
     one.next()
     one.send("/queue/q")
     one.leave()
-    import json
-
     two = Client(own_broker)
     two.subscribe("/temp-queue/r", ack="auto")
     two.send("/queue/testbed.broker.statistics", reply_to="/temp-queue/r", correlation_id="5")

@@ -50,6 +50,11 @@ class TestMalformedFrames:
         other.send("SEND\ndestination:/topic/x\nreceipt:1\n\n\0")
         other.until(b"receipt-id:1")
 
+    def test_the_error_names_the_receipt_that_was_asked_for(self, wire):
+        one = wire()
+        one.send("SEND\nreceipt:5\n\nbody\0")
+        assert b"receipt-id:5\n" in one.until_closed()
+
     def test_nothing_goes_before_connect(self, wire):
         one = wire(login=False)
         one.send("SEND\ndestination:/queue/x\n\nbody\0")

@@ -30,7 +30,8 @@ def _no_counts_kept() -> Iterator[None]:
 @pytest.fixture
 def operator(db: None) -> User:
     """The user of the session."""
-    return User.objects.create_user("shifter")
+    user: User = User.objects.create_user("shifter")
+    return user
 
 
 @pytest.fixture

@@ -85,7 +85,8 @@ def definition(**fields: Any) -> WorkflowDefinition:
         },
         **fields,
     }
-    return WorkflowDefinition.objects.create(**values)
+    row: WorkflowDefinition = WorkflowDefinition.objects.create(**values)
+    return row
 
 
 def execution(number: int = 1, status: str = "completed", **fields: Any) -> WorkflowExecution:
@@ -122,7 +123,8 @@ def execution(number: int = 1, status: str = "completed", **fields: Any) -> Work
         values.setdefault("runner", "workflow-runner-shifter-1")
     if status in ("completed", "failed", "terminated"):
         values.setdefault("end_time", now - timedelta(seconds=10))
-    return WorkflowExecution.objects.create(**values)
+    row: WorkflowExecution = WorkflowExecution.objects.create(**values)
+    return row
 
 
 def message(execution_id: str = "stf_datataking-shifter-0001", **fields: Any) -> WorkflowMessage:
@@ -142,7 +144,8 @@ def message(execution_id: str = "stf_datataking-shifter-0001", **fields: Any) ->
         "content": {"msg_type": "stf_gen", "filename": f"swf.{RUN}.{number:06d}.stf"},
         **fields,
     }
-    return WorkflowMessage.objects.create(**values)
+    row: WorkflowMessage = WorkflowMessage.objects.create(**values)
+    return row
 
 
 def agent(name: str = "data-agent-shifter-2", **fields: Any) -> SystemAgent:
@@ -160,7 +163,8 @@ def agent(name: str = "data-agent-shifter-2", **fields: Any) -> SystemAgent:
         "metadata": {"handled": {"stf_gen": 10}},
         **fields,
     }
-    return SystemAgent.objects.create(**values)
+    row: SystemAgent = SystemAgent.objects.create(**values)
+    return row
 
 
 def log(text: str = "registered the STF", **fields: Any) -> AppLog:
@@ -177,7 +181,8 @@ def log(text: str = "registered the STF", **fields: Any) -> AppLog:
         "lineno": 12,
         **fields,
     }
-    return AppLog.objects.create(**values)
+    row: AppLog = AppLog.objects.create(**values)
+    return row
 
 
 def whole_run(stfs: int = 3, slices: int = 4, status: str = "completed") -> WorkflowExecution:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 
 from monitor.records.models import SystemStateEvent, WorkflowExecution
 from tests.integration.web.rows import execution, message
 
 
-def start(browser: Client, **fields: str) -> object:
+def start(browser: Client, **fields: str) -> Any:
     values = {"config": "stf_datataking_default", "mode": "fast", **fields}
     return browser.post("/executions/start/", values)
 
@@ -88,7 +90,7 @@ def test_what_cannot_be_started_says_why_and_keeps_the_form(
 
 
 def test_a_start_without_session_or_token_of_the_form_is_refused(
-    operator: object, installation: Path
+    operator: User, installation: Path
 ) -> None:
     stranger = Client(enforce_csrf_checks=True)
     assert stranger.post("/executions/start/", {}).status_code == 403

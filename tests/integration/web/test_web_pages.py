@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +161,7 @@ def test_pages_forbid_foreign_and_inline_code(browser: Client, installation: Pat
     assert answer["Cache-Control"] == "no-store"
     assert " style=" not in answer.text
     assert "<script>" not in answer.text
-    assert "http://" not in answer.text.replace("http://www.w3.org", "")
+    assert not re.search(r"""(src|href|action)=["'](https?:)?//""", answer.text)
 
 
 def test_text_from_outside_is_never_markup(browser: Client, installation: Path) -> None:

@@ -128,7 +128,7 @@ def test_the_summary_shows_the_imbalance():
     assert lines["slices"] == "300 made, 69 done, 1 failed"
     assert lines["messages"] == "1234 recorded"
     assert lines["backlog"].startswith("231 slices")
-    assert "growing by 6.5 a second" in lines["backlog"]
+    assert "growing by 6.5/s" in lines["backlog"]
     assert lines["workers"] == "30 finish 1 of 7.5 slices/s: 225 would keep up"
 
 

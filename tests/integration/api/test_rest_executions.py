@@ -1,0 +1,342 @@
+"""Definitions and executions: registered, started, claimed, reported on, changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from monitor.executions import StartRequest, start
+from monitor.records.models import (
+    Namespace,
+    RunState,
+    SystemAgent,
+    SystemStateEvent,
+    WorkflowDefinition,
+    WorkflowExecution,
+)
+from swf_common_lib.errors import ConfigurationError
+
+NOW = "2026-05-01T12:00:00Z"
+START = "/api/workflow-executions/start/"
+CODE = "class WorkflowExecutor:\n    pass\n"
+
+MakeExecution = Callable[..., WorkflowExecution]
+
+
+def definition_body(**fields: Any) -> dict[str, Any]:
+    return {
+        "workflow_name": "mine",
+        "version": "1.0",
+        "workflow_type": "custom",
+        "definition": CODE,
+        "parameter_values": {"daq_state_machine": {"stf_count": 3}},
+        "created_by": "tester",
+        **fields,
+    }
+
+
+def kinds(execution_id: str) -> list[str]:
+    rows = SystemStateEvent.objects.filter(execution_id=execution_id).order_by("id")
+    return list(rows.values_list("event_type", flat=True))
+
+
+# Definitions
+
+
+def test_a_definition_is_registered_once(admin: APIClient) -> None:
+    answer = admin.post("/api/workflow-definitions/", definition_body())
+    assert answer.status_code == 201
+    assert isinstance(answer.json()["id"], int)
+    assert answer.json()["definition"] == CODE
+    again = admin.post("/api/workflow-definitions/", definition_body())
+    assert again.status_code == 400
+    assert "workflow_name, version" in str(again.json())
+    found = admin.get("/api/workflow-definitions/?workflow_name=mine&version=1.0").json()
+    assert [row["id"] for row in found] == [answer.json()["id"]]
+    assert admin.get("/api/workflow-definitions/?version=2").json() == []
+
+
+def test_code_needs_an_administrator_or_a_file(api: APIClient, home: Path) -> None:
+    refused = api.post("/api/workflow-definitions/", definition_body())
+    assert refused.status_code == 403
+    assert "workflows/<name>.py" in refused.json()["hint"]
+    (home / "workflows" / "mine.py").write_text(CODE)
+    assert api.post("/api/workflow-definitions/", definition_body()).status_code == 201
+
+
+def test_a_definition_stays_as_it_is(admin: APIClient) -> None:
+    number = admin.post("/api/workflow-definitions/", definition_body()).json()["id"]
+    path = f"/api/workflow-definitions/{number}/"
+    assert admin.patch(path, {"definition": CODE + "#"}).status_code == 409
+    assert admin.patch(path, {"parameter_values": {}}).status_code == 409
+    changed = admin.patch(path, {"source": {"org": "BNLNPPS"}, "definition": CODE})
+    assert changed.status_code == 200
+    assert changed.json()["source"] == {"org": "BNLNPPS"}
+    assert admin.patch(path, {"branch": "main"}).json()["source"]["branch"] == "main"
+    assert admin.patch("/api/workflow-definitions/999/", {}).status_code == 404
+
+
+# Executions that a runner records itself
+
+
+def test_an_execution_is_recorded_and_reported_on(
+    api: APIClient, definition: WorkflowDefinition
+) -> None:
+    body = {
+        "execution_id": "trial-torre-0001",
+        "workflow_definition": definition.pk,
+        "namespace": "torre1",
+        "parameter_values": {"daq_state_machine": {"stf_count": 3}},
+        "status": "running",
+        "start_time": "2026-05-01T12:00:00",
+        "executed_by": "torre",
+    }
+    answer = api.post("/api/workflow-executions/", body)
+    assert answer.status_code == 201
+    assert answer.json()["parameter_values"] == body["parameter_values"]
+    assert Namespace.objects.get().name == "torre1"
+    assert api.post("/api/workflow-executions/", body).status_code == 400
+
+    path = "/api/workflow-executions/trial-torre-0001/"
+    metrics = api.patch(path, {"performance_metrics": {"stf_files": 3}})
+    assert metrics.status_code == 200
+    done = api.patch(
+        path, {"status": "completed", "end_time": NOW, "performance_metrics": {"messages": 9}}
+    )
+    assert done.json()["status"] == "completed"
+    assert done.json()["end_time"] == NOW
+    assert done.json()["performance_metrics"] == {"stf_files": 3, "messages": 9}
+    assert api.patch(path, {"status": "failed"}).status_code == 409
+    assert api.patch(path, {"status": "completed"}).status_code == 200
+    assert api.patch(path, {"status": "lost"}).status_code == 400
+    assert api.patch(path, {"parameter_values": {}}).status_code == 409
+    assert kinds("trial-torre-0001") == ["execution_running", "execution_completed"]
+
+    for query, number in (
+        ("workflow_name=trial", 1),
+        ("workflow_name=other", 0),
+        ("status=completed,failed", 1),
+        ("namespace=torre1&executed_by=torre", 1),
+    ):
+        assert len(api.get(f"/api/workflow-executions/?{query}").json()) == number
+
+
+def test_unknown_executions_name_the_nearest(
+    reader: APIClient, new_execution: MakeExecution
+) -> None:
+    new_execution(7)
+    answer = reader.get("/api/workflow-executions/trial-tester-0070/")
+    assert answer.status_code == 404
+    assert "trial-tester-0007" in answer.json()["hint"]
+
+
+def test_the_record_has_the_runs_statistics(
+    reader: APIClient, new_execution: MakeExecution
+) -> None:
+    execution = new_execution(status="running")
+    path = f"/api/workflow-executions/{execution.execution_id}/"
+    assert reader.get(path).json()["statistics"] is None
+    RunState.objects.create(run_number=100001, execution_id=execution.execution_id)
+    assert reader.get(path).json()["statistics"]["run_number"] == 100001
+
+
+# Starting
+
+
+def test_a_start_makes_a_complete_pending_record(api: APIClient) -> None:
+    answer = api.post(START, {"workflow": "stf_datataking", "parameters": {"stf_count": 5}})
+    assert answer.status_code == 201
+    record = answer.json()
+    assert record["execution_id"] == "stf_datataking-user_operate-0001"
+    assert record["status"] == "pending"
+    assert record["parameter_values"]["fast_processing"]["stf_count"] == 5
+    assert record["parameter_values"]["testbed"] == {"namespace": "torre1"}
+    assert record["options"] == {"speed": 0.0, "duration": 0.0}
+    assert "broker" in record["waiting_for"]
+    assert Namespace.objects.get().name == "torre1"
+    definition = WorkflowDefinition.objects.get()
+    assert (definition.workflow_name, definition.version) == ("stf_datataking", "1.0")
+    assert "class WorkflowExecutor" in definition.definition
+    second = api.post(START, {"workflow": "stf_datataking", "realtime": True}).json()
+    assert second["execution_id"].endswith("-0002")
+    assert second["options"]["speed"] == 1.0
+    assert kinds(record["execution_id"]) == ["execution_pending"]
+
+
+def test_nothing_named_means_the_default(api: APIClient) -> None:
+    record = api.post(START, {}).json()
+    assert record["workflow_name"] == "stf_datataking"
+    assert record["parameter_values"]["workflow"]["config"] == "fast_processing_default"
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "said"),
+    [
+        ({"workflow": "stf_datatakin"}, 404, "stf_datataking"),
+        ({"workflow": "../etc/passwd"}, 404, "no workflow"),
+        ({"workflow": "fast_processing"}, 404, "configuration of workflow stf_datataking"),
+        ({"config": "nothing_like_it"}, 400, "no workflow configuration"),
+        ({"parameters": {"stf_cuont": 3}}, 400, "stf_count"),
+        ({"parameters": {"stf_count": "many"}}, 400, "stf_count"),
+        ({"namespace": "a b"}, 400, "namespace"),
+        ({"speed": -1}, 400, "speed"),
+        ({"duration": -1}, 400, "duration"),
+        ({"realtime": True, "speed": 4}, 400, "exclude"),
+        ({"parameters": [1]}, 400, "object"),
+        ({"config_text": "x = ["}, 400, "TOML"),
+        ({"workflow": "stf_datataking", "version": "9"}, 404, "version"),
+    ],
+)
+def test_starts_that_are_refused(
+    body: dict[str, Any], status: int, said: str, api: APIClient
+) -> None:
+    answer = api.post(START, body)
+    assert answer.status_code == status, answer.content
+    assert said in answer.content.decode()
+    assert not WorkflowExecution.objects.exists()
+
+
+def test_faulty_workflows_are_refused(api: APIClient, home: Path) -> None:
+    (home / "workflows" / "broken.py").write_text("def f(:\n")
+    (home / "workflows" / "empty.py").write_text("x = 1\n")
+    for name, said in (("broken", "line 1"), ("empty", "WorkflowExecutor")):
+        answer = api.post(START, {"workflow": name})
+        assert answer.status_code == 400
+        assert said in answer.json()["detail"]
+
+
+def test_changed_code_is_kept_with_the_execution(api: APIClient, home: Path) -> None:
+    api.post(START, {"workflow": "stf_datataking"})
+    path = home / "workflows" / "stf_datataking.py"
+    path.write_text(path.read_text() + "# changed\n")
+    record = api.post(START, {"workflow": "stf_datataking"}).json()
+    assert record["source"]["modified"] is True
+    assert record["source"]["text"].endswith("# changed\n")
+    assert "was changed" in record["source"]["note"]
+    assert WorkflowDefinition.objects.count() == 1
+    listed = api.get("/api/workflow-executions/").json()
+    assert "text" not in listed[0]["source"]
+
+
+def test_an_idempotency_key_starts_once(api: APIClient) -> None:
+    body = {"workflow": "stf_datataking", "idempotency_key": "k"}
+    first, second = (api.post(START, body).json() for _ in range(2))
+    assert first["execution_id"] == second["execution_id"]
+    other = api.post(START, {**body, "workflow": "epic_fast_processing"})
+    assert other.status_code == 409
+
+
+def test_a_stored_definition_runs_as_stored(api: APIClient, home: Path) -> None:
+    body = {"workflow": "stf_datataking", "from_definition": True, "parameters": {"stf_count": 4}}
+    assert api.post(START, body).status_code == 201  # registered from its file
+    (home / "workflows" / "stf_datataking.py").write_text("broken(")
+    record = api.post(START, body).json()
+    assert record["source"]["modified"] is False
+    assert record["parameter_values"]["fast_processing"]["stf_count"] == 4
+
+
+def test_start_raises_all_faults_at_once(db: None) -> None:
+    parameters = {"stf_cuont": 3, "stf_interval": "x"}
+    with pytest.raises(ConfigurationError) as raised:
+        start(StartRequest(workflow="stf_datataking", parameters=parameters))
+    assert len(raised.value.problems) == 2
+
+
+# Claiming
+
+
+def test_a_claim_gives_the_code_and_a_lease(api: APIClient) -> None:
+    execution_id = api.post(START, {"workflow": "stf_datataking"}).json()["execution_id"]
+    path = f"/api/workflow-executions/{execution_id}/claim/"
+    answer = api.post(path, {"runner": "r1"})
+    assert answer.status_code == 200
+    claimed = answer.json()
+    assert (claimed["status"], claimed["runner"]) == ("running", "r1")
+    assert "class WorkflowExecutor" in claimed["source_text"]
+    assert claimed["source_path"] == "workflows/stf_datataking.py"
+    assert claimed["lease_seconds"] == 10
+    assert claimed["lease_expires_at"] > claimed["start_time"]
+    assert api.post(path, {"runner": "r1"}).status_code == 200  # the answer was lost
+    refused = api.post(path, {"runner": "r2"})
+    assert refused.status_code == 409
+    assert "r1" in refused.json()["detail"]
+    assert api.post("/api/workflow-executions/none/claim/", {"runner": "r"}).status_code == 404
+    assert api.post(path, {}).status_code == 400
+    assert kinds(execution_id) == ["execution_pending", "execution_running"]
+
+
+def test_a_runner_that_starts_has_it_at_once(api: APIClient) -> None:
+    body = {"workflow": "stf_datataking", "runner": "r1", "through": "once", "executed_by": "torre"}
+    record = api.post(START, body).json()
+    assert record["execution_id"] == "stf_datataking-torre-0001"
+    assert record["status"] == "running"
+    assert record["lease_expires_at"]
+    assert record["source_text"]
+    assert record["waiting_for"] == ""
+
+
+# Stop, pause, resume
+
+
+def test_a_pending_execution_is_stopped_at_once(
+    api: APIClient, new_execution: MakeExecution
+) -> None:
+    path = f"/api/workflow-executions/{new_execution().execution_id}/"
+    assert api.post(f"{path}pause/").status_code == 409
+    answer = api.post(f"{path}stop/", {"reason": "not needed"})
+    assert answer.status_code == 202
+    assert (answer.json()["status"], answer.json()["status_reason"]) == ("terminated", "not needed")
+    again = api.post(f"{path}stop/")
+    assert again.status_code == 409
+    assert "terminated already" in again.json()["detail"]
+    assert api.post("/api/workflow-executions/none/stop/").status_code == 404
+
+
+def test_without_a_broker_a_running_execution_cannot_be_stopped(
+    api: APIClient, new_execution: MakeExecution
+) -> None:
+    execution = new_execution(status="running", runner="r1")
+    answer = api.post(f"/api/workflow-executions/{execution.execution_id}/stop/")
+    assert answer.status_code == 503
+    assert "broker" in answer.json()["detail"]
+
+
+def test_what_is_so_already_is_left_so(api: APIClient, new_execution: MakeExecution) -> None:
+    paused = new_execution(1, status="paused")
+    running = new_execution(2, status="running")
+    for execution, change in ((paused, "pause"), (running, "resume")):
+        answer = api.post(f"/api/workflow-executions/{execution.execution_id}/{change}/")
+        assert (answer.status_code, answer.json()["status"]) == (202, execution.status)
+
+
+# The whole
+
+
+def test_status(
+    api: APIClient, new_execution: MakeExecution, live_runner: SystemAgent, settings: Any
+) -> None:
+    new_execution(1, created_at=timezone.now() - timedelta(seconds=30))
+    new_execution(2, status="completed", end_time=timezone.now())
+    SystemAgent.objects.create(
+        instance_name="data-agent-tester-2",
+        agent_type="data",
+        operational_state="READY",
+        last_heartbeat=timezone.now() - timedelta(minutes=5),
+    )
+    answer = api.get("/api/status/").json()
+    assert set(answer) == {"services", "agents", "executions", "problems"}
+    assert answer["services"]["database"]["status"] == "ok"
+    assert answer["services"]["broker"]["status"] == "error"
+    assert [agent["alive"] for agent in answer["agents"]] == [False, True]
+    assert [e["status"] for e in answer["executions"]] == ["pending", "completed"]
+    said = [problem["what"] for problem in answer["problems"]]
+    assert any(what.startswith("broker:") for what in said)
+    assert any("data-agent-tester-2 has been silent" in what for what in said)
+    assert any("trial-tester-0001 has been pending" in what for what in said)
+    assert all(problem["next"] for problem in answer["problems"])

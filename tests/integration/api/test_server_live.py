@@ -1,0 +1,200 @@
+"""``python -m monitor.server`` as a process: its port, its streams, its end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from tests.stack import free_ports
+from tests.waiting import wait_until
+
+ROOT = Path(__file__).parents[3]
+
+
+@dataclass
+class Server:
+    """A server under test."""
+
+    environ: dict[str, str]
+    folder: Path
+    url: str
+    process: subprocess.Popen[bytes] | None = None
+
+    def run(self, module: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", module],
+            cwd=ROOT,
+            env=self.environ,
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+
+    def start(self) -> None:
+        with (self.folder / "log").open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "monitor.server"],
+                cwd=ROOT,
+                env=self.environ,
+                stdout=log,
+                stderr=log,
+            )
+        wait_until(self._answers, 20, "the server does not answer")
+
+    def _answers(self) -> bool:
+        try:
+            return requests.get(f"{self.url}/api/schema/", timeout=5).status_code == 200
+        except requests.ConnectionError:
+            return False
+
+    def session(self) -> requests.Session:
+        session = requests.Session()
+        session.trust_env = False
+        key = (self.folder / "token").read_text().strip()
+        session.headers["Authorization"] = f"Token {key}"
+        return session
+
+    def add_message(self, number: int, kind: str = "stf_gen", sender: str = "s") -> None:
+        """Record a message, as ingest does in its own process."""
+        database = sqlite3.connect(self.folder / "monitor.sqlite3", timeout=10)
+        with database:
+            database.execute(
+                "INSERT INTO records_workflowmessage (message_id, message_type, namespace,"
+                " sender_agent, execution_id, run_id, destination, sent_at, received_at, content,"
+                " problem) VALUES (?, ?, 'n', ?, 'e', '100001', '/topic/epictopic',"
+                " '2026-05-01 12:00:00', '2026-05-01 12:00:00', ?, '')",
+                (f"m{number}", kind, sender, json.dumps({"sequence": number})),
+            )
+        database.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("runtime")
+    web, broker = free_ports(2)
+    environ = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("SWF_")},
+        "SWF_RUNTIME_DIR": str(folder),
+        "SWF_WEB_PORT": str(web),
+        "ACTIVEMQ_PORT": str(broker),
+    }
+    server = Server(environ, folder, f"http://127.0.0.1:{web}")
+    unprepared = server.run("monitor.server")
+    assert unprepared.returncode == 1
+    assert "testbed init" in unprepared.stderr
+    assert server.run("monitor.setup").returncode == 0
+    server.start()
+    yield server
+    assert server.process is not None
+    if server.process.poll() is None:
+        server.process.kill()
+        server.process.wait()
+
+
+def events(answer: requests.Response) -> Iterator[dict[str, Any]]:
+    """Read a stream's events: name, id, data."""
+    event: dict[str, Any] = {}
+    for line in answer.iter_lines(chunk_size=1, decode_unicode=True):
+        if not line and event:
+            yield event
+            event = {}
+        name, _, value = line.partition(": ")
+        if name:
+            event[name] = json.loads(value) if name == "data" else value
+
+
+Opener = Callable[..., Iterator[dict[str, Any]]]
+
+
+@pytest.fixture
+def opened(server: Server) -> Iterator[Opener]:
+    """Open streams; they are closed at the end."""
+    answers: list[requests.Response] = []
+
+    def opener(query: str = "", **headers: str) -> Iterator[dict[str, Any]]:
+        answer = server.session().get(
+            f"{server.url}/api/messages/stream/{query}", stream=True, timeout=20, headers=headers
+        )
+        assert answer.status_code == 200, answer.text
+        assert answer.headers["Content-Type"] == "text/event-stream"
+        answers.append(answer)
+        stream = events(answer)
+        assert next(stream)["event"] == "connected"
+        return stream
+
+    yield opener
+    for answer in answers:
+        answer.close()
+
+
+def test_a_stream_gives_what_comes_and_resumes(server: Server, opened: Opener) -> None:
+    server.add_message(1)
+    everything, filtered = opened(), opened("?msg_type=stf_ready&namespace=n&agent=a,b")
+    server.add_message(2)
+    server.add_message(3, "stf_ready", "a")
+    second, third = next(everything), next(everything)
+    assert (second["event"], second["data"]["sequence"]) == ("stf_gen", 2)
+    assert third["data"]["msg_type"] == "stf_ready"
+    assert next(filtered)["id"] == third["id"]
+
+    session = server.session()
+    status = session.get(f"{server.url}/api/messages/stream/status/", timeout=5).json()
+    assert status["connected_clients"] == len(status["client_ids"]) == 2
+
+    resumed = opened(**{"Last-Event-ID": second["id"]})
+    assert next(resumed)["id"] == third["id"]
+
+
+def test_streams_that_are_refused(server: Server) -> None:
+    url = f"{server.url}/api/messages/stream/"
+    assert requests.get(url, timeout=5).status_code == 401
+    assert requests.get(f"{url}status/", timeout=5).status_code == 401
+    session = server.session()
+    for query in ("?colour=blue", "?last_event_id=x"):
+        answer = session.get(url + query, timeout=5)
+        assert answer.status_code == 400
+        assert answer.headers["Content-Type"] == "application/problem+json"
+    assert session.post(url, timeout=5).status_code in (403, 405)
+
+
+def test_ordinary_answers(server: Server) -> None:
+    session = server.session()
+    assert session.post(f"{server.url}/api/state/next-run-number/", timeout=5).ok
+    assert session.get(f"{server.url}/api/status/", timeout=5).json()["problems"]
+    record = {"app_name": "a", "instance_name": "i", "timestamp": "2026-05-01T12:00:00Z"}
+    record |= {"level": 20, "levelname": "INFO", "message": "m"}
+    assert requests.post(f"{server.url}/api/logs/", json=record, timeout=5).status_code == 201
+    assert requests.get(f"{server.url}/login/", timeout=5).status_code == 200
+    sheet = f"{server.url}/static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui.css"
+    assert len(requests.get(sheet, timeout=5).content) > 10_000
+
+
+def test_a_taken_port_names_its_setting(server: Server) -> None:
+    second = server.run("monitor.server")
+    assert second.returncode == 1
+    assert "SWF_WEB_PORT" in second.stderr
+    assert "Traceback" not in second.stderr
+
+
+def test_it_ends_soon_with_streams_open(server: Server, opened: Opener) -> None:
+    opened()
+    assert server.process is not None
+    begin = time.monotonic()
+    server.process.send_signal(signal.SIGTERM)
+    status = server.process.wait(timeout=10)
+    assert time.monotonic() - begin < 4
+    assert status == 0
+    log = (server.folder / "log").read_text()
+    assert "Traceback" not in log, log

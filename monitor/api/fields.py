@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from datetime import datetime, timezone
 from typing import Any
@@ -35,14 +36,20 @@ class RecordSerializer(serializers.ModelSerializer[Any]):
 class TableField(serializers.JSONField):
     """A JSON object."""
 
-    default_error_messages = {"not_a_table": "Expected a JSON object, not {kind}."}
+    default_error_messages = {
+        "not_a_table": "Expected a JSON object, not {kind}.",
+        "not_storable": "Cannot be stored as JSON: {why}.",
+    }
 
     def to_internal_value(self, data: Any) -> Any:
-        """Take an object and nothing else."""
-        value = super().to_internal_value(data)
-        if not isinstance(value, dict):
-            self.fail("not_a_table", kind=type(value).__name__)
-        return value
+        """Take an object and nothing else, without infinite numbers (1e999 is one)."""
+        if not isinstance(data, dict):
+            self.fail("not_a_table", kind=type(data).__name__)
+        try:
+            json.dumps(data, allow_nan=False)
+        except (ValueError, RecursionError) as error:
+            self.fail("not_storable", why=error)
+        return data
 
 
 class StfFileField(serializers.Field[StfFile, Any, str, Any]):

@@ -14,6 +14,8 @@ RUNNER = "workflow_runner"
 """Agent type of runners."""
 ALIVE_FOR = timedelta(seconds=30)
 """An agent counts as alive this long after a heartbeat."""
+TAKEN_WITHIN = timedelta(seconds=2)
+"""An announcement this fresh is on its way to a runner: nothing is amiss."""
 
 
 def live_runners() -> list[str]:
@@ -37,6 +39,9 @@ def waiting_for(execution: WorkflowExecution) -> str:
             f"it is{expiry} if none takes it by then"
         )
     runners = live_runners()
+    announced = execution.announced_at
+    if runners and announced is not None and timezone.now() - announced < TAKEN_WITHIN:
+        return ""
     if not runners:
         return (
             "no workflow runner is alive; start one: `testbed start-agents` or `supervisorctl -c "

@@ -47,7 +47,8 @@ def system_status() -> dict[str, Any]:
         "database": _database(),
         "broker": _broker(),
         "ingest": _ingest(ingest, now),
-        "mcp": _mcp(),
+        "web": _port(settings.TESTBED.swf_web_port, settings.TESTBED.swf_monitor_url),
+        "mcp": _port(settings.TESTBED.swf_mcp_port, settings.TESTBED.mcp_url),
     }
     executions = _executions()
     problems = [
@@ -91,11 +92,10 @@ def _ingest(row: SystemAgent | None, now: datetime) -> dict[str, Any]:
     return {"status": OK, "detail": row.description, **told}
 
 
-def _mcp() -> dict[str, Any]:
-    port = settings.TESTBED.swf_mcp_port
+def _port(port: int, url: str) -> dict[str, Any]:
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=0.2):
-            return {"status": OK, "detail": settings.TESTBED.mcp_url}
+            return {"status": OK, "detail": url}
     except OSError:
         return {"status": WARNING, "detail": f"nothing listens on port {port}"}
 
@@ -161,6 +161,7 @@ _REMEDIES = {
     "broker": "`testbed start-local` starts it; `testbed logs broker` says why it ended.",
     "ingest": "`testbed start-local` starts it; `testbed logs ingest` says why it ended. Nothing"
     " is lost meanwhile: the broker keeps the messages.",
+    "web": "`testbed start-local` starts it; `testbed logs web` says why it ended.",
     "mcp": "`testbed start-local` starts it, if assistants are to use it.",
 }
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.benchmarks.bench_ingest import ingest
-from tests.benchmarks.bench_publish import publish
+from tests.benchmarks.bench_publish import bare_queue, publish
 from tests.benchmarks.bench_stack import stack_figures
 from tests.benchmarks.figures import Figures
 
@@ -43,7 +43,8 @@ def main() -> None:
         )
     )
     with tempfile.TemporaryDirectory() as folder:
-        for figures in stack_figures(Path(folder) / "s"):
+        queue_rate = bare_queue(Path(folder))
+        for figures in stack_figures(Path(folder) / "s", queue_rate):
             add(figures)
     console.print(table)
 

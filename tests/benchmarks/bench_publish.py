@@ -66,6 +66,46 @@ def publish(folder: Path) -> Figures:
     )
 
 
+def bare_queue(folder: Path) -> float:
+    """Messages a second through a queue: stomp.py alone sends, receives, acknowledges each."""
+    broker = start_broker(folder)
+    try:
+        consumer = stomp.Connection12([(broker.host, broker.port)], auto_content_length=False)
+        taken = _Taken(consumer)
+        consumer.set_listener("taken", taken)
+        consumer.connect(broker.user, broker.password, wait=True)
+        headers = {"activemq.prefetchSize": "200"}
+        consumer.subscribe("/queue/bare", "1", "client-individual", headers=headers)
+        producer = stomp.Connection12([(broker.host, broker.port)], auto_content_length=False)
+        producer.connect(broker.user, broker.password, wait=True)
+        started = time.perf_counter()
+        for number in range(MESSAGES):
+            producer.send("/queue/bare", json.dumps(body(number)), headers={"persistent": "true"})
+        taken.done.wait(120)
+        rate = MESSAGES / (time.perf_counter() - started)
+        producer.disconnect()
+        consumer.disconnect()
+    finally:
+        broker.stop()
+    return rate
+
+
+class _Taken(stomp.ConnectionListener):  # type: ignore[misc]
+    """Acknowledges what comes, and counts it."""
+
+    def __init__(self, connection: stomp.Connection12) -> None:
+        self.done = threading.Event()
+        self._connection = connection
+        self._count = 0
+
+    def on_message(self, frame: Any) -> None:
+        """Acknowledge a message."""
+        self._connection.ack(frame.headers["ack"])
+        self._count += 1
+        if self._count == MESSAGES:
+            self.done.set()
+
+
 def _drain(subscriber: MessageBus, stop: threading.Event) -> None:
     count, last = 0, None
     while not stop.is_set():

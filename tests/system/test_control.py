@@ -59,8 +59,6 @@ def test_started_from_anywhere_together_and_stopped_from_anywhere(running):
 
     for execution_id in started:
         wait_for(running, execution_id, "terminated")
-    found = running.client().get("workflow-messages/", message_type="end_run", limit=3)
-    assert {message["execution_id"] for message in found} <= set(started)
 
 
 def test_without_a_runner_an_execution_waits_and_says_so(running):

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.system
 
 # About 60 simulated seconds, most of them data taking.
 SHORT_RUN = (
-    "run fast_processing --speed 10 --set slice_processing_time=3 --set worker_rampup_time=5"
+    "run fast_processing --speed 15 --set slice_processing_time=3 --set worker_rampup_time=5"
     " --set worker_rampdown_time=1"
 )
 EXPECTED = {

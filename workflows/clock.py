@@ -163,10 +163,10 @@ class Clock:
                 if self._closing_is_over():
                     return
             else:
+                if self._speed != UNPACED and not self._due():
+                    continue
                 if congested is not None and congested():
                     self._wait(CONGESTION_POLL)
-                    continue
-                if self._speed != UNPACED and not self._due():
                     continue
             try:
                 env.step()

@@ -20,6 +20,7 @@ from workflows.clock import Clock, Ending
 from workflows.environment import execution_environment
 from workflows.handle import RunnerHandle
 from workflows.loading import make_process
+from workflows.ownership import Ownership
 from workflows.record import ExecutionRecord
 from workflows.reporting import Reporter
 from workflows.session import WorkflowSession
@@ -46,6 +47,7 @@ class Services:
     """Name of the runner: the sender of its executions' messages."""
     give_up: threading.Event
     """Set when the runner can no longer wait for broker and monitor."""
+    ownership: Ownership
 
 
 @dataclass(frozen=True)
@@ -177,6 +179,7 @@ class Execution:
         try:
             self._finish(self._execute())
         finally:
+            self.handle.api_session.close()
             self._ended(self)
 
     def _finish(self, outcome: Outcome) -> None:
@@ -266,6 +269,8 @@ class Execution:
         }
 
     def _congested(self) -> bool:
+        if self._services.ownership.doubtful():
+            return True
         sent = self.handle.messages_sent
         if sent < self._next_look:
             return False

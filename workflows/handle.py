@@ -149,7 +149,7 @@ class RunnerHandle:
         state, substate = _STATES.get(kind, (self.state, self.substate))
         message.setdefault("state", state)
         message.setdefault("substate", substate)
-        message["run_id"] = str(message["run_id"])
+        message["run_id"] = str(message["run_id"] or self.run_id)
         if kind == "stf_gen":
             self.stf_files += 1
         elif kind in _STATES:
@@ -161,12 +161,11 @@ class RunnerHandle:
 def _utc(given: Any) -> str:
     """Give a time in UTC: the present one, or a given one that may lack its zone (local then)."""
     if isinstance(given, str) and given:
-        if given.endswith(("+00:00", "Z")):
-            return given
+        text = f"{given[:-1]}+00:00" if given.endswith("Z") else given
         try:
-            return datetime.fromisoformat(given).astimezone(timezone.utc).isoformat()
-        except ValueError:
-            pass
+            return datetime.fromisoformat(text).astimezone(timezone.utc).isoformat()
+        except (ValueError, OverflowError):
+            pass  # no time at all, or one at the edge of the calendar
     return datetime.now(timezone.utc).isoformat()
 
 

@@ -12,6 +12,7 @@ from swf_common_lib.monitor_client import MonitorClient
 from swf_common_lib.settings import Settings
 from workflows.clients import ClientPool
 from workflows.execution import Execution, Services
+from workflows.ownership import Ownership
 from workflows.record import ExecutionRecord
 
 ENDING_PATIENCE = 5.0
@@ -32,6 +33,7 @@ class ExecutionHost:
     def __init__(self, settings: Settings, changed: Callable[[], None]) -> None:
         self._settings = settings
         self._changed = changed
+        self.ownership = Ownership()
         self._give_up = threading.Event()
         self._clients = ClientPool(settings, 0.0, self._give_up)
         self._executions: dict[str, Execution] = {}
@@ -65,7 +67,7 @@ class ExecutionHost:
             self._clients.give_back(client)
             self._changed()
 
-        services = Services(self._settings, bus, runner, self._give_up)
+        services = Services(self._settings, bus, runner, self._give_up, self.ownership)
         execution = make(record, services, client, ended)
         with self._lock:
             self._executions[record.execution_id] = execution

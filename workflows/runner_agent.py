@@ -74,6 +74,7 @@ class RunnerAgent(BaseAgent):
 
     def heartbeat_metadata(self) -> dict[str, Any]:
         """Name the executions in hand: their leases are renewed by it."""
+        self.host.ownership.ask()
         executions = [execution.execution_id for execution in self.host.all()]
         return {"executions": executions, "max_executions": self.max_executions}
 
@@ -84,6 +85,7 @@ class RunnerAgent(BaseAgent):
             if execution is not None:
                 self.logger.warning("%s is no longer ours: let go", execution_id)
                 execution.abandon("the monitor has ended this execution")
+        self.host.ownership.answered()
 
     def started(self) -> None:
         """Begin to take starts."""
@@ -91,6 +93,7 @@ class RunnerAgent(BaseAgent):
 
     def tick(self) -> None:
         """Acknowledge what was begun; take starts when there is room."""
+        self.host.ownership.live()
         self._release_done()
         while self._waiting and not self._full:
             self._begin(*self._waiting.popleft())

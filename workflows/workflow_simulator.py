@@ -128,6 +128,7 @@ class EmbeddedExecution(Execution):
             stopped = self._stop_reason
             self._finish(Outcome(TERMINATED if stopped else COMPLETED, stopped))
         finally:
+            self.handle.api_session.close()
             self._ended(self)
 
     def _until_stopped(

@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.db import IntegrityError, InterfaceError, OperationalError
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views import defaults
 from rest_framework import exceptions
@@ -77,6 +77,8 @@ def as_testbed_error(exc: BaseException) -> TestbedError | None:
     if isinstance(exc, IntegrityError):
         # The checks before found nothing wrong, so somebody wrote it in between.
         return InvalidRequest(f"there is such a record already: {exc}", "Read it first.")
+    if isinstance(exc, DataError | RecursionError):
+        return InvalidRequest(f"the values cannot be stored: {exc}")
     if isinstance(exc, Http404):
         return NotFound(str(exc) or "there is nothing at this address")
     if isinstance(exc, PermissionDenied):

@@ -87,15 +87,14 @@ class RunSerializer(RecordSerializer):
 
 
 class RunStateSerializer(RecordSerializer):
-    """Where a run stands."""
+    """Where a run stands. One that is there already is updated, hence no check for uniqueness."""
 
+    run_number = serializers.IntegerField(min_value=0, max_value=2**63 - 1)
     metadata = TableField(required=False)
 
     class Meta:
         model = RunState
         fields = "__all__"
-        # A run's state that is there already is updated.
-        extra_kwargs: dict[str, dict[str, Any]] = {"run_number": {"validators": []}}
 
 
 class StfFileSerializer(RecordSerializer):
@@ -158,15 +157,14 @@ class SliceChangeSerializer(SliceSerializer):
 
 
 class WorkerSerializer(RecordSerializer):
-    """A worker in a run."""
+    """A worker in a run. One that is there already is updated."""
 
+    worker_id = serializers.CharField(max_length=200)
     metadata = TableField(required=False)
 
     class Meta:
         model = Worker
         fields = "__all__"
-        # A worker that is there already is updated.
-        extra_kwargs: dict[str, dict[str, Any]] = {"worker_id": {"validators": []}}
 
 
 class EventSerializer(RecordSerializer):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 import uuid
 from collections.abc import AsyncIterator, Mapping
@@ -40,6 +41,8 @@ _FILTERS = {
 }
 """The stream's parameters, and what they are called where messages are selected."""
 _PLURALS = {"msg_types": "msg_type", "agents": "agent", "run_ids": "run_id"}
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -146,7 +149,8 @@ def _fetch(opened: Stream) -> list[WorkflowMessage]:
     try:
         rows = select_messages(opened.filters).filter(pk__gt=opened.position)
         return list(rows.order_by("id")[:BATCH])
-    except DatabaseError:
+    except DatabaseError as error:
+        logger.warning("a stream waits for the database: %s", error)
         connection.close()
         return []
     finally:

@@ -123,7 +123,7 @@ def _as_toml(sections: Mapping[str, Any]) -> str:
 
 
 def _toml_key(key: str) -> str:
-    return json.dumps(key, ensure_ascii=False)
+    return _toml_scalar(key)
 
 
 def _toml_value(value: Any) -> str:
@@ -132,5 +132,9 @@ def _toml_value(value: Any) -> str:
         return "{" + ", ".join(pairs) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(_toml_value(item) for item in value if item is not None) + "]"
+    return _toml_scalar(value)
+
+
+def _toml_scalar(value: Any) -> str:
     # JSON's scalars are TOML's, but for one control character that JSON leaves as it is.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from datetime import timezone as zones
 from typing import Any, Generic, TypeVar
 
 from django.db.models import Model, Q, QuerySet
@@ -158,7 +159,8 @@ def read_time(text: str) -> datetime:
     moment = parse_datetime(text) or parse_datetime(text.replace(" ", "+"))
     if moment is None:
         raise ValueError("expected a time: ISO 8601 such as 2026-05-01T12:00:00Z, or -2h, -30m")
-    return moment if timezone.is_aware(moment) else timezone.make_aware(moment)
+    aware = moment if timezone.is_aware(moment) else timezone.make_aware(moment)
+    return aware.astimezone(zones.utc)  # raises for a time that no database can hold
 
 
 def read_number(text: str) -> int:

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
+import subprocess
+import sys
+import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import simpy
@@ -15,12 +21,13 @@ from swf_common_lib.monitor_client import MonitorClient
 from swf_common_lib.settings import Settings, load_settings
 from tests.benchmarks import bench_publish
 from tests.benchmarks.figures import Figures
-from tests.broker_process import start_broker
+from tests.broker_process import ROOT, BrokerProcess, start_broker
 from tests.integration.workflows.scripted_monitor import scripted_monitor
 from workflows.clock import Clock
 from workflows.execution import Execution, Services
 from workflows.handle import RunnerHandle
 from workflows.loading import WorkflowSource, make_process
+from workflows.ownership import Ownership
 from workflows.record import ExecutionRecord
 from workflows.recording import RecordingRunner
 
@@ -33,23 +40,14 @@ SOURCE = WorkflowSource(
 def runner_out(folder: Path) -> Figures:
     """Execute a workflow in fast mode, from its start to its reported end.
 
-    The broadcasts have one durable subscriber; all of them are confirmed when it ends.
+    The broadcasts have one durable subscriber, a process as ingest is; all are confirmed.
     """
     broker = start_broker(folder)
     try:
-        with scripted_monitor() as monitor:
+        with scripted_monitor() as monitor, _subscriber(broker):
             settings = load_settings(folder, {**broker.environ, "SWF_MONITOR_URL": monitor.url})
-            subscriber = MessageBus(settings, "bench")
-            subscriber.start(10)
-            subscriber.subscribe(BROADCAST, ack="client", prefetch=5000, durable="bench")
-            stop = threading.Event()
-            drain = threading.Thread(target=bench_publish._drain, args=(subscriber, stop))
-            drain.start()
             bare = bench_publish._bare(broker)
             rate = _rate(settings)
-            stop.set()
-            drain.join()
-            subscriber.close()
     finally:
         broker.stop()
     return Figures(
@@ -62,12 +60,38 @@ def runner_out(folder: Path) -> Figures:
     )
 
 
+@contextmanager
+def _subscriber(broker: BrokerProcess) -> Iterator[None]:
+    """Run ``subscribe`` as a process."""
+    command = [sys.executable, "-m", "tests.benchmarks.bench_runner", "subscribe"]
+    environ = {**os.environ, **broker.environ}
+    process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        yield
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def subscribe() -> None:
+    """Take the broadcasts durably, and acknowledge them, until killed."""
+    subscriber = MessageBus(load_settings(), "bench")
+    subscriber.start(10)
+    subscriber.subscribe(BROADCAST, ack="client", prefetch=5000, durable="bench")
+    print("ready", flush=True)
+    bench_publish._drain(subscriber, threading.Event())
+
+
 def _rate(settings: Settings) -> float:
     bus = MessageBus(settings)
     bus.start(10)
     config = {"daq_state_machine": {"stf_count": STFS, "physics_period_count": 1}}
     record = ExecutionRecord("stf_datataking-bench-0001", "bench", SOURCE, config, 0.0, 0.0)
-    services = Services(settings, bus, "workflow_runner-agent-bench-1", threading.Event())
+    services = Services(
+        settings, bus, "workflow_runner-agent-bench-1", threading.Event(), Ownership()
+    )
     client = MonitorClient.from_settings(settings)
     execution = Execution(record, services, client, lambda _: None)
     started = time.perf_counter()
@@ -127,8 +151,8 @@ class _Nowhere:
 
 
 if __name__ == "__main__":
-    import tempfile
-
+    if sys.argv[1:] == ["subscribe"]:
+        subscribe()
     with tempfile.TemporaryDirectory() as temporary:
         for figures in (runner_share(), runner_out(Path(temporary))):
             print("  ".join(figures.row()))

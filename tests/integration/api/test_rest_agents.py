@@ -113,7 +113,8 @@ def test_numbers(api: APIClient) -> None:
     for name, sequence in (("a", 1), ("a", 2), ("b", 1)):
         answer = api.post(path, {"workflow_name": name})
         assert answer.json() == {"status": "success", "sequence": sequence}
-    for body in ({}, {"workflow_name": ""}, {"workflow_name": 3}, []):
+    bodies: list[Any] = [{}, {"workflow_name": ""}, {"workflow_name": 3}, []]
+    for body in bodies:
         refused = api.post(path, body)
         assert refused.status_code == 400
         assert refused.json() == {"status": "error", "error": "workflow_name is required"}
@@ -131,7 +132,8 @@ def test_namespaces_are_ensured(api: APIClient) -> None:
 
 
 def test_bad_namespaces(api: APIClient) -> None:
-    for body in ({}, {"name": ""}, {"name": " "}, {"name": None}, ["x"]):
+    bodies: list[Any] = [{}, {"name": ""}, {"name": " "}, {"name": None}, ["x"]]
+    for body in bodies:
         answer = api.post("/api/namespaces/ensure/", body)
         assert answer.status_code == 400
         assert answer.json() == {"status": "error", "error": "name is required"}

@@ -66,6 +66,28 @@ def test_statistics_of_a_run(api: APIClient, run: Run) -> None:
     assert api.get("/api/runs/x/statistics/").status_code == 404
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"run_number": 1, "start_time": "2026-05-01", "run_conditions": {"x": 1e999}}',
+        '{"run_number": 1, "start_time": "2026-05-01T00:00:00Z", "run_conditions": {"x": NaN}}',
+        '{"run_number": 1e999, "start_time": "2026-05-01T00:00:00Z"}',
+        '{"run_number": 1, "start_time": "9999-12-31T23:59:59-12:00"}',
+        '{"run_number": 1, "start_time": {}}',
+        "[" * 100_000,
+        "[]",
+        "null",
+        '"text"',
+    ],
+)
+@pytest.mark.parametrize("path", ["runs", "run-states", "workers", "system-state-events"])
+def test_wild_values_are_refused(path: str, text: str, api: APIClient) -> None:
+    answer = api.post(f"/api/{path}/", text, content_type="application/json")
+    assert answer.status_code in (400, 201), answer.content
+    if answer.status_code == 201:  # what it does not know of a run's state
+        assert path == "run-states"
+
+
 # STF files and TF samples
 
 
@@ -262,7 +284,7 @@ def test_events(api: APIClient, db: None) -> None:
 def messages(db: None) -> list[WorkflowMessage]:
     """Seven messages of one execution that were received in another order than sent."""
     begin = timezone.now()
-    return WorkflowMessage.objects.bulk_create(
+    made: list[WorkflowMessage] = WorkflowMessage.objects.bulk_create(
         WorkflowMessage(
             message_id=f"m{number}",
             message_type="stf_gen" if number % 2 else "stf_ready",
@@ -277,6 +299,7 @@ def messages(db: None) -> list[WorkflowMessage]:
         )
         for number in range(7)
     )
+    return made
 
 
 def test_messages_of_an_execution_come_in_sent_order(

@@ -173,8 +173,8 @@ def test_ordinary_answers(server: Server) -> None:
     session = server.session()
     assert session.post(f"{server.url}/api/state/next-run-number/", timeout=5).ok
     assert session.get(f"{server.url}/api/status/", timeout=5).json()["problems"]
-    record = {"app_name": "a", "instance_name": "i", "timestamp": "2026-05-01T12:00:00Z"}
-    record |= {"level": 20, "levelname": "INFO", "message": "m"}
+    record: dict[str, Any] = {"app_name": "a", "instance_name": "i", "level": 20}
+    record |= {"timestamp": "2026-05-01T12:00:00Z", "levelname": "INFO", "message": "m"}
     assert requests.post(f"{server.url}/api/logs/", json=record, timeout=5).status_code == 201
     assert requests.get(f"{server.url}/login/", timeout=5).status_code == 200
     sheet = f"{server.url}/static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui.css"

@@ -19,6 +19,7 @@ from tests.integration.workflows.installation import Installation
 from tests.integration.workflows.scripted_monitor import ScriptedMonitor, scripted_monitor
 from workflows.execution import Execution, Services
 from workflows.loading import WorkflowSource
+from workflows.ownership import Ownership
 from workflows.record import ExecutionRecord
 
 WORKFLOWS = Path(__file__).parents[3] / "workflows"
@@ -110,7 +111,7 @@ class Launcher:
 
     def __init__(self, settings: Settings, bus: MessageBus) -> None:
         self.give_up = threading.Event()
-        self.services = Services(settings, bus, "runner-under-test", self.give_up)
+        self.services = Services(settings, bus, "runner-under-test", self.give_up, Ownership())
         self.launched: list[Execution] = []
         self.ended: list[Execution] = []
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from swf_common_lib.errors import MonitorUnavailable
+from swf_common_lib.messaging import WORKFLOW_CONTROL, MessageBus
 from swf_common_lib.monitor_client import MonitorClient
 from swf_common_lib.settings import Settings, load_settings
 from tests.broker_process import BrokerProcess, free_port, start_broker
@@ -165,6 +166,16 @@ class Installation:
     def command(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
         script = str(CHECKOUT / "workflows" / "send_workflow_command.py")
         return self.execute(script, *arguments, **environ)
+
+    def ask(self, msg_type: str, execution_id: str) -> dict[str, Any]:
+        """Send a command about an execution over the broker and give the answer."""
+        bus = MessageBus(self.settings)
+        bus.start(5)
+        try:
+            body = {"msg_type": msg_type, "execution_id": execution_id, "namespace": "trial"}
+            return bus.request(WORKFLOW_CONTROL, body, 10)
+        finally:
+            bus.close()
 
     def run(self, *arguments: str) -> str:
         """Start a workflow with the command and give its execution id."""

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import queue
 import time
 from collections.abc import Callable
 
 import pytest
+from rich.console import Console
 
 from tests.broker_process import BrokerProcess
 from tests.integration.workflows.conftest import Listener
 from tests.integration.workflows.scripted_monitor import ScriptedMonitor
 from tests.waiting import wait_until
 from workflows.execution import Execution
+from workflows.progress import follow, summary
 
 Launch = Callable[..., Execution]
 PROMPT = 0.1
@@ -241,3 +244,13 @@ def _steady(execution: Execution) -> float:
     tick = execution.clock.tick
     time.sleep(0.1)
     return tick if execution.clock.tick == tick else 0.0
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_an_execution_is_shown_while_it_runs(launch: Launch, terminal: bool) -> None:
+    shown = io.StringIO()
+    execution = launch(speed=40.0)
+    follow(execution, Console(file=shown, force_terminal=terminal, width=120))
+    assert "run/physics" in shown.getvalue()
+    assert "completed" in summary(execution, 0.5)
+    assert "5 STF files" in summary(execution, 0.5)

@@ -12,6 +12,7 @@ from swf_common_lib.settings import Settings
 from tests.broker_process import free_port
 from tests.integration.workflows.conftest import Listener
 from tests.integration.workflows.installation import Installation
+from tests.waiting import wait_until
 from workflows.workflow_runner import WorkflowRunner
 from workflows.workflow_simulator import WorkflowSimulator
 
@@ -66,6 +67,7 @@ def test_once_that_fails(installation: Installation) -> None:
         (["stf_datataking", "--workflow-config", "fast_procesing_default"], "fast_processing"),
         (["stf_datataking", "--stf-count", "-1"], "stf_count"),
         (["stf_datataking", "--testbed-config", "no-such.toml"], "no-such.toml"),
+        (["stf_datataking", "--duration", "-3"], "duration"),
     ],
 )
 def test_once_that_cannot_be_meant(
@@ -99,6 +101,16 @@ def test_no_runner_to_hear_a_command(installation: Installation) -> None:
     done = installation.command("--timeout", "0.5", "status")
     assert done.returncode == 1
     assert "nobody answered" in done.stderr
+    done = installation.command("--timeout", "0.5", "run")
+    assert done.returncode == 0, done.stderr
+    assert "pending" in done.stderr
+    execution_id = done.stdout.strip()
+    executions = installation.client.get("workflow-executions/")
+    installation.start_runner()
+    installation.reaches(execution_id, "completed")
+    installation.stop_runners()
+    # The command itself was in the queue all the time; taken late it starts nothing more.
+    assert len(installation.client.get("workflow-executions/")) == len(executions)
 
 
 def test_as_a_library(here: Settings, installation: Installation) -> None:
@@ -144,6 +156,18 @@ def test_a_once_run_is_stopped_over_rest(here: Settings, installation: Installat
         assert execution.join(5)
     record = installation.execution(execution.execution_id)
     assert (record["status"], record["status_reason"]) == ("terminated", "not now")
+
+
+def test_what_the_monitor_gave_away_is_let_go(here: Settings, installation: Installation) -> None:
+    with WorkflowRunner(settings=here) as runner:
+        request = {"workflow": "stf_datataking", "config": "quick", "realtime": True}
+        execution = runner.begin(request)
+        wait_until(lambda: execution.handle.messages_sent)
+        runner.heartbeat_answered({"lost_executions": [execution.execution_id, "unknown"]})
+        assert execution.join(5)
+        sent = execution.handle.messages_sent
+    assert installation.execution(execution.execution_id)["status"] == "running"
+    assert execution.handle.messages_sent == sent == 1
 
 
 def test_inside_somebodys_environment(

@@ -12,6 +12,7 @@ from tests.integration.workflows.conftest import Listener
 from tests.integration.workflows.installation import Installation
 from tests.waiting import wait_until
 
+ENDLESS_PERIODS = {"physics_period_count": 0}
 ENDLESS = ("--workflow", "stf_datataking", "--config", "quick", "--physics-period-count", "0")
 
 
@@ -78,20 +79,23 @@ def test_two_at_once_paused_resumed_and_stopped(runner: Installation, heard: Lis
     heard.wait_for("end_run", first)
 
 
-@pytest.mark.parametrize("command", ["stop", "pause", "resume"])
-def test_commands_for_what_is_over_or_unknown(runner: Installation, command: str) -> None:
+def test_commands_for_what_is_over_or_unknown(runner: Installation) -> None:
     over = runner.start()
     runner.reaches(over, "completed")
-    done = runner.command(command, "--execution-id", over)
-    assert done.returncode == 1
-    assert f"{over} is completed already" in done.stderr
-    done = runner.command(command, "--execution-id", f"{over}9")
-    assert done.returncode == 1
-    assert "there is no execution" in done.stderr
-    with pytest.raises(Conflict):
-        runner.client.post(f"workflow-executions/{over}/{command}/", {})
-    with pytest.raises(NotFound):
-        runner.client.post(f"workflow-executions/{over}9/{command}/", {})
+    for execution_id, said in (
+        (over, f"{over} is completed already"),
+        (f"{over}9", "there is no execution"),
+    ):
+        done = runner.command("stop", "--execution-id", execution_id)
+        assert done.returncode == 1
+        assert said in done.stderr
+        for command in ("stop", "pause", "resume"):
+            answer = runner.ask(f"{command}_workflow", execution_id)
+            assert not answer["ok"]
+            assert said in answer["detail"]
+            assert answer["hint"]
+            with pytest.raises((Conflict, NotFound)):
+                runner.client.post(f"workflow-executions/{execution_id}/{command}/", {})
 
 
 def test_a_failure_is_on_record(runner: Installation, heard: Listener) -> None:
@@ -133,17 +137,17 @@ def test_garbage_on_the_queue_does_no_harm(runner: Installation) -> None:
 def test_a_start_beyond_the_limit_waits(installation: Installation, heard: Listener) -> None:
     installation.stop_runners()
     installation.start_runner("--max-executions", "2")
-    held = [installation.run(*ENDLESS, "--realtime") for _ in range(2)]
+    held = [installation.start(parameters=ENDLESS_PERIODS, realtime=True) for _ in range(2)]
     waiting = [installation.start(), installation.start()]
     for execution_id in held:
         heard.wait_for("start_run", execution_id)
     time.sleep(0.5)
     assert [installation.execution(e)["status"] for e in waiting] == ["pending"] * 2
-    assert installation.command("stop", "--execution-id", held[0]).returncode == 0
+    assert installation.ask("stop_workflow", held[0])["ok"]
     for execution_id in waiting:
         installation.reaches(execution_id, "completed")
     assert installation.execution(held[1])["status"] == "running"
-    assert installation.command("stop", "--execution-id", held[1]).returncode == 0
+    assert installation.ask("stop_workflow", held[1])["ok"]
     installation.stop_runners()
 
 
@@ -153,15 +157,16 @@ def test_commands_find_the_owner_among_several_runners(
     installation.stop_runners()
     for _ in range(3):
         installation.start_runner("--max-executions", "1")
-    held = [installation.run(*ENDLESS, "--realtime") for _ in range(3)]
+    held = [installation.start(parameters=ENDLESS_PERIODS, realtime=True) for _ in range(3)]
+    for execution_id in held:
+        installation.reaches(execution_id, "running")
     owners = {installation.execution(execution_id)["runner"] for execution_id in held}
     assert len(owners) == 3
     for execution_id in held:
-        done = installation.command("pause", "--execution-id", execution_id)
-        assert (done.returncode, done.stderr) == (0, "")
-        done = installation.command("stop", "--execution-id", execution_id)
-        assert (done.returncode, done.stderr) == (0, "")
-        assert installation.execution(execution_id)["status"] == "terminated"
+        for command, status in (("pause", "paused"), ("resume", "running"), ("stop", "terminated")):
+            answer = installation.ask(f"{command}_workflow", execution_id)
+            assert (answer["ok"], answer["status"]) == (True, status)
+            assert installation.execution(execution_id)["status"] == status
     installation.stop_runners()
 
 

@@ -7,7 +7,6 @@ import time
 
 from tests.integration.workflows.conftest import Listener
 from tests.integration.workflows.installation import Installation, end
-from tests.waiting import wait_until
 
 ENDLESS = {"physics_period_count": 0}
 
@@ -29,22 +28,36 @@ def test_an_orderly_end_terminates_executions(installation: Installation, heard:
     assert states == ["EXITED"]
 
 
-def test_a_killed_runner_leaves_nothing_running(
+def test_a_killed_and_a_suspended_runner_leave_nothing_running(
     installation: Installation, heard: Listener
 ) -> None:
-    runner = installation.start_runner()
-    execution_id = installation.start(parameters=ENDLESS, realtime=True)
-    heard.wait_for("start_run", execution_id)
-    runner.send_signal(signal.SIGKILL)
-    runner.wait()
-    installation.runners.clear()
+    runners, executions = [], []
+    for _ in range(2):
+        runners.append(installation.start_runner("--max-executions", "1"))
+        executions.append(installation.start(parameters=ENDLESS, realtime=True))
+        heard.wait_for("run_imminent", executions[-1])
+    owners = {agent["instance_name"]: agent["pid"] for agent in installation.agents()}
+    by_pid = {owners[installation.execution(e)["runner"]]: e for e in executions}
+    killed, suspended = runners
+    killed.send_signal(signal.SIGKILL)
+    suspended.send_signal(signal.SIGSTOP)
+    killed.wait()
     began = time.monotonic()
-    record = installation.reaches(execution_id, "failed", timeout=20)
+    for execution_id in executions:
+        record = installation.reaches(execution_id, "failed", timeout=20)
+        assert "stopped answering" in record["status_reason"]
+        assert "stopped answering" in heard.wait_for("end_run", execution_id)["reason"]
     assert time.monotonic() - began < 20
-    assert record["status_reason"] or record["error_message"]
-    heard.wait_for("end_run", execution_id)
-    installation.start_runner()
-    installation.reaches(installation.start(), "completed")
+
+    said = len([m for m in heard.take() if m["execution_id"] == by_pid[suspended.pid]])
+    suspended.send_signal(signal.SIGCONT)
+    installation.runners.remove(killed)
+    next_one = installation.start()
+    installation.reaches(next_one, "completed")
+    heard.wait_for("end_run", next_one)
+    # It did not go on with what had been ended in its stead.
+    now = [m for m in heard.take() if m["execution_id"] == by_pid[suspended.pid]]
+    assert len(now) == said
     installation.stop_runners()
 
 
@@ -92,4 +105,3 @@ def test_a_runner_that_cannot_reach_the_monitor_ends_when_told(
     finally:
         installation.runners.clear()
         installation.start_web()
-    wait_until(lambda: installation.execution(execution_id)["status"] != "running", 20)

@@ -7,6 +7,8 @@ from datetime import datetime, timezone
 
 import pytest
 import simpy
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from workflows.recording import RecordingRunner
 
@@ -41,9 +43,20 @@ def test_a_time_without_a_zone_is_local(runner: RecordingRunner) -> None:
     assert runner.messages[0]["timestamp"].endswith("+00:00")
 
 
-def test_a_time_that_is_none_is_replaced(runner: RecordingRunner) -> None:
-    runner.send_message(TOPIC, {"msg_type": "note", "timestamp": "yesterday"})
-    assert datetime.fromisoformat(runner.messages[0]["timestamp"]).tzinfo is not None
+@given(
+    st.text()
+    | st.none()
+    | st.integers()
+    | st.datetimes().map(datetime.isoformat)
+    | st.dates().map(str)
+)
+@example("0001-01-01")
+@example("yesterday")
+def test_every_message_has_a_time_in_utc(timestamp: object) -> None:
+    runner = RecordingRunner(simpy.Environment())
+    runner.send_message(TOPIC, {"msg_type": "note", "timestamp": timestamp})
+    sent = runner.messages[0]["timestamp"]
+    assert sent.endswith(("+00:00", "Z"))
 
 
 def test_states_follow_the_messages(runner: RecordingRunner) -> None:

@@ -114,7 +114,5 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     # The link that heals says what there is to say; answers of 400 to 404 are the callers' affair.
     "loggers": {"stomp.py": {"level": "ERROR"}, "django.request": {"level": "ERROR"}},
-    # The message bus says itself what becomes of its connection.
-    "loggers": {"stomp.py": {"level": "ERROR"}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
 }

@@ -204,6 +204,7 @@ class Execution:
                 return Outcome(TERMINATED, self._stop_reason)
             return self._failed(error)
         except (Exception, SystemExit) as error:  # whatever a workflow raises is its failure
+            record.source.trim(error)
             log.exception("%s failed", record.execution_id)
             return self._failed(error)
         return self._outcome_of(ending)
@@ -247,7 +248,8 @@ class Execution:
         if outcome.error:
             changes["error_message"] = outcome.error
             changes["stack_trace"] = outcome.stack_trace
-        self.handle.logger.info("%s is %s %s", self.execution_id, outcome.status, outcome.reason)
+        reason = f": {outcome.reason}" if outcome.reason else ""
+        self.handle.logger.info("%s is %s%s", self.execution_id, outcome.status, reason)
         self._reach(outcome.status, changes)
 
     def _metrics(self) -> dict[str, Any]:

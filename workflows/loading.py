@@ -33,6 +33,13 @@ class WorkflowSource:
         """The name under which tracebacks show it."""
         return f"workflows/{self.workflow_name}.py"
 
+    def trim(self, failure: BaseException) -> None:
+        """Let a failure's traceback begin in the workflow, if it comes from there."""
+        trace = failure.__traceback__
+        while trace is not None and trace.tb_frame.f_code.co_filename != self.filename:
+            trace = trace.tb_next
+        failure.__traceback__ = trace or failure.__traceback__
+
     def traceback(self, failure: BaseException) -> str:
         """Format a failure's traceback; lines of the workflow are those of this very source."""
         lines = self.text.splitlines(keepends=True)

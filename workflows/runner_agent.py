@@ -78,6 +78,17 @@ class RunnerAgent(BaseAgent):
         executions = [execution.execution_id for execution in self.host.all()]
         return {"executions": executions, "max_executions": self.max_executions}
 
+    def describe(self) -> dict[str, Any]:
+        """Give the body of a heartbeat: at work while executions are in hand."""
+        in_hand = self.host.all()
+        body = {
+            **super().describe(),
+            "current_stf_count": sum(execution.handle.stf_files for execution in in_hand),
+        }
+        if in_hand and body["operational_state"] == "READY":
+            body["operational_state"] = "PROCESSING"
+        return body
+
     def heartbeat_answered(self, answer: dict[str, Any]) -> None:
         """Let go of executions that the monitor has ended, or given to somebody else."""
         for execution_id in (answer or {}).get("lost_executions") or []:

@@ -68,6 +68,7 @@ def test_publisher_waits_while_too_much_is_unconfirmed() -> None:
     outbox = Outbox(limit=1)
     add(outbox, "a")
     added = threading.Event()
+
     def add_another() -> None:
         add(outbox, "b")
         added.set()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import socket
 from types import FrameType
 
@@ -15,9 +14,8 @@ from mcp_server.callers import Caller
 from mcp_server.server import TestbedServer
 from mcp_server.token_gate import TokenGate
 from monitor.records.tokens import verify_token
-from swf_common_lib.errors import Unavailable
+from orchestrator.ports import LOOPBACK, listen
 
-HOST = "127.0.0.1"
 _LAST_RESORT = 1
 """Seconds after which connections that did not end are dropped."""
 
@@ -27,7 +25,7 @@ def serve_http(server: TestbedServer, application: Application) -> None:
     port = application.settings.swf_mcp_port
     config = uvicorn.Config(
         http_app(server, application),
-        host=HOST,
+        host=LOOPBACK,
         port=port,
         http="h11",  # httptools lets white space in header names pass
         ws="none",
@@ -37,7 +35,9 @@ def serve_http(server: TestbedServer, application: Application) -> None:
         server_header=False,
         timeout_graceful_shutdown=_LAST_RESORT,
     )
-    _Service(config, server, application).run(sockets=[_listen(port)])
+    _Service(config, server, application).run(
+        sockets=[listen("SWF_MCP_PORT", port, "the MCP server")]
+    )
 
 
 def http_app(server: TestbedServer, application: Application) -> ASGIApp:
@@ -46,29 +46,12 @@ def http_app(server: TestbedServer, application: Application) -> ASGIApp:
     async def verify(key: str) -> Caller:
         return await application.database(_caller_with, key)
 
-    return TokenGate(server.streamable_http_app(host=HOST), verify)
+    return TokenGate(server.streamable_http_app(host=LOOPBACK), verify)
 
 
 def _caller_with(key: str) -> Caller:
     token = verify_token(key)
     return Caller(token.user.get_username(), token.scope)
-
-
-def _listen(port: int) -> socket.socket:
-    # Named TCP, or asyncio leaves Nagle's algorithm on: answers would wait 40 ms.
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((HOST, port))
-    except OSError as error:
-        listener.close()
-        what = "in use already" if error.errno == errno.EADDRINUSE else str(error.strerror)
-        raise Unavailable(
-            f"the MCP server cannot listen on {HOST}:{port}: the port is {what}",
-            "Set SWF_MCP_PORT to a free port in .testbed/settings.toml (or the environment), "
-            "or stop what uses this one.",
-        ) from error
-    return listener
 
 
 class _Service(uvicorn.Server):

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import signal
-import socket
 import sys
 
 import django
 import uvicorn
 
-from swf_common_lib.errors import ConfigurationError, TestbedError, Unavailable
+from orchestrator.ports import LOOPBACK, listen
+from swf_common_lib.errors import ConfigurationError, TestbedError
 from swf_common_lib.settings import Settings
 
-HOST = "127.0.0.1"
 GRACE = 1
 """Seconds that open connections get at the end; streams would keep theirs for ever."""
 
@@ -46,11 +44,11 @@ def serve(testbed: Settings) -> None:
     from monitor.executions.announcer import announcer
     from monitor.executions.sweeper import Sweeper
 
-    listener = listen(testbed.swf_web_port)
+    listener = listen("SWF_WEB_PORT", testbed.swf_web_port, "the monitor")
     check_database()
     config = uvicorn.Config(
         MonitorHandler(),
-        host=HOST,
+        host=LOOPBACK,
         port=testbed.swf_web_port,
         http="h11",
         ws="none",
@@ -66,32 +64,12 @@ def serve(testbed: Settings) -> None:
     announcer().open(wait=False)
     sweeper = Sweeper()
     sweeper.start()
-    logger.info("serving on http://%s:%d", HOST, testbed.swf_web_port)
+    logger.info("serving on http://%s:%d", LOOPBACK, testbed.swf_web_port)
     try:
         uvicorn.Server(config).run(sockets=[listener])
     finally:
         sweeper.close()
         announcer().close()
-
-
-def listen(port: int) -> socket.socket:
-    """Take the port. Raises Unavailable that names the setting when somebody else has it."""
-    # Naming TCP matters: asyncio switches Nagle's algorithm off for such sockets alone, and with
-    # it on an answer waits 40 ms for the client's delayed acknowledgement.
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((HOST, port))
-        listener.listen(256)
-    except OSError as error:
-        listener.close()
-        why = "in use already" if error.errno == errno.EADDRINUSE else str(error.strerror)
-        raise Unavailable(
-            f"the monitor cannot listen on {HOST}:{port}: the port is {why}",
-            "Set SWF_WEB_PORT to a free port in .testbed/settings.toml (or the environment), or "
-            "stop what uses this one.",
-        ) from error
-    return listener
 
 
 def check_database() -> None:

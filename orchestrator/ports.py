@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Collection
 
-from swf_common_lib.errors import Conflict
+from swf_common_lib.errors import Conflict, Unavailable
 
 LOOPBACK = "127.0.0.1"
 FIRST_CHOICE = {"ACTIVEMQ_PORT": 61613, "SWF_WEB_PORT": 8002, "SWF_MCP_PORT": 8001}
@@ -36,6 +37,29 @@ def pick(setting: str, avoid: Collection[int] = ()) -> int:
         if port not in avoid and is_free(port):
             return port
     raise Conflict(f"no free port found for {setting} from {FIRST_CHOICE[setting]} upwards")
+
+
+def listen(setting: str, port: int, who: str) -> socket.socket:
+    """Give a socket that listens on ``port`` of the loopback interface, for service ``who``.
+
+    Raises Unavailable that names the setting when somebody else has the port.
+    """
+    # Naming TCP matters: asyncio switches Nagle's algorithm off for such sockets alone, and with
+    # it on an answer waits 40 ms for the client's delayed acknowledgement.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((LOOPBACK, port))
+        listener.listen(256)
+    except OSError as error:
+        listener.close()
+        why = "in use already" if error.errno == errno.EADDRINUSE else str(error.strerror)
+        raise Unavailable(
+            f"{who} cannot listen on {LOOPBACK}:{port}: the port is {why}",
+            f"Set {setting} to a free port in .testbed/settings.toml (or the environment), or"
+            " stop what uses this one.",
+        ) from error
+    return listener
 
 
 def taken(setting: str, port: int) -> Conflict:

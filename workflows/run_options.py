@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from swf_common_lib.config import TestbedFile, load_testbed_file, parse_assignment
+from swf_common_lib.config import TestbedFile, load_testbed_file, parse_assignment, read_text
 from swf_common_lib.errors import ConfigurationError
 from swf_common_lib.settings import Settings
 
@@ -109,10 +109,7 @@ def _configuration(given: str | None) -> dict[str, Any]:
             [f"{given}: there is no such file"],
             "Give a path to a TOML file, or the name of a configuration in workflows/.",
         )
-    try:
-        return {"config": path.stem, "config_text": path.read_text(encoding="utf-8")}
-    except UnicodeDecodeError as error:
-        raise ConfigurationError([f"{given}: not UTF-8 text"]) from error
+    return {"config": path.stem, "config_text": read_text(path)}
 
 
 def _parameters(options: argparse.Namespace) -> dict[str, Any]:

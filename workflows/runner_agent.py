@@ -9,10 +9,17 @@ from collections.abc import Callable
 from typing import Any
 
 from swf_common_lib.base_agent import BaseAgent, SubscriptionSpec
-from swf_common_lib.errors import Conflict, MonitorUnavailable, NotFound, TestbedError, Unavailable
+from swf_common_lib.errors import (
+    Conflict,
+    MonitorUnavailable,
+    NotFound,
+    TestbedError,
+    Unavailable,
+    WorkflowFailed,
+)
 from swf_common_lib.messages import Message
 from swf_common_lib.messaging import RUNNER_CONTROL, WORKFLOW_CONTROL, Delivery, Subscription
-from swf_common_lib.monitor_client import FOREVER
+from swf_common_lib.monitor_client import FOREVER, MonitorClient
 from swf_common_lib.settings import Settings
 from workflows.clients import ClientPool
 from workflows.commands import LOOKUP_PATIENCE, Lookup, carry_out, refusal
@@ -160,6 +167,9 @@ class RunnerAgent(BaseAgent):
         def work() -> None:
             try:
                 self._claim_and_launch(message, delivery, asked)
+            except Exception:  # the command must not stay unacknowledged for ever
+                self.logger.exception("the start of %s failed", message.execution_id)
+                self._done.append(delivery)
             finally:
                 with self._counting:
                     self._starting -= 1
@@ -177,7 +187,7 @@ class RunnerAgent(BaseAgent):
             else:
                 body = start_body(message, self.namespace, self.name)
                 claimed = client.post("workflow-executions/start/", body)
-            answer = self._launch(claimed, asked)
+            answer = self._launch(claimed, client, asked)
         except MonitorUnavailable:
             return  # the runner stops; unacknowledged, the command goes to another
         except (Conflict, NotFound) as error:
@@ -191,11 +201,18 @@ class RunnerAgent(BaseAgent):
         self.bus.reply(delivery, answer)
         self._done.append(delivery)
 
-    def _launch(self, claimed: dict[str, Any], asked: float) -> dict[str, Any]:
+    def _launch(
+        self, claimed: dict[str, Any], client: MonitorClient, asked: float
+    ) -> dict[str, Any]:
         execution_id = str(claimed["execution_id"])
         mine = claimed.get("runner") == self.name
         if mine and claimed.get("status") == "running" and self.host.get(execution_id) is None:
-            self.host.launch(claimed, self.bus, self.name, asked)
+            try:
+                self.host.launch(claimed, self.bus, self.name, asked)
+            except WorkflowFailed as error:
+                failure = {"status": "failed", "error_message": error.detail}
+                client.patch(f"workflow-executions/{execution_id}/", failure)
+                raise
         return {
             "ok": True,
             "execution_id": execution_id,

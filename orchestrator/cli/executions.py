@@ -13,7 +13,12 @@ from orchestrator.cli.progress import progress_display
 from orchestrator.cli.summary import print_summary
 from orchestrator.installation import require_token
 from orchestrator.runs import Progress, change, follow, start
-from swf_common_lib.config import load_testbed_file, parse_assignment, resolve_config_name
+from swf_common_lib.config import (
+    load_testbed_file,
+    parse_assignment,
+    read_text,
+    resolve_config_name,
+)
 from swf_common_lib.errors import ConfigurationError, TestbedError, WorkflowFailed
 
 # Options that are parameters of a configuration, with what they count or measure.
@@ -133,13 +138,13 @@ def _run_workflow(context: Context, options: argparse.Namespace) -> int:
         "version": options.version,
     }
     if options.config and (path := Path(options.config)).is_file():
-        try:
-            request["config_text"] = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigurationError([f"{path}: cannot be read: {error}"]) from error
+        request["config_text"] = read_text(path)
         request["config"] = path.stem
     elif options.config and "/" in options.config:
-        raise ConfigurationError([f"{options.config}: there is no such file"])
+        raise ConfigurationError(
+            [f"{options.config}: there is no such file"],
+            "Give a path to a TOML file, or the name of a configuration in workflows/.",
+        )
     else:
         request["config"] = options.config
         request["from_definition"] = not options.config or None
@@ -194,7 +199,9 @@ def follow_to_the_end(context: Context, execution_id: str) -> Progress:
 def require_completed(progress: Progress) -> None:
     """Raise WorkflowFailed with the recorded reason unless the execution completed."""
     if progress.status != "completed":
-        reason = progress.record.get("error_message") or "no reason is recorded"
+        record = progress.record
+        reason = record.get("error_message") or record.get("status_reason")
+        reason = reason or "no reason is recorded"
         raise WorkflowFailed(
             f"{progress.execution_id} ended {progress.status}: {reason}",
             "`testbed logs workflow-runner` says more.",

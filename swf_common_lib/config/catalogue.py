@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from swf_common_lib.config.suggestions import did_you_mean
+from swf_common_lib.config.suggestions import did_you_mean, nearest
 from swf_common_lib.config.testbed_file import TestbedFile
 from swf_common_lib.config.toml_text import read_toml
 from swf_common_lib.errors import ConfigurationError
@@ -48,11 +48,12 @@ def resolve_config_name(name: str, workflows_dir: Path) -> str:
         if (workflows_dir / f"{candidate}.toml").is_file():
             return candidate
     names = _names(workflows_dir)
+    match = nearest(stem, names)
+    suggestion = f"; did you mean {match}?" if match else ""
     raise ConfigurationError(
-        [f"there is no workflow configuration {name!r} in {workflows_dir}; "
-         + did_you_mean(stem, names)],
+        [f"there is no workflow configuration {name!r} in {workflows_dir}{suggestion}"],
         f"Known: {', '.join(names) or 'none'}.",
-    )  # fmt: skip
+    )
 
 
 def check_config_name(name: str) -> str:

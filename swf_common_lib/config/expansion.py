@@ -113,7 +113,7 @@ def _read(
     reader = SourceReader(workflows_dir)
     if config_text is not None:
         name = Path(config).stem if config else ""
-        label = config or "the given configuration"
+        label = f"{name}.toml" if config else "the given configuration"
         merged = reader.text(config_text, label)
     else:
         name = (

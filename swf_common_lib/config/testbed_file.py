@@ -68,7 +68,11 @@ def load_testbed_file(path: Path) -> TestbedFile:
             [f"{path}: there is no such file"],
             "Run `testbed init` to make one, or name another in SWF_TESTBED_CONFIG.",
         )
-    reader = _Reader(read_toml(path), str(path))
+    hint = f"Correct {path.name} and try again."
+    try:
+        reader = _Reader(read_toml(path), str(path))
+    except ConfigurationError as error:
+        raise ConfigurationError(error.problems, hint) from error
     loaded = TestbedFile(
         path=path,
         namespace=reader.namespace(),
@@ -78,7 +82,7 @@ def load_testbed_file(path: Path) -> TestbedFile:
         parameters=reader.parameters(),
     )
     if reader.problems:
-        raise ConfigurationError(reader.problems, f"Correct {path.name} and try again.")
+        raise ConfigurationError(reader.problems, hint)
     return loaded
 
 
@@ -112,12 +116,11 @@ class _Reader:
         self.problems: list[str] = []
 
     def namespace(self) -> str:
-        if "testbed" not in self.data:
-            self.problems.append(f"{self.label}: [testbed] namespace is missing. {_NAMESPACE_HINT}")
-            return ""
         table = self._table("testbed", {"namespace": (str,)})
-        if "namespace" in table or "namespace" not in self._raw("testbed"):
-            problem = namespace_problem(table.get("namespace", ""))
+        if "namespace" not in self._raw("testbed"):
+            self.problems.append(f"{self.label}: [testbed] namespace is missing. {_NAMESPACE_HINT}")
+        elif "namespace" in table:
+            problem = namespace_problem(table["namespace"])
             if problem:
                 self.problems.append(f"{self.label}: [testbed] {problem}")
         return str(table.get("namespace", ""))

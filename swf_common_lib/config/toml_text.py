@@ -21,16 +21,27 @@ def read_toml(path: Path, label: str = "") -> dict[str, Any]:
     Raises ConfigurationError when it cannot be read, is not UTF-8 or not TOML.
     """
     label = label or str(path)
+    return parse_toml(read_text(path, label), label)
+
+
+def read_text(path: Path, label: str = "") -> str:
+    """Read the text of a configuration file, whatever it says; errors call it ``label``.
+
+    Raises ConfigurationError when it cannot be read or is not UTF-8.
+    """
+    label = label or str(path)
     try:
         raw = path.read_bytes()
+    except FileNotFoundError as error:
+        raise ConfigurationError([f"{label}: there is no such file"]) from error
     except OSError as error:
         raise ConfigurationError([f"{label}: cannot be read: {error.strerror}"]) from error
     try:
-        text = raw.decode("utf-8-sig")
+        return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        raise ConfigurationError([f"{label}, line {line}: not UTF-8 text"]) from error
-    return parse_toml(text, label)
+        hint = f"Save {path.name} as UTF-8 and try again."
+        raise ConfigurationError([f"{label}, line {line}: not UTF-8 text"], hint) from error
 
 
 def parse_toml(text: str, label: str) -> dict[str, Any]:

@@ -6,8 +6,10 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from swf_common_lib.config import data_taking
+from swf_common_lib.errors import InvalidRequest
 from swf_common_lib.monitor_client import TIMEOUT, MonitorClient
 
 FINAL = ("completed", "failed", "terminated")
@@ -87,7 +89,7 @@ def start(client: MonitorClient, request: Mapping[str, Any]) -> dict[str, Any]:
 
 def look(client: MonitorClient, execution_id: str) -> Progress:
     """Give where an execution stands. Raises NotFound."""
-    return Progress(client.get(f"workflow-executions/{execution_id}/"))
+    return Progress(client.get(_address(execution_id)))
 
 
 def follow(client: MonitorClient, execution_id: str, show: Callable[[Progress], None]) -> Progress:
@@ -113,7 +115,11 @@ def count_messages(client: MonitorClient, execution_id: str) -> int:
 
 def change(client: MonitorClient, execution_id: str, verb: str, reason: str) -> dict[str, Any]:
     """Ask for an execution to ``stop``, ``pause`` or ``resume``. Raises NotFound, Conflict."""
-    answer: dict[str, Any] = client.post(
-        f"workflow-executions/{execution_id}/{verb}/", {"reason": reason}
-    )
+    answer: dict[str, Any] = client.post(f"{_address(execution_id)}{verb}/", {"reason": reason})
     return answer
+
+
+def _address(execution_id: str) -> str:
+    if not execution_id:
+        raise InvalidRequest("the execution's id is empty", "`testbed status` lists the ids.")
+    return f"workflow-executions/{quote(execution_id, safe='')}/"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from swf_common_lib.base_agent import BaseAgent
+from swf_common_lib.command_line import CommandParser
 from swf_common_lib.config import load_testbed_file
 from swf_common_lib.errors import TestbedError
 from swf_common_lib.logs import log_to_stderr
@@ -21,7 +22,7 @@ AgentFactory = Callable[[Settings, str], BaseAgent]
 
 def agent_parser(description: str) -> argparse.ArgumentParser:
     """Make the parser of the options that every agent has."""
-    parser = argparse.ArgumentParser(description=description)
+    parser = CommandParser(description=description)
     parser.add_argument("--testbed-config", type=Path, help="the testbed.toml to use")
     parser.add_argument("--namespace", help="namespace to work in (default: testbed.toml's)")
     parser.add_argument("--debug", action="store_true", help="log more")

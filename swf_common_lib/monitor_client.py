@@ -96,6 +96,10 @@ class MonitorClient:
         url = f"{self.url}/api/{path.lstrip('/')}"
         try:
             answer = self.session.request(method, url, timeout=TIMEOUT, **arguments)
+        except requests.exceptions.InvalidJSONError as error:
+            raise InvalidRequest(
+                "nan and inf are no values that can be sent", "Give finite numbers."
+            ) from error
         except requests.RequestException as error:
             raise MonitorUnavailable(
                 f"the monitor at {self.url} is not reachable ({type(error).__name__})",
@@ -136,7 +140,8 @@ def _problem(answer: requests.Response) -> dict[str, Any]:
 def _detail(answer: requests.Response) -> str:
     problem = _problem(answer)
     detail = problem.get("detail") or problem.get("error")
-    return str(detail or answer.text[:500] or answer.reason)
+    text = "" if "html" in answer.headers.get("Content-Type", "") else answer.text[:500]
+    return str(detail or text or f"{answer.status_code} {answer.reason}")
 
 
 def _error(answer: requests.Response) -> TestbedError:

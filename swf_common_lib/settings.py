@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_type_hints
 
 import tomli
 
+from swf_common_lib.database_url import parse_database_url
 from swf_common_lib.errors import ConfigurationError
 
 _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
@@ -39,6 +40,8 @@ class Settings:
     """Port on which this machine's monitor listens (loopback)."""
     swf_mcp_port: int
     """Port on which this machine's MCP server listens (loopback)."""
+    swf_database_url: str = field(repr=False)
+    """PostgreSQL: ``postgresql://user:password@host:port/name``; empty: the embedded SQLite."""
     swf_broker: str
     """``embedded``: our own broker is started here; ``external``: an ActiveMQ runs elsewhere."""
     swf_catalogue: str
@@ -112,6 +115,7 @@ def _defaults(home: Path) -> dict[str, Any]:
         "SWF_TESTBED_CONFIG": home / "testbed.toml",
         "SWF_WEB_PORT": 8002,
         "SWF_MCP_PORT": 8001,
+        "SWF_DATABASE_URL": "",
         "SWF_BROKER": "embedded",
         "SWF_CATALOGUE": "monitor",
         "SWF_TASK_BACKEND": "local",
@@ -131,7 +135,7 @@ def _defaults(home: Path) -> dict[str, Any]:
 
 
 def _names() -> set[str]:
-    return {field.name.upper() for field in fields(Settings)}
+    return {each.name.upper() for each in fields(Settings)}
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -153,10 +157,10 @@ def _typed(values: dict[str, Any], path: Path, env: Mapping[str, str]) -> Settin
     hints = get_type_hints(Settings)
     for name in sorted(set(values) - _names()):
         problems.append(f"{path}: {name} is not a setting")
-    for field in fields(Settings):
-        name = field.name.upper()
+    for each in fields(Settings):
+        name = each.name.upper()
         try:
-            typed[field.name] = _convert(values[name], hints[field.name])
+            typed[each.name] = _convert(values[name], hints[each.name])
         except ValueError as error:
             where = "the environment" if env.get(name) else str(path)
             problems.append(f"{name} in {where}: {error}")
@@ -164,11 +168,22 @@ def _typed(values: dict[str, Any], path: Path, env: Mapping[str, str]) -> Settin
         problems.append(
             f"SWF_BROKER: {values['SWF_BROKER']!r} is neither 'embedded' nor 'external'"
         )
+    problems += _database_problems(values["SWF_DATABASE_URL"])
     if problems:
         raise ConfigurationError(problems, "Correct these settings and start again.")
     for name in ("swf_monitor_url", "swf_monitor_http_url"):
         typed[name] = typed[name].rstrip("/")
     return Settings(**typed)
+
+
+def _database_problems(url: Any) -> list[str]:
+    if not url:
+        return []
+    try:
+        parse_database_url(str(url))
+    except ValueError as error:
+        return [f"SWF_DATABASE_URL: {error}"]
+    return []
 
 
 def _convert(value: Any, kind: type) -> Any:

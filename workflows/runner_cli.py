@@ -15,6 +15,7 @@ from typing import Any
 from rich.console import Console
 
 from swf_common_lib.agent_main import agent_namespace, stop_on_signals
+from swf_common_lib.command_line import CommandParser
 from swf_common_lib.errors import ConfigurationError, InvalidRequest, NotFound, TestbedError
 from swf_common_lib.logs import log_to_stderr
 from swf_common_lib.settings import Settings, load_settings
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="workflow_runner.py",
         description="Execute workflows: those that are announced on the queue of commands, or"
         " with --run-once a single one.",

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from swf_common_lib.command_line import CommandParser
 from swf_common_lib.config import load_testbed_file
 from swf_common_lib.errors import BrokerUnavailable, ConfigurationError, TestbedError
 from swf_common_lib.logs import log_to_stderr
@@ -47,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="send_workflow_command.py", description=__doc__)
+    parser = CommandParser(prog="send_workflow_command.py", description=__doc__)
     parser.add_argument("--testbed-config", type=Path, metavar="T", help="the testbed.toml to use")
     parser.add_argument("--namespace", help="namespace (default: testbed.toml's)")
     parser.add_argument(

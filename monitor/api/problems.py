@@ -10,6 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import DataError, IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views import defaults
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
@@ -103,6 +104,7 @@ def _of_framework(exc: exceptions.APIException) -> TestbedError:
     return InvalidRequest(detail) if exc.status_code < 500 else ServerFault(detail)
 
 
+@csrf_exempt  # nothing happens there; who posts to it shall read why
 def unknown_address(request: HttpRequest) -> HttpResponse:
     """Answer for an address below ``/api/`` that there is not."""
     hint = "/api/ lists what there is, /api/docs/ describes it."

@@ -14,6 +14,8 @@ from monitor.executions.request import StartRequest
 from monitor.records.models import RunState, WorkflowDefinition, WorkflowExecution
 from monitor.records.states import ExecutionStatus
 from monitor.records.statistics import run_statistics
+from swf_common_lib.config import PARAMETERS, nearest
+from swf_common_lib.errors import InvalidRequest
 
 
 class DefinitionSerializer(RecordSerializer):
@@ -141,6 +143,31 @@ class StartSerializer(serializers.Serializer[StartRequest]):
     )
     version = serializers.CharField(max_length=50, required=False, allow_null=True)
     from_definition = serializers.BooleanField(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Refuse what is no field of a start: dropped, it would start something else."""
+        unknown = [name for name in self.initial_data if name not in self.fields]
+        if unknown:
+            raise InvalidRequest(
+                "; ".join(
+                    f"{str(name)[:100]} is no field of a start{_instead(str(name))}"
+                    for name in unknown
+                ),
+                'Nothing was started. Values of a configuration go into "parameters": '
+                '{"stf_count": 5}.',
+            )
+        return attrs
+
+
+def _instead(name: str) -> str:
+    near = nearest(name, [*StartSerializer().fields, *PARAMETERS])
+    if near is None:
+        return ""
+    return (
+        f'; did you mean {near} in "parameters"?'
+        if near in PARAMETERS
+        else (f"; did you mean {near}?")
+    )
 
 
 class ClaimSerializer(serializers.Serializer[Any]):

@@ -49,7 +49,7 @@ def make_plan(request: StartRequest, testbed_settings: Settings, created_by: str
     elif request.workflow:
         read_workflow(request.workflow, workflows_dir)  # its faults come before the configuration's
     expanded = expand(
-        request.config,
+        request.config or (stored.workflow_name if stored is not None else None),
         workflow=request.workflow,
         workflows_dir=workflows_dir,
         testbed=testbed,

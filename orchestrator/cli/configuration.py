@@ -7,7 +7,15 @@ from pathlib import Path
 
 from orchestrator.agents import enabled_programs
 from orchestrator.cli.context import Commands, Context
-from swf_common_lib.config import TestbedFile, expand, list_configurations, load_testbed_file
+from swf_common_lib.config import (
+    TestbedFile,
+    did_you_mean,
+    expand,
+    list_configurations,
+    load_testbed_file,
+    parse_toml,
+    read_text,
+)
 from swf_common_lib.errors import ConfigurationError
 
 
@@ -29,35 +37,57 @@ def _validate(context: Context, options: argparse.Namespace) -> int:
     workflows = settings.swf_home / "workflows"
     if options.file is None:
         testbed = load_testbed_file(settings.swf_testbed_config)
-        enabled_programs(settings, testbed)
-        context.out.print(f"{testbed.path}: good, namespace {testbed.namespace}", markup=False)
+        _check_testbed(context, testbed, workflows)
         _check_all(context, workflows, testbed)
         return 0
     path = Path(options.file)
-    if path.suffix == ".toml" and path.name == "testbed.toml":
-        testbed = load_testbed_file(path)
-        enabled_programs(settings, testbed)
-        context.out.print(f"{path}: good, namespace {testbed.namespace}", markup=False)
+    if path.name == "testbed.toml" or (path.is_file() and _is_testbed_file(path)):
+        _check_testbed(context, load_testbed_file(path), workflows)
         return 0
     testbed = load_testbed_file(settings.swf_testbed_config)
     _check_one(context, options.file, workflows, testbed)
     return 0
 
 
+def _is_testbed_file(path: Path) -> bool:
+    """Tell a testbed.toml of another name from a workflow configuration."""
+    return "testbed" in parse_toml(read_text(path), str(path))
+
+
+def _check_testbed(context: Context, testbed: TestbedFile, workflows: Path) -> None:
+    """Check a testbed.toml: its agents, and that what it runs by default can be run with it."""
+    enabled_programs(context.settings, testbed)
+    default = testbed.workflow
+    if default.name or default.config:
+        expanded = expand(
+            None, workflow=default.name or None, workflows_dir=workflows, testbed=testbed
+        )
+        _check_workflow(expanded.workflow_name, workflows, f"{testbed.path}: [workflow]")
+    context.out.print(f"{testbed.path}: good, namespace {testbed.namespace}", markup=False)
+
+
+def _check_workflow(name: str, workflows: Path, where: str) -> None:
+    """Raise ConfigurationError unless the workflow that is configured has code."""
+    if not (workflows / f"{name}.py").is_file():
+        known = {summary.workflow_name for summary in list_configurations(workflows)} - {"", name}
+        raise ConfigurationError(
+            [f"{where}: there is no workflow {name!r}; {did_you_mean(name, known)}"],
+            f"Correct the name, or write the workflow: {workflows / name}.py.",
+        )
+
+
 def _check_one(context: Context, name: str, workflows: Path, testbed: TestbedFile) -> None:
     path = Path(name)
     text = None
     if path.is_file():
-        try:
-            text = path.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigurationError([f"{path}: cannot be read: {error}"]) from error
+        text = read_text(path)
     elif "/" in name:
         raise ConfigurationError([f"{path}: there is no such file"])
     config = path.stem if text is not None else name
     expanded = expand(
         config, workflow=None, workflows_dir=workflows, testbed=testbed, config_text=text
     )
+    _check_workflow(expanded.workflow_name, workflows, name)
     context.out.print(
         f"{name}: good, configures {expanded.workflow_name} {expanded.version}", markup=False
     )

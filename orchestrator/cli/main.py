@@ -18,6 +18,7 @@ from orchestrator.cli import (
     status,
 )
 from orchestrator.cli.context import Command, Context, console
+from swf_common_lib.command_line import CommandParser
 from swf_common_lib.errors import TestbedError
 from swf_common_lib.settings import load_settings
 
@@ -27,7 +28,7 @@ INTERRUPTED = 130
 
 def build_parser() -> argparse.ArgumentParser:
     """Make the parser of all sub-commands."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="testbed",
         description="Drive the ePIC streaming workflow testbed.",
         epilog="First time: `testbed init`, `testbed start-local`, `testbed run --wait`.",

@@ -14,7 +14,7 @@ from swf_common_lib.config.testbed_file import (
     WorkflowDefault,
     load_testbed_file,
 )
-from swf_common_lib.config.toml_text import parse_assignment, read_text
+from swf_common_lib.config.toml_text import parse_assignment, parse_toml, read_text
 from swf_common_lib.config.views import FastProcessing, data_taking, fast_processing
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "load_testbed_file",
     "nearest",
     "parse_assignment",
+    "parse_toml",
     "read_text",
     "resolve_config_name",
 ]

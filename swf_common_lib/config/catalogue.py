@@ -78,7 +78,11 @@ def default_configuration(
     """
     default = testbed.workflow if testbed is not None else None
     if default is not None and default.config and workflow in (None, "", default.name):
-        return resolve_config_name(default.config, workflows_dir)
+        try:
+            return resolve_config_name(default.config, workflows_dir)
+        except ConfigurationError as error:
+            where = f"{testbed.path if testbed else ''}: [workflow] config: "
+            raise ConfigurationError([where + error.detail], error.hint) from error
     workflow = workflow or (default.name if default is not None else "")
     if not workflow:
         raise ConfigurationError(

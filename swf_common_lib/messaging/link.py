@@ -51,6 +51,8 @@ class Link(stomp.ConnectionListener):  # type: ignore[misc]
     ) -> None:
         self.lost = False
         self.error = ""
+        self.greeting: dict[str, str] = {}
+        """Headers of the broker's CONNECTED frame: its version, its heart-beats."""
         self._settings = settings
         self._client_id = client_id
         self._on_message = on_message
@@ -186,6 +188,7 @@ class Link(stomp.ConnectionListener):  # type: ignore[misc]
 
     def on_connected(self, frame: Any) -> None:
         """Note the broker's acceptance."""
+        self.greeting = dict(frame.headers)
         self._logged_in = True
         self._decided.set()
 

@@ -1,0 +1,1 @@
+"""Examining an installation: what works, what does not, and how to mend it."""

@@ -133,7 +133,11 @@ class RunnerAgent(BaseAgent):
     def on_run_workflow(self, message: Message) -> None:
         """Start an announced execution, or one that the command itself describes."""
         delivery = self.hold()
-        if not self._full:
+        if delivery.subscription.destination == RUNNER_CONTROL:
+            # Every runner hears it: each would start one.
+            self.logger.warning("a start on %s is ignored: it belongs on the queue", RUNNER_CONTROL)
+            self._done.append(delivery)
+        elif not self._full:
             self._begin(message, delivery)
         elif delivery.subscription is self._intake:
             self._close_intake()  # the delivery goes back to the queue with it

@@ -7,7 +7,7 @@ import re
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from monitor.executions.announcer import announcer
@@ -79,6 +79,7 @@ def _create(request: StartRequest, plan: Plan, user: str) -> WorkflowExecution:
         parameter_values=plan.expanded.sections,
         options=plan.options,
         source=plan.source,
+        execution_environment={"database": connection.vendor},
         status=ExecutionStatus.PENDING,
         created_at=now,
         expires_at=now + timedelta(seconds=settings.TESTBED.swf_pending_timeout),

@@ -235,8 +235,11 @@ class Box:
             consumer.lane = lane
         self.consumers.append(consumer)
 
-    def detach(self, consumer: Consumer) -> None:
-        """Take a consumer out; what it had not acknowledged goes back, in order."""
+    def detach(self, consumer: Consumer, *, failed: bool) -> None:
+        """Take a consumer out; what it had not acknowledged goes back, in order.
+
+        ``failed`` counts against the message that it worked on; giving back in order does not.
+        """
         self.consumers.remove(consumer)
         lane = consumer.lane
         if lane is not None:
@@ -246,15 +249,15 @@ class Box:
         unacked = list(consumer.unacked.values())
         consumer.unacked.clear()
         if unacked and not self.closed:
-            self._put_back(unacked)
+            self._put_back(unacked, failed=failed)
 
-    def _put_back(self, messages: list[Message]) -> None:
-        # A consumer works through its messages in order: only the oldest can have failed it.
-        failed = messages[0].number
+    def _put_back(self, messages: list[Message], *, failed: bool) -> None:
         for message in messages:
-            count = self.returned.get(message.number, 0) + (message.number == failed)
-            self.returned[message.number] = count
-        if self.redelivers and self.returned[failed] > MAX_REDELIVERIES:
+            self.returned.setdefault(message.number, 0)
+        # A consumer works through its messages in order: only the oldest can have failed it.
+        suspect = messages[0].number
+        self.returned[suspect] += failed
+        if self.redelivers and self.returned[suspect] > MAX_REDELIVERIES:
             self.bury(messages.pop(0), f"redelivered {MAX_REDELIVERIES} times without an ACK")
         for message in messages:
             self._keep(message)

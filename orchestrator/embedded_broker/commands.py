@@ -163,7 +163,7 @@ def unsubscribe(session: Session, frame: Frame) -> None:
     if consumer is None and not name:
         raise Refusal(f"no subscription {identity[:60]!r} on this connection")
     if consumer is not None:
-        session.drop_consumer(consumer)
+        session.drop_consumer(consumer, failed=False)
     if name:
         session.server.destinations.forget_durable(session.client_id, name)
 

@@ -94,13 +94,16 @@ class Session(Connection):
         self._last_consumer += 1
         return self._last_consumer
 
-    def drop_consumer(self, consumer: Consumer) -> None:
-        """End a subscription; its box too, unless that outlives it."""
+    def drop_consumer(self, consumer: Consumer, *, failed: bool) -> None:
+        """End a subscription; its box too, unless that outlives it.
+
+        ``failed``: its connection ended with it, perhaps over the message that it worked on.
+        """
         del self.consumers[consumer.identity], self.numbered[consumer.number]
         box = consumer.box
         if not box.id and not isinstance(box, Queue | TemporaryQueue):
             self.server.destinations.close_box(box)
-        box.detach(consumer)
+        box.detach(consumer, failed=failed)
 
     # Destinations as this client names them
 
@@ -127,7 +130,7 @@ class Session(Connection):
     def ended(self) -> None:
         """Give back what it had not acknowledged, and end what lives no longer than it."""
         for consumer in list(self.consumers.values()):
-            self.drop_consumer(consumer)
+            self.drop_consumer(consumer, failed=True)
         for queue in self._temporaries.values():
             self.server.destinations.close_box(queue)
         self.transactions.clear()

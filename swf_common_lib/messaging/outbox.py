@@ -66,7 +66,10 @@ class Outbox:
             return self.last
 
     def add_ack(self, frame: bytes, generation: int, after: int) -> None:
-        """Take an ACK or NACK frame, to be sent once messages up to ``after`` are confirmed."""
+        """Take a frame that means something on one connection only: ACK, NACK, an answer.
+
+        It is sent once messages up to ``after`` are confirmed.
+        """
         with self.changed:
             self._acks.append(_Acknowledgement(after, generation, frame))
             if after <= self.confirmed:

@@ -134,6 +134,18 @@ def test_garbage_on_the_queue_does_no_harm(runner: Installation) -> None:
     runner.reaches(runner.run(), "completed")
 
 
+def test_a_start_on_the_topic_that_all_runners_hear_starts_nothing(runner: Installation) -> None:
+    from swf_common_lib.messaging import RUNNER_CONTROL, MessageBus
+
+    before = len(runner.client.get("workflow-executions/"))
+    bus = MessageBus(runner.settings)
+    bus.start(5)
+    bus.publish(RUNNER_CONTROL, {"msg_type": "run_workflow", "workflow_name": "stf_datataking"})
+    bus.close()
+    runner.reaches(runner.run(), "completed")
+    assert len(runner.client.get("workflow-executions/")) == before + 1
+
+
 def test_a_start_beyond_the_limit_waits(installation: Installation, heard: Listener) -> None:
     installation.stop_runners()
     installation.start_runner("--max-executions", "2")

@@ -15,7 +15,7 @@ from typing import Any
 _TIMEOUT = 2.0
 _FRESH_SECONDS = 3.0
 """How long an answer of git's is used again."""
-_REMOTE = re.compile(r"[/:](?P<org>[^/:]+)/(?P<repo>[^/:]+?)(?:\.git)?/?\s*$")
+_REMOTE = re.compile(r"\bgithub\.com[/:](?P<org>[^/:]+)/(?P<repo>[^/:]+?)(?:\.git)?/?\s*$")
 
 
 def source_of(path: Path) -> dict[str, Any]:
@@ -42,6 +42,8 @@ def _state(folder: Path, period: int) -> Mapping[str, Any]:
         line[2:].split(" ", 1) for line in described.splitlines() if line.startswith("# branch.")
     )
     changed = [line for line in described.splitlines() if not line.startswith("#")]
+    # A workflow that git does not know yet is not what the commit holds either.
+    changed += _git(folder, "ls-files", "--others", "--exclude-standard").splitlines()
     state: dict[str, Any] = {
         "root": str(Path(root).resolve()),
         "commit": header.get("branch.oid", "").replace("(initial)", ""),

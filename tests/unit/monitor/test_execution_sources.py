@@ -61,6 +61,17 @@ def test_a_changed_work_tree_is_dirty(tmp_path: Path) -> None:
     assert "org" not in source
 
 
+def test_a_workflow_that_git_does_not_know_is_dirty(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "remote", "add", "origin", "/somewhere/else/here.git")
+    git(tmp_path, "commit", "-q", "-m", "first", "--allow-empty")
+    path = tmp_path / "w.py"
+    path.write_text(CODE)
+    source = source_of(path)
+    assert source["dirty"] is True
+    assert "org" not in source
+
+
 def test_without_git_nothing_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert source_of(tmp_path / "w.py") == {}
     other = tmp_path / "other"

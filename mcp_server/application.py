@@ -18,6 +18,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _THREADS = 4
+_UNDEFINED_TABLE = "42P01"
 
 logger = logging.getLogger(__name__)
 
@@ -73,12 +74,21 @@ def _with_fresh_connections(call: Callable[[], T]) -> T:
     Otherwise one restart of the database would break a thread of the pool for good. Raises
     Unavailable when the database cannot be used.
     """
-    from django.db import InterfaceError, OperationalError, close_old_connections
+    from django.db import (
+        InterfaceError,
+        OperationalError,
+        ProgrammingError,
+        close_old_connections,
+    )
 
     close_old_connections()
     try:
         return call()
-    except (OperationalError, InterfaceError) as error:
+    except (OperationalError, InterfaceError, ProgrammingError) as error:
+        # PostgreSQL's word for a table that is not there; other such errors are ours.
+        missing = getattr(error.__cause__, "sqlstate", "") == _UNDEFINED_TABLE
+        if isinstance(error, ProgrammingError) and not missing:
+            raise
         logger.error("the database failed", exc_info=error)
         raise Unavailable(
             f"the testbed's database cannot be used: {error}",

@@ -13,8 +13,8 @@ from mcp_server.results import Result
 from monitor.executions import StartRequest, request_change, start, waiting_for
 from monitor.executions.control import find
 from monitor.records.models import WorkflowExecution
+from monitor.records.progress import progress_of
 from monitor.records.states import ExecutionStatus
-from monitor.web.progress import progress_of
 
 _REACHED = {
     "stop": (ExecutionStatus.TERMINATED,),
@@ -54,6 +54,8 @@ class Standing(Result):
     execution_id: str
     status: str
     status_reason: str | None = None
+    waiting_for: str | None = None
+    """What a pending one waits for."""
     finished: bool
     processing_finished: bool | None = None
     progress: ProgressView
@@ -99,16 +101,19 @@ def look(execution_id: str, include_processing: bool) -> tuple[Standing, str]:
     progress = progress_of([execution])[execution_id]
     processed = processing_finished(progress)
     finished = is_finished(execution) and not (include_processing and processed is False)
+    waits = waiting_for(execution)
+    line = progress_line(execution, progress)
     standing = Standing(
         execution_id=execution_id,
         status=execution.status,
         status_reason=execution.status_reason or None,
+        waiting_for=waits or None,
         finished=finished,
         processing_finished=processed,
         progress=progress_view(progress),
         error=execution.error_message or None,
     )
-    return standing, progress_line(execution, progress)
+    return standing, f"{execution_id} is {execution.status}, waiting for {waits}" if waits else line
 
 
 def _change(execution: WorkflowExecution, action: str, note: str | None) -> Change:

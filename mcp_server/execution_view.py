@@ -11,9 +11,9 @@ from django.db.models import Q
 from mcp_server.results import Result
 from monitor.executions.control import find
 from monitor.records.models import SystemStateEvent, WorkflowExecution
+from monitor.records.progress import Progress, progress_of
 from monitor.records.states import TERMINAL, RunPhase
 from monitor.records.statistics import run_statistics
-from monitor.web.progress import Progress, progress_of
 from swf_common_lib.errors import NotFound
 
 

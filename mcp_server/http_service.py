@@ -1,4 +1,4 @@
-"""Serving MCP over streamable HTTP on this machine's loopback interface."""
+"""Serving MCP over streamable HTTP."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import socket
 from types import FrameType
 
 import uvicorn
+from mcp.server.transport_security import TransportSecuritySettings
 from starlette.types import ASGIApp
 
 from mcp_server.application import Application
@@ -15,6 +16,7 @@ from mcp_server.server import TestbedServer
 from mcp_server.token_gate import TokenGate
 from monitor.records.tokens import verify_token
 from orchestrator.ports import LOOPBACK, listen
+from swf_common_lib.settings import Settings
 
 _LAST_RESORT = 1
 """Seconds after which connections that did not end are dropped."""
@@ -22,10 +24,11 @@ _LAST_RESORT = 1
 
 def serve_http(server: TestbedServer, application: Application) -> None:
     """Serve until SIGTERM or SIGINT. Raises Unavailable when the port is taken."""
-    port = application.settings.swf_mcp_port
+    settings = application.settings
+    port = settings.swf_mcp_port
     config = uvicorn.Config(
         http_app(server, application),
-        host=LOOPBACK,
+        host=settings.swf_listen,
         port=port,
         http="h11",  # httptools lets white space in header names pass
         ws="none",
@@ -36,7 +39,7 @@ def serve_http(server: TestbedServer, application: Application) -> None:
         timeout_graceful_shutdown=_LAST_RESORT,
     )
     _Service(config, server, application).run(
-        sockets=[listen("SWF_MCP_PORT", port, "the MCP server")]
+        sockets=[listen("SWF_MCP_PORT", port, "the MCP server", settings.swf_listen)]
     )
 
 
@@ -46,7 +49,20 @@ def http_app(server: TestbedServer, application: Application) -> ASGIApp:
     async def verify(key: str) -> Caller:
         return await application.database(_caller_with, key)
 
-    return TokenGate(server.streamable_http_app(host=LOOPBACK), verify)
+    app = server.streamable_http_app(
+        host=LOOPBACK, transport_security=_request_rules(application.settings)
+    )
+    return TokenGate(app, verify)
+
+
+def _request_rules(settings: Settings) -> TransportSecuritySettings:
+    """Take requests for the names of this installation alone: no page elsewhere may send them."""
+    names = ["127.0.0.1", "localhost", "[::1]", *settings.host_names]
+    forms = [form for name in names for form in (name, f"{name}:*")]
+    return TransportSecuritySettings(
+        allowed_hosts=forms,
+        allowed_origins=[f"{scheme}://{form}" for form in forms for scheme in ("http", "https")],
+    )
 
 
 def _caller_with(key: str) -> Caller:

@@ -1,4 +1,4 @@
-"""``python -m monitor.server``: REST and web UI on loopback, with the sweeper beside them."""
+"""``python -m monitor.server``: REST and web UI, with the sweeper beside them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 import django
 import uvicorn
 
-from orchestrator.ports import LOOPBACK, listen
+from orchestrator.ports import listen
 from swf_common_lib.errors import ConfigurationError, TestbedError
 from swf_common_lib.settings import Settings
 
@@ -44,11 +44,11 @@ def serve(testbed: Settings) -> None:
     from monitor.executions.announcer import announcer
     from monitor.executions.sweeper import Sweeper
 
-    listener = listen("SWF_WEB_PORT", testbed.swf_web_port, "the monitor")
+    listener = listen("SWF_WEB_PORT", testbed.swf_web_port, "the monitor", testbed.swf_listen)
     check_database()
     config = uvicorn.Config(
         MonitorHandler(),
-        host=LOOPBACK,
+        host=testbed.swf_listen,
         port=testbed.swf_web_port,
         http="h11",
         ws="none",
@@ -64,7 +64,7 @@ def serve(testbed: Settings) -> None:
     announcer().open(wait=False)
     sweeper = Sweeper()
     sweeper.start()
-    logger.info("serving on http://%s:%d", LOOPBACK, testbed.swf_web_port)
+    logger.info("serving on http://%s:%d", testbed.swf_listen, testbed.swf_web_port)
     try:
         uvicorn.Server(config).run(sockets=[listener])
     finally:
@@ -73,17 +73,25 @@ def serve(testbed: Settings) -> None:
 
 
 def check_database() -> None:
-    """Raise ConfigurationError unless the database has this version's tables."""
+    """Raise ConfigurationError unless the database has this version's tables.
+
+    A PostgreSQL that is not there at present is waited for.
+    """
     from django.db import Error, connection
     from django.db.migrations.executor import MigrationExecutor
 
+    from monitor.database_server import await_answer
+
     try:
+        await_answer()
         executor = MigrationExecutor(connection)
         missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
     except Error as error:
         raise ConfigurationError(
             [f"the monitor's database cannot be opened: {error}"], "Run `testbed init`."
         ) from error
+    finally:
+        connection.close()
     if missing:
         raise ConfigurationError(
             [f"the monitor's database lacks {len(missing)} changes of its tables"],

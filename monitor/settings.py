@@ -2,6 +2,7 @@
 
 import secrets
 
+from monitor.database import databases
 from monitor.server_zone import server_zone_name
 from swf_common_lib.settings import load_settings
 
@@ -10,7 +11,9 @@ TESTBED = load_settings()
 # Without a stored key (tests, one-off commands) sessions last as long as the process.
 SECRET_KEY = TESTBED.swf_secret_key or secrets.token_urlsafe(32)
 DEBUG = False
-ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
+ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]", *TESTBED.host_names]
+# The origin that browsers name behind a reverse proxy, should that not pass on the scheme.
+CSRF_TRUSTED_ORIGINS = [TESTBED.swf_public_url] if TESTBED.swf_public_url else []
 ROOT_URLCONF = "monitor.urls"
 WSGI_APPLICATION = None
 
@@ -51,23 +54,7 @@ TEMPLATES = [
     }
 ]
 
-DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": str(TESTBED.database_file),
-        "OPTIONS": {
-            # Write transactions take their lock at the start and wait for it: with Django's
-            # defaults concurrent writers fail instead.
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 30,
-            "init_command": (
-                "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; "
-                "PRAGMA busy_timeout=30000; PRAGMA cache_size=-65536;"
-            ),
-        },
-        "CONN_MAX_AGE": None,
-    }
-}
+DATABASES = databases(TESTBED)
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
@@ -82,6 +69,7 @@ WHITENOISE_USE_FINDERS = True
 LOGIN_URL = "/login/"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = TESTBED.public_url.startswith("https:")
 # A second checkout on the same machine has its own cookies, though browsers ignore ports.
 SESSION_COOKIE_NAME = f"swf_session_{TESTBED.swf_web_port}"
 CSRF_COOKIE_NAME = f"swf_csrf_{TESTBED.swf_web_port}"
@@ -113,6 +101,11 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     # The link that heals says what there is to say; answers of 400 to 404 are the callers' affair.
-    "loggers": {"stomp.py": {"level": "ERROR"}, "django.request": {"level": "ERROR"}},
+    "loggers": {
+        "stomp.py": {"level": "ERROR"},
+        "django.request": {"level": "ERROR"},
+        # Why a connection could not be made; each growth of the pool is nobody's affair.
+        "psycopg.pool": {"level": "WARNING"},
+    },
     "root": {"handlers": ["stderr"], "level": "INFO"},
 }

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import django
 
+from swf_common_lib.errors import TestbedError
+
 OPERATOR_TOKEN = "operator"  # noqa: S105  its name, not its key
 
 
@@ -22,13 +24,20 @@ def main() -> None:
     from django.conf import settings
     from django.core.management import call_command
 
+    from monitor.database_server import require_answer, unhurried
+
     testbed = settings.TESTBED
-    database: Path = testbed.database_file
-    made = not database.exists()
-    call_command("migrate", interactive=False, verbosity=0)
-    if made:
-        database.chmod(0o600)
-        print(f"made the database {database}")
+    embedded: Path | None = None if testbed.swf_database_url else testbed.database_file
+    made = embedded is not None and not embedded.exists()
+    try:
+        require_answer()
+    except TestbedError as error:
+        raise SystemExit(str(error)) from None
+    with unhurried():
+        call_command("migrate", interactive=False, verbosity=0)
+    if embedded is not None and made:
+        embedded.chmod(0o600)
+        print(f"made the database {embedded}")
     if ensure_operator_token(testbed.token_file):
         print(f"wrote the operator's token to {testbed.token_file}")
 

@@ -121,8 +121,8 @@ async def start_workflow(
         idempotency_key=idempotency_key or None,
     )
     result = await application_of(context).database(started, request)
-    summary = f"{result.execution_id} is {result.status}"
-    return answer(result, f"{summary}: {result.waiting_for}" if result.waiting_for else summary)
+    waits = f", waiting for {result.waiting_for}" if result.waiting_for else ""
+    return answer(result, f"{result.execution_id} is {result.status}{waits}")
 
 
 async def stop_workflow(

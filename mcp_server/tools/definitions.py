@@ -65,7 +65,8 @@ async def validate_workflow_config(
     result = await application.database(
         validated, application.settings, workflow, config, namespace, parameters or {}
     )
-    summary = "valid" if result.ok else f"{len(result.problems)} faults"
+    count = len(result.problems)
+    summary = "valid" if result.ok else f"{count} fault{'s' if count > 1 else ''}"
     return answer(result, f"{result.config or config or workflow}: {summary}")
 
 

@@ -37,17 +37,18 @@ def require_scope(user: Any, auth: Any, needed: str) -> None:
         raise NotAuthenticated("the request carries neither a token nor a session", _HOW)
     if not has_scope(user, auth, needed):
         raise NotAllowed(
-            f"this needs a token of scope {needed}; this one has scope {_scope(user, auth)}",
+            f"this needs a token of scope {needed}; this one has scope {scope_of(user, auth)}",
             "An administrator makes one: testbed token create.",
         )
 
 
 def has_scope(user: Any, auth: Any, needed: str) -> bool:
     """Tell whether the caller's scope suffices."""
-    return permits(_scope(user, auth), needed)
+    return permits(scope_of(user, auth), needed)
 
 
-def _scope(user: Any, auth: Any) -> str:
+def scope_of(user: Any, auth: Any) -> str:
+    """Give the scope of the caller: its token's, or that of a browser's session."""
     if isinstance(auth, ApiToken):
         return auth.scope
     # A browser's session: opened by a login link, which somebody with scope operate made.

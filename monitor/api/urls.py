@@ -37,6 +37,7 @@ urlpatterns = [
     path("state/next-run-number/", state.run_number),
     path("state/next-workflow-execution-id/", state.execution_sequence),
     path("status/", system.status),
+    path("installation/", system.installation),
     path("login-links/", system.login_links),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),

@@ -34,9 +34,9 @@ logger = logging.getLogger(__name__)
 class Sweeper(threading.Thread):
     """Looks after unfinished executions, once a second, in the process that gets the heartbeats.
 
-    It judges leases only after it has been able to work for ``settling`` seconds, as long as a
-    lease lasts: a monitor that was away, stopped or without its database has heard no heartbeats
-    itself.
+    It judges leases and runners only after it has been able to work for ``settling`` seconds, as
+    long as a lease lasts: a monitor that was away, stopped or without its database has heard no
+    heartbeats itself.
     """
 
     def __init__(self, interval: float = INTERVAL, settling: float = LEASE.total_seconds()) -> None:
@@ -80,19 +80,22 @@ class Sweeper(threading.Thread):
             )
         )
         pending = [e for e in unfinished if e.status == ExecutionStatus.PENDING and e.expires_at]
+        settled = beginning - self._able_since >= self._settling
         if pending:
-            self._look_after_pending(pending, now)
-        if beginning - self._able_since >= self._settling:
+            self._look_after_pending(pending, now, settled)
+        if settled:
             for execution in unfinished:
                 if execution.lease_expires_at is not None and execution.lease_expires_at < now:
                     self._end(execution, now)
         announce_ends(now)
         self._last = time.monotonic()
 
-    def _look_after_pending(self, pending: list[WorkflowExecution], now: datetime) -> None:
+    def _look_after_pending(
+        self, pending: list[WorkflowExecution], now: datetime, settled: bool
+    ) -> None:
         runners: list[str] | None = None
         for execution in pending:
-            if execution.expires_at is not None and execution.expires_at < now:
+            if execution.expires_at is not None and execution.expires_at < now and settled:
                 runners = live_runners() if runners is None else runners
                 self._expire(execution, runners, now)
             elif _unheard(execution, now) and announcer().status().connected:

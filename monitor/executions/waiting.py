@@ -30,21 +30,22 @@ def waiting_for(execution: WorkflowExecution) -> str:
     """Say what a pending execution waits for; empty for one that does not wait."""
     if execution.status != ExecutionStatus.PENDING:
         return ""
+    runners = live_runners()
     expiry = ""
-    if execution.expires_at is not None:
-        expiry = f"; it is terminated at {execution.expires_at.isoformat(timespec='seconds')}"
+    if execution.expires_at is not None and not runners:  # where there are some, its turn comes
+        when = execution.expires_at.isoformat(timespec="seconds")
+        expiry = f"; it is terminated at {when} if no runner takes it by then"
     if execution.announced_at is None and not announcer().status().connected:
         return (
-            f"the message broker at {announcer().address} is not reachable; announced as soon as "
-            f"it is{expiry} if none takes it by then"
+            f"the message broker: {announcer().address} is not reachable; it is announced as soon "
+            f"as the broker is there{expiry}"
         )
-    runners = live_runners()
     announced = execution.announced_at
     if runners and announced is not None and timezone.now() - announced < TAKEN_WITHIN:
         return ""
     if not runners:
         return (
-            "no workflow runner is alive; start one: `testbed start-agents` or `supervisorctl -c "
-            f"agents.supervisord.conf start workflow-runner`{expiry} if none comes"
+            "a runner: no workflow runner is alive; start one: `testbed start-agents` or "
+            f"`supervisorctl -c agents.supervisord.conf start workflow-runner`{expiry}"
         )
     return f"a free workflow runner ({', '.join(runners[:5])})"

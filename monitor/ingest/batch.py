@@ -13,13 +13,13 @@ from django.db import (
     IntegrityError,
     NotSupportedError,
     ProgrammingError,
-    connection,
     transaction,
 )
 
 from monitor.ingest.entry import RAW_LIMIT, Entry, Incoming, now, read_entry
 from monitor.ingest.projections import project
 from monitor.records.models import WorkflowMessage
+from monitor.records.one_writer import one_writer
 from monitor.records.rows import insert_rows, portions, time_form
 from swf_common_lib.errors import TestbedError
 
@@ -50,8 +50,6 @@ _FAULTS_OF_A_MESSAGE = (
 )
 """What a projection may raise over what a message says. Other database errors (gone, locked, disk
 full) say nothing about messages: the whole batch is tried again."""
-_ONE_WRITER = 0x73776669
-"""Key of the advisory lock that keeps two ingests on one PostgreSQL apart."""
 
 logger = logging.getLogger(__name__)
 
@@ -81,10 +79,7 @@ def record_batch(batch: Sequence[Incoming]) -> Recorded:
     for incoming in batch:
         entry = read_entry(incoming, received_at)
         entries.setdefault(entry.message_id, entry)
-    with transaction.atomic():
-        if connection.vendor == "postgresql":
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_ONE_WRITER])
+    with one_writer():
         known = _known(entries)
         new = [entry for entry in entries.values() if entry.message_id not in known]
         if new:

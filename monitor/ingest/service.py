@@ -21,8 +21,8 @@ TOPICS = {"ingest-broadcast": BROADCAST, "ingest-workers": WORKERS}
 PREFETCH = 5_000
 BACKOFF_FIRST, BACKOFF_LAST = 0.1, 5.0
 """Seconds between attempts to write to a database that cannot be written to."""
-BUSY_TIMEOUT_MS = 1_000
-"""How long SQLite waits for another writer before we look whether we have to stop."""
+_WAIT_BRIEFLY = {"sqlite": "PRAGMA busy_timeout = 1000", "postgresql": "SET lock_timeout = 1000"}
+"""Waits for other writers end after a second (stated in ms): we look whether we have to stop."""
 CLOSING = 0.5
 """Seconds that acknowledgements have to reach the broker at the end."""
 
@@ -118,9 +118,9 @@ class Ingest:
 
     def _wait_briefly_for_others(self) -> None:
         connection.close_if_unusable_or_obsolete()
-        if connection.connection is None and connection.vendor == "sqlite":
+        if connection.connection is None:
             with connection.cursor() as cursor:
-                cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+                cursor.execute(_WAIT_BRIEFLY[connection.vendor])
 
     def _tell_database(self, error: Exception | None) -> None:
         """Log when the database went away and when it is back, once each."""

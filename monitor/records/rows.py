@@ -1,4 +1,8 @@
-"""Many rows with one prepared statement: no model instance is made on the way."""
+"""Many rows at once: no model instance is made on the way.
+
+SQLite: one prepared statement for all. PostgreSQL: COPY for new rows, one UPDATE from arrays for
+changed ones (docs/decisions says what each brings).
+"""
 
 from __future__ import annotations
 
@@ -16,27 +20,64 @@ QUESTION_SIZE = 900
 
 def insert_rows(model: type[Model], fields: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Insert rows whose values stand in the order of ``fields``, in the database's own form."""
-    quote = connection.ops.quote_name
-    names = ", ".join(quote(_column(model, field)) for field in fields)
-    marks = ", ".join(["%s"] * len(fields))
-    statement = f"INSERT INTO {quote(model._meta.db_table)} ({names}) VALUES ({marks})"  # noqa: S608
-    _run_many(statement, rows)
+    values = list(rows)
+    if not values:
+        return
+    table = _quoted(model._meta.db_table)
+    names = ", ".join(_quoted(_column(model, field)) for field in fields)
+    if connection.vendor == "postgresql":
+        _copy(f"COPY {table} ({names}) FROM STDIN", values)
+    else:
+        marks = ", ".join(["%s"] * len(fields))
+        _run_many(f"INSERT INTO {table} ({names}) VALUES ({marks})", values)  # noqa: S608
 
 
 def update_rows(model: type[Model], fields: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Set ``fields`` of rows; each of ``rows`` holds their values, then the primary key."""
-    quote = connection.ops.quote_name
-    changes = ", ".join(f"{quote(_column(model, field))} = %s" for field in fields)
-    key = quote(_column(model, "pk"))
-    statement = f"UPDATE {quote(model._meta.db_table)} SET {changes} WHERE {key} = %s"  # noqa: S608
-    _run_many(statement, rows)
-
-
-def _run_many(statement: str, rows: Iterable[Sequence[Any]]) -> None:
     values = list(rows)
-    if values:
+    if not values:
+        return
+    table, key = _quoted(model._meta.db_table), _quoted(_column(model, "pk"))
+    columns = [_quoted(_column(model, field)) for field in fields]
+    if connection.vendor == "postgresql":
+        changes = ", ".join(f"{name} = new.{name}" for name in columns)
+        arrays = ", ".join(f"%s::{_type(model, field)}[]" for field in (*fields, "pk"))
+        names = ", ".join((*columns, key))
+        statement = (
+            f"UPDATE {table} AS old SET {changes}"  # noqa: S608
+            f" FROM unnest({arrays}) AS new ({names}) WHERE old.{key} = new.{key}"
+        )
         with connection.cursor() as cursor:
-            cursor.executemany(statement, values)
+            cursor.execute(statement, [list(column) for column in zip(*values, strict=True)])
+    else:
+        changes = ", ".join(f"{name} = %s" for name in columns)
+        _run_many(f"UPDATE {table} SET {changes} WHERE {key} = %s", values)  # noqa: S608
+
+
+def _copy(statement: str, rows: Sequence[Sequence[Any]]) -> None:
+    with (
+        connection.wrap_database_errors,
+        connection.cursor() as cursor,
+        cursor.copy(statement) as copy,
+    ):
+        for row in rows:
+            copy.write_row(row)
+
+
+def _run_many(statement: str, rows: Sequence[Sequence[Any]]) -> None:
+    with connection.cursor() as cursor:
+        cursor.executemany(statement, rows)
+
+
+def _quoted(name: str) -> str:
+    return connection.ops.quote_name(name)
+
+
+def _type(model: type[Model], field: str) -> str:
+    found = model._meta.pk if field == "pk" else model._meta.get_field(field)
+    kind = getattr(found, "rel_db_type" if field == "pk" else "db_type")(connection)
+    assert isinstance(kind, str)  # noqa: S101  (it has a column)
+    return kind
 
 
 def _column(model: type[Model], field: str) -> str:

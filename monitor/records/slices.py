@@ -13,11 +13,11 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
 from monitor.records.models import RunState, TFSlice
+from monitor.records.one_writer import one_writer
 from monitor.records.rows import insert_rows, stored_time, update_rows
 from monitor.records.states import SliceStatus
 from swf_common_lib.errors import Conflict, NotFound
@@ -82,7 +82,7 @@ def register_slices(rows: Sequence[TFSlice]) -> dict[int, SliceCounts]:
     counts to change.
     """
     counts: dict[int, SliceCounts] = {}
-    with transaction.atomic():
+    with one_writer():
         known = _known(rows)
         new: dict[tuple[int, str, int], TFSlice] = {}
         for row in rows:
@@ -110,7 +110,7 @@ def apply_slice_states(run_number: int, changes: Iterable[SliceChange]) -> Slice
         news[change.tf_filename, change.slice_id].append(change)
     counts = SliceCounts()
     touched: list[TFSlice] = []
-    with transaction.atomic():
+    with one_writer():
         for row in _rows(run_number, {tf_filename for tf_filename, _ in news}):
             before = row.status
             if not sum(
@@ -259,7 +259,7 @@ def change_slice(pk: int, changes: Mapping[str, Any]) -> TFSlice:
 
     Raises NotFound, and Conflict for a status that the present one cannot lead to.
     """
-    with transaction.atomic():
+    with one_writer():
         row: TFSlice | None = TFSlice.objects.select_for_update().filter(pk=pk).first()
         if row is None:
             raise NotFound(f"there is no TF slice with id {pk}")

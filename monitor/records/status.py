@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import connection
@@ -14,6 +15,8 @@ from monitor.executions.announcer import announcer
 from monitor.executions.waiting import ALIVE_FOR, RUNNER, waiting_for
 from monitor.records.models import SystemAgent, WorkflowExecution
 from monitor.records.states import ACTIVE, TERMINAL, ExecutionStatus
+from swf_common_lib.config import load_testbed_file
+from swf_common_lib.errors import ConfigurationError
 
 OK, WARNING, ERROR = "ok", "warning", "error"
 LATEST = 10
@@ -47,12 +50,13 @@ def system_status() -> dict[str, Any]:
         "database": _database(),
         "broker": _broker(),
         "ingest": _ingest(ingest, now),
-        "web": _port(settings.TESTBED.swf_web_port, settings.TESTBED.swf_monitor_url),
-        "mcp": _port(settings.TESTBED.swf_mcp_port, settings.TESTBED.mcp_url),
+        "web": _address(settings.TESTBED.swf_monitor_url),
+        "mcp": _address(settings.TESTBED.swf_mcp_url),
     }
     executions = _executions()
     problems = [
         *_service_problems(services),
+        *_testbed_problems(),
         *_agent_problems(agents),
         *_execution_problems(executions, now),
     ]
@@ -92,12 +96,15 @@ def _ingest(row: SystemAgent | None, now: datetime) -> dict[str, Any]:
     return {"status": OK, "detail": row.description, **told}
 
 
-def _port(port: int, url: str) -> dict[str, Any]:
+def _address(url: str) -> dict[str, Any]:
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=0.2):
+        with socket.create_connection((parts.hostname, port), timeout=0.2):
             return {"status": OK, "detail": url}
     except OSError:
-        return {"status": WARNING, "detail": f"nothing listens on port {port}"}
+        where = f"port {port}" if parts.hostname == "127.0.0.1" else f"{parts.hostname}:{port}"
+        return {"status": WARNING, "detail": f"nothing listens on {where}"}
 
 
 def _agent(row: SystemAgent, now: datetime) -> dict[str, Any]:
@@ -172,6 +179,15 @@ def _service_problems(services: dict[str, dict[str, Any]]) -> list[Problem]:
         for name, told in services.items()
         if told["status"] != OK
     ]
+
+
+def _testbed_problems() -> list[Problem]:
+    try:
+        load_testbed_file(settings.TESTBED.swf_testbed_config)
+    except ConfigurationError as error:
+        what = f"nothing can be started: {'; '.join(error.problems)}"
+        return [_problem(ERROR, what, settings.TESTBED.swf_testbed_config.name, error.hint)]
+    return []
 
 
 def _agent_problems(agents: list[dict[str, Any]]) -> list[Problem]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import transaction
 from django.db.models import F
 from rest_framework.exceptions import ValidationError
 from rest_framework.mixins import CreateModelMixin, UpdateModelMixin
@@ -22,6 +21,7 @@ from monitor.api.views.runs import METHODS
 from monitor.ingest.projections.completion import decide
 from monitor.records.filters import SAMPLES, SLICES, STF_FILES
 from monitor.records.models import FastMonFile, RunState, StfFile, TFSlice
+from monitor.records.one_writer import one_writer
 from monitor.records.slices import change_slice, register_slices
 from monitor.records.states import FileStatus
 
@@ -41,13 +41,13 @@ class StfFileViewSet(CreateModelMixin, UpdateModelMixin, RecordViewSet):
     serializer_class = StfFileSerializer
     http_method_names = METHODS
 
-    @transaction.atomic
+    @one_writer()
     def perform_create(self, serializer: Any) -> None:
         """Register a file and count it in its run."""
         file: StfFile = serializer.save()
         _count(file.run.run_number, "stf_files_registered")
 
-    @transaction.atomic
+    @one_writer()
     def perform_update(self, serializer: Any) -> None:
         """Change a file; one that is processed now counts as such in its run."""
         before = StfFile.objects.select_for_update().values_list("status", flat=True)
@@ -66,7 +66,7 @@ class SampleViewSet(CreateModelMixin, UpdateModelMixin, RecordViewSet):
     serializer_class = SampleSerializer
     http_method_names = METHODS
 
-    @transaction.atomic
+    @one_writer()
     def perform_create(self, serializer: Any) -> None:
         """Register a sample and count it in its run."""
         sample: FastMonFile = serializer.save()
@@ -94,7 +94,7 @@ class SliceViewSet(UpdateModelMixin, RecordViewSet):
         serializer.is_valid(raise_exception=True)
         values = serializer.validated_data if many else [serializer.validated_data]
         rows = [TFSlice(**row) for row in values]
-        with transaction.atomic():
+        with one_writer():
             _refuse_known(rows, many=many)
             register_slices(rows)
             rows = _as_registered(rows)
@@ -103,7 +103,7 @@ class SliceViewSet(UpdateModelMixin, RecordViewSet):
 
     def perform_update(self, serializer: Any) -> None:
         """Change a slice, and the counts of its run along; its status only moves forward."""
-        with transaction.atomic():
+        with one_writer():
             row = change_slice(serializer.instance.pk, serializer.validated_data)
             decide([row.run_number])
         serializer.instance = row

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import transaction
 from django.db.models import Model
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
@@ -24,6 +23,7 @@ from monitor.api.serializers import (
 from monitor.records.filtering import read_number
 from monitor.records.filters import EVENTS, RUN_STATES, RUNS, WORKERS
 from monitor.records.models import Run, RunState, Worker
+from monitor.records.one_writer import one_writer
 from monitor.records.statistics import run_statistics
 from swf_common_lib.errors import NotFound
 
@@ -43,6 +43,7 @@ class RunViewSet(CreateModelMixin, UpdateModelMixin, RecordViewSet):
     serializer_class = RunSerializer
     http_method_names = METHODS
 
+    @one_writer()
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Register a run. One that is known from messages alone is registered by it."""
         number = request.data.get("run_number") if isinstance(request.data, dict) else None
@@ -77,7 +78,7 @@ class _UpdatedWhenThere(CreateModelMixin, UpdateModelMixin, RecordViewSet):
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         values = dict(serializer.validated_data)
-        with transaction.atomic():
+        with one_writer():
             present = self.model._default_manager.filter(pk=values[self.key]).first()
             if present is None:
                 serializer.save()

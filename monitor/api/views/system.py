@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.conf import settings
+from django.db import Error
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import api_view
@@ -10,8 +11,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from monitor.api.authentication import user_name
+from monitor.api.permissions import scope_of
+from monitor.records.database_state import database_state
 from monitor.records.status import system_status
 from monitor.records.tokens import LOGIN_LINK_LIFE, create_login_link
+from swf_common_lib.errors import Unavailable
 
 
 @extend_schema(responses=OpenApiTypes.OBJECT)
@@ -21,6 +25,18 @@ def status(request: Request) -> Response:
     return Response(system_status())
 
 
+@extend_schema(responses=OpenApiTypes.OBJECT)
+@api_view(["GET"])
+def installation(request: Request) -> Response:
+    """Give who the caller is and may do, and how the database stands: for `testbed doctor`."""
+    caller = {"user": user_name(request), "scope": scope_of(request.user, request.auth)}
+    try:
+        database = database_state()
+    except Error as error:
+        raise Unavailable(f"the monitor's database does not answer: {error}") from error
+    return Response({"caller": caller, "database": database})
+
+
 @extend_schema(request=None, responses={201: OpenApiTypes.OBJECT})
 @api_view(["POST"])
 def login_links(request: Request) -> Response:
@@ -28,7 +44,7 @@ def login_links(request: Request) -> Response:
     key = create_login_link(user_name(request))
     return Response(
         {
-            "url": f"{settings.TESTBED.swf_monitor_url}/login/{key}/",
+            "url": f"{settings.TESTBED.public_url}/login/{key}/",
             "expires_in_seconds": int(LOGIN_LINK_LIFE.total_seconds()),
         },
         status=201,

@@ -1,0 +1,94 @@
+"""Django's settings of the monitor's database: SQLite embedded, or PostgreSQL through a pool."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import Any
+
+from swf_common_lib.database_url import DatabaseAddress, parse_database_url
+from swf_common_lib.errors import ConfigurationError
+from swf_common_lib.settings import Settings
+
+POOL_SIZE = 24
+"""Connections that a process has at most: more than it has threads that ask the database."""
+POOL_WAIT = 3.0
+"""Seconds that a thread waits for a connection; that it gets none means that there is no server."""
+RECONNECT = 0.5
+"""Seconds that the pool tries by itself to replace a connection. Its pauses double: with its
+default it would notice minutes late that the server is back. The next question tries again."""
+CONNECT_TIMEOUT = 5
+"""Seconds."""
+SESSION = {
+    # Nothing of ours takes that long, and who asked has given up before.
+    "statement_timeout": "60s",
+    # What a process that lost its network left open, locks and all.
+    "idle_in_transaction_session_timeout": "60s",
+}
+"""Settings of each session on the server."""
+_KEEPALIVE = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+"""A server that vanished without a word is noticed after 25 s (libpq; seconds, milliseconds)."""
+
+
+def databases(testbed: Settings) -> dict[str, dict[str, Any]]:
+    """Give Django's ``DATABASES``. Raises ConfigurationError when the driver is missing."""
+    if not testbed.swf_database_url:
+        return {"default": _sqlite(str(testbed.database_file))}
+    for module in ("psycopg", "psycopg_pool"):
+        if importlib.util.find_spec(module) is None:
+            raise ConfigurationError(
+                [f"SWF_DATABASE_URL names a PostgreSQL, but {module} is not installed"],
+                "Install the testbed with its driver: pip install -e '.[postgres]'",
+            )
+    return {"default": _postgresql(parse_database_url(testbed.swf_database_url))}
+
+
+def _sqlite(file: str) -> dict[str, Any]:
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": file,
+        "OPTIONS": {
+            # Write transactions take their lock at the start and wait for it: with Django's
+            # defaults concurrent writers fail instead.
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 30,
+            "init_command": (
+                "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; "
+                "PRAGMA busy_timeout=30000; PRAGMA cache_size=-65536;"
+            ),
+        },
+        "CONN_MAX_AGE": None,
+    }
+
+
+def _postgresql(address: DatabaseAddress) -> dict[str, Any]:
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": address.name,
+        "HOST": address.host,
+        "PORT": str(address.port),
+        "USER": address.user,
+        "PASSWORD": address.password,
+        "OPTIONS": {
+            **address.options,
+            **_KEEPALIVE,
+            "connect_timeout": CONNECT_TIMEOUT,
+            "application_name": "swf-testbed",
+            "options": " ".join(f"-c {name}={value}" for name, value in SESSION.items()),
+            "pool": {
+                "min_size": 1,
+                "max_size": POOL_SIZE,
+                "timeout": POOL_WAIT,
+                "reconnect_timeout": RECONNECT,
+                "num_workers": 2,
+            },
+        },
+        # Each question takes a connection that was seen to work and gives it back: no process
+        # needs a restart after one of the server.
+        "CONN_MAX_AGE": 0,
+        "CONN_HEALTH_CHECKS": True,
+    }

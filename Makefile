@@ -6,16 +6,26 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run stop test lint bench clean
+DATABASE_TESTS := $(addprefix tests/integration/,api ingest web mcp/test_mcp_tools.py \
+	mcp/test_mcp_http.py::test_database_without_tables)
+
+.PHONY: run services stop test lint bench clean
 
 run: $(STAMP)
 	@$(BIN)/testbed demo
 
+# ActiveMQ and PostgreSQL below .testbed/ in place of the embedded ones, from now on. Debian.
+services: $(STAMP)
+	@tools/install-services
+	@$(BIN)/testbed init --services
+
 stop:
 	@if [ -x $(BIN)/testbed ]; then $(BIN)/testbed stop-local; else echo "Nothing is installed."; fi
 
+# The second time with the monitor's database on PostgreSQL (skipped where that is not installed).
 test: lint
 	$(BIN)/pytest
+	$(BIN)/pytest --database=postgresql $(DATABASE_TESTS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

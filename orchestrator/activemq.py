@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
+from orchestrator.private_file import write_private
 from swf_common_lib.errors import ConfigurationError
 from swf_common_lib.settings import Settings
 
@@ -146,8 +147,8 @@ class ActiveMQ:
         conf, spool = self.folder / "conf", self.folder / "tmp"
         for folder in (self.folder, conf, spool):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write_private(conf / "activemq.xml", self._xml())
-        _write_private(conf / "log4j.properties", _LOGGING)
+        write_private(conf / "activemq.xml", self._xml())
+        write_private(conf / "log4j.properties", _LOGGING)
         return [
             java,
             f"-Xmx{MAX_HEAP}",
@@ -220,10 +221,3 @@ def jars() -> list[Path]:
 
 def _uri(path: str) -> str:
     return Path(path).absolute().as_uri()
-
-
-def _write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner may read: it holds passwords."""
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)

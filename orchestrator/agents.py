@@ -12,7 +12,7 @@ from orchestrator.services import RUNNER, supervisor_of_agents
 from orchestrator.supervisor import ProgramFailed, Supervisor
 from orchestrator.supervisor_configuration import Program
 from swf_common_lib.config import TestbedFile, load_testbed_file
-from swf_common_lib.errors import ConfigurationError, NotFound
+from swf_common_lib.errors import BrokerUnavailable, ConfigurationError, NotFound
 from swf_common_lib.monitor_client import MonitorClient
 from swf_common_lib.settings import Settings
 
@@ -124,6 +124,16 @@ def _stop_those_of_other_namespaces(
     supervisor.stop(*strangers)
 
 
+def _require_broker(client: MonitorClient, waiting: str) -> None:
+    """Raise BrokerUnavailable when it is the broker that agents wait for."""
+    broker = client.get("status/").get("services", {}).get("broker", {})
+    if broker.get("status") == "error":
+        raise BrokerUnavailable(
+            f"{waiting}: started, but waiting for the broker: {broker.get('detail')}",
+            "`testbed start-local` starts it; the agents go on as soon as it is there.",
+        )
+
+
 def _await_listening(
     supervisor: Supervisor, client: MonitorClient, programs: list[str]
 ) -> list[Process]:
@@ -139,8 +149,10 @@ def _await_listening(
         ]
         if not silent:
             return processes
+        names = ", ".join(process.name for process in silent)
+        if all(process.running for process in processes):
+            _require_broker(client, names)
         if time.monotonic() > deadline:
-            names = ", ".join(process.name for process in silent)
             raise ProgramFailed(
                 f"{names}: alive, but not reported ready to the monitor within "
                 f"{REPORT_TIMEOUT:g} s. The last lines of {silent[0].name}:\n"

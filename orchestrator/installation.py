@@ -10,12 +10,18 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import tomli
 
 from orchestrator import ports
+from orchestrator.activemq import require_installed as require_activemq
+from orchestrator.compose import write_compose_environment
+from orchestrator.postgres import require_programs as require_postgres
+from orchestrator.postgres import runtime_folder_mode
+from orchestrator.private_file import write_private
+from orchestrator.services import Report, start_services
+from swf_common_lib.database_url import parse_database_url
 from swf_common_lib.errors import ConfigurationError, TestbedError
 from swf_common_lib.settings import Settings, load_settings
 
@@ -80,7 +86,8 @@ def require_token(settings: Settings) -> None:
 
 def require_prepared(settings: Settings) -> None:
     """Raise ConfigurationError unless `testbed init` has been here: services can start."""
-    if not settings.settings_file.is_file() or not settings.database_file.is_file():
+    database_there = bool(settings.swf_database_url) or settings.database_file.is_file()
+    if not settings.settings_file.is_file() or not database_there:
         raise _not_initialised(settings)
 
 
@@ -90,10 +97,18 @@ def _not_initialised(settings: Settings) -> ConfigurationError:
     )
 
 
-def prepare(settings: Settings, *, new_ports: bool = False) -> Prepared:
+def prepare(
+    settings: Settings,
+    *,
+    new_ports: bool = False,
+    stack: str = "",
+    report: Report = lambda line: None,
+) -> Prepared:
     """Make whatever is missing; what is there stays as it is.
 
-    ``new_ports`` picks ports again. Raises SetupFailed when the database cannot be prepared.
+    ``new_ports`` picks ports again. ``stack`` changes what the installation runs on: ``services``
+    (an ActiveMQ and a PostgreSQL of its own, started here), ``embedded``, or ``compose`` (all in
+    containers). Raises SetupFailed when the database cannot be prepared.
     """
     done: list[str] = []
     for folder in (settings.swf_runtime_dir, settings.log_dir):
@@ -101,25 +116,41 @@ def prepare(settings: Settings, *, new_ports: bool = False) -> Prepared:
             folder.mkdir(mode=0o700, parents=True)
             done.append(f"made {folder}")
         folder.chmod(0o700)
-    done += _complete_settings_file(settings, new_ports=new_ports)
+    if stack or settings.swf_services != "elsewhere":
+        done += _complete_settings_file(settings, new_ports=new_ports, stack=stack)
     done += _write_testbed_toml(settings)
     settings = load_settings(settings.swf_home)
+    settings.swf_runtime_dir.chmod(runtime_folder_mode(settings))
+    if settings.swf_services == "compose":
+        done += write_compose_environment(settings)
+    if settings.swf_services != "local":  # and so is the database
+        return Prepared(settings, done)
+    if settings.swf_database_server == "local":
+        start_services(settings, report, only=("postgres",))
     done += _prepare_database(settings)
     return Prepared(load_settings(settings.swf_home), done)
 
 
-def _complete_settings_file(settings: Settings, *, new_ports: bool) -> list[str]:
+def _complete_settings_file(settings: Settings, *, new_ports: bool, stack: str) -> list[str]:
     path = settings.settings_file
     stored = tomli.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     values = dict(stored)
-    if settings.swf_broker == "embedded" and not settings.activemq_password:
+    if os.environ.get("SWF_BROKER"):  # a later start has to be of the same broker
+        values["SWF_BROKER"] = settings.swf_broker
+    if os.environ.get("SWF_DATABASE_URL"):  # and of the same database
+        values["SWF_DATABASE_URL"] = settings.swf_database_url
+    if settings.swf_broker != "external" and not settings.activemq_password:
         values["ACTIVEMQ_PASSWORD"] = secrets.token_urlsafe(24)
     if not settings.swf_secret_key:
         values["SWF_SECRET_KEY"] = secrets.token_urlsafe(48)
+    if stack:
+        values.update(STACKS[stack](settings))
+    if new_ports and not stack and settings.swf_database_server == "local":
+        values["SWF_DATABASE_URL"] = _at_new_port(settings.swf_database_url)
     values.update(_choose_ports(settings, stored, new_ports=new_ports))
     if values == stored:
         return []
-    _write_private(path, _toml(values))
+    write_private(path, _toml(values))
     changed = sorted(name for name in values if values[name] != stored.get(name))
     return [f"wrote {', '.join(changed)} to {path}"]
 
@@ -138,6 +169,58 @@ def _choose_ports(
     return chosen
 
 
+def _own_services(settings: Settings) -> dict[str, Any]:
+    """Give the settings of a broker and a database server of this installation's own.
+
+    Raises ConfigurationError when one of them is not installed.
+    """
+    require_activemq()
+    require_postgres()
+    chosen = {
+        "SWF_SERVICES": "local",
+        "SWF_BROKER": "activemq",
+        "SWF_DATABASE_SERVER": "local",
+    }
+    if settings.swf_database_server != "local":
+        address = f"{ports.LOOPBACK}:{ports.pick('SWF_DATABASE_URL')}"
+        password = secrets.token_urlsafe(24)
+        chosen["SWF_DATABASE_URL"] = f"postgresql://testbed:{password}@{address}/testbed"
+    return chosen
+
+
+def _at_new_port(url: str) -> str:
+    old = f":{parse_database_url(url).port}/"
+    return url.replace(old, f":{ports.pick('SWF_DATABASE_URL')}/", 1)
+
+
+def _embedded_services(settings: Settings) -> dict[str, Any]:
+    return {
+        "SWF_SERVICES": "local",
+        "SWF_BROKER": "embedded",
+        "SWF_DATABASE_SERVER": "external",
+        "SWF_DATABASE_URL": "",
+    }
+
+
+def _compose_services(settings: Settings) -> dict[str, Any]:
+    """Give the settings of a host whose services docker compose runs: agents and commands here."""
+    if settings.swf_services == "compose":
+        return {}
+    chosen = {**_embedded_services(settings), "SWF_SERVICES": "compose", "SWF_BROKER": "external"}
+    if not settings.activemq_password:
+        chosen["ACTIVEMQ_PASSWORD"] = secrets.token_urlsafe(24)
+    # Its port is published here, wherever the broker of before was.
+    return {**chosen, "ACTIVEMQ_HOST": ports.LOOPBACK, "ACTIVEMQ_PORT": ports.pick("ACTIVEMQ_PORT")}
+
+
+STACKS = {
+    "services": _own_services,
+    "embedded": _embedded_services,
+    "compose": _compose_services,
+}
+"""What an installation can run on, and the settings that say so."""
+
+
 def _toml(values: Mapping[str, Any]) -> str:
     lines = ["# Settings of this installation, by the names of their environment variables."]
     for name, value in sorted(values.items()):
@@ -152,16 +235,6 @@ def _toml_value(value: Any) -> str:
         return str(value)
     text = str(value).replace("\\", "\\\\").replace('"', '\\"')
     return '"' + re.sub(r"[\x00-\x1f\x7f]", lambda c: f"\\u{ord(c[0]):04x}", text) + '"'
-
-
-def _write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner may read, and that is either old or new, never half."""
-    new = path.with_suffix(".new")
-    new.unlink(missing_ok=True)
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-    new.replace(path)
 
 
 def _write_testbed_toml(settings: Settings) -> list[str]:
@@ -194,6 +267,11 @@ def _prepare_database(settings: Settings) -> list[str]:
         said = (run.stderr.strip() or run.stdout.strip()).splitlines()
         raise SetupFailed(
             "the monitor's database cannot be prepared: " + "\n".join(said[-15:]),
-            f"The database is {settings.database_file}.",
+            "The database is "
+            + (
+                "that of SWF_DATABASE_URL."
+                if settings.swf_database_url
+                else f"{settings.database_file}."
+            ),
         )
     return run.stdout.strip().splitlines()

@@ -11,6 +11,8 @@ from swf_common_lib.errors import Conflict, Unavailable
 LOOPBACK = "127.0.0.1"
 FIRST_CHOICE = {"ACTIVEMQ_PORT": 61613, "SWF_WEB_PORT": 8002, "SWF_MCP_PORT": 8001}
 """Where the search for a free port of each setting begins."""
+_DATABASE_PORT = 5433
+"""Where the search for PostgreSQL's begins; 5432 is the system's own."""
 _STEP = 10
 _LAST = 65535
 
@@ -33,14 +35,15 @@ def pick(setting: str, avoid: Collection[int] = ()) -> int:
 
     Raises Conflict when there is none.
     """
-    for port in range(FIRST_CHOICE[setting], _LAST + 1, _STEP):
+    first = FIRST_CHOICE.get(setting, _DATABASE_PORT)
+    for port in range(first, _LAST + 1, _STEP):
         if port not in avoid and is_free(port):
             return port
-    raise Conflict(f"no free port found for {setting} from {FIRST_CHOICE[setting]} upwards")
+    raise Conflict(f"no free port found for {setting} from {first} upwards")
 
 
-def listen(setting: str, port: int, who: str) -> socket.socket:
-    """Give a socket that listens on ``port`` of the loopback interface, for service ``who``.
+def listen(setting: str, port: int, who: str, host: str = LOOPBACK) -> socket.socket:
+    """Give a socket that listens on ``port`` of ``host`` (SWF_LISTEN), for service ``who``.
 
     Raises Unavailable that names the setting when somebody else has the port.
     """
@@ -49,13 +52,13 @@ def listen(setting: str, port: int, who: str) -> socket.socket:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((LOOPBACK, port))
+        listener.bind((host, port))
         listener.listen(256)
     except OSError as error:
         listener.close()
         why = "in use already" if error.errno == errno.EADDRINUSE else str(error.strerror)
         raise Unavailable(
-            f"{who} cannot listen on {LOOPBACK}:{port}: the port is {why}",
+            f"{who} cannot listen on {host}:{port}: the port is {why}",
             f"Set {setting} to a free port in .testbed/settings.toml (or the environment), or"
             " stop what uses this one.",
         ) from error

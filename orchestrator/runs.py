@@ -6,11 +6,10 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 from swf_common_lib.config import data_taking
 from swf_common_lib.errors import InvalidRequest
-from swf_common_lib.monitor_client import TIMEOUT, MonitorClient
+from swf_common_lib.monitor_client import TIMEOUT, MonitorClient, execution_path
 
 FINAL = ("completed", "failed", "terminated")
 """Statuses of an execution that do not change any more."""
@@ -122,4 +121,4 @@ def change(client: MonitorClient, execution_id: str, verb: str, reason: str) -> 
 def _address(execution_id: str) -> str:
     if not execution_id:
         raise InvalidRequest("the execution's id is empty", "`testbed status` lists the ids.")
-    return f"workflow-executions/{quote(execution_id, safe='')}/"
+    return execution_path(execution_id)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import http.client
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from orchestrator import ports
+from orchestrator.postgres import Postgres
 from orchestrator.process import Process
 from orchestrator.supervisor import ProgramFailed, Supervisor
+from swf_common_lib.database_url import parse_database_url
 from swf_common_lib.errors import Unavailable
 from swf_common_lib.messaging import MessageBus
 from swf_common_lib.monitor_client import MonitorClient
@@ -45,18 +47,28 @@ class Service:
 
     def port(self, settings: Settings) -> int | None:
         """Give the port on which it listens, if any."""
+        if self.port_setting == "SWF_DATABASE_URL":
+            return parse_database_url(settings.swf_database_url).port
         return getattr(settings, self.port_setting.lower()) if self.port_setting else None
 
 
 def services_of(settings: Settings) -> list[Service]:
     """Give this installation's services in the order in which they start."""
     every = [
+        Service("postgres", "PostgreSQL", "SWF_DATABASE_URL", _check_postgres, first=True),
         Service("broker", "message broker", "ACTIVEMQ_PORT", _check_broker, first=True),
         Service("web", "monitor", "SWF_WEB_PORT", _check_monitor, first=True),
         Service("ingest", "monitor ingest", "", _check_ingest),
         Service("mcp", "MCP server", "SWF_MCP_PORT", _check_mcp),
     ]
-    return every if settings.swf_broker == "embedded" else every[1:]
+    if settings.swf_services != "local":
+        return []
+    elsewhere = set()
+    if settings.swf_database_server != "local":
+        elsewhere.add("postgres")
+    if settings.swf_broker == "external":
+        elsewhere.add("broker")
+    return [service for service in every if service.name not in elsewhere]
 
 
 def supervisor_of_services(settings: Settings) -> Supervisor:
@@ -69,21 +81,26 @@ def supervisor_of_agents(settings: Settings) -> Supervisor:
     return Supervisor(settings.swf_home / "agents.supervisord.conf")
 
 
-def start_services(settings: Settings, report: Report) -> None:
+def start_services(
+    settings: Settings, report: Report, *, only: Collection[str] | None = None
+) -> None:
     """Start what does not run yet and wait until everything answers.
+
+    ``only``: these and no others.
 
     Raises Conflict for a port that is taken (before anything starts), ProgramFailed for a service
     that exits or does not answer in time.
     """
     supervisor = supervisor_of_services(settings)
     _end_orphans(supervisor, report)  # they would hold the ports
-    _check_ports(settings, supervisor)
+    wanted = [one for one in services_of(settings) if only is None or one.name in only]
+    _check_ports(settings, supervisor, wanted)
     supervisor.ensure_daemon()
-    if settings.swf_broker == "external":
+    if settings.swf_broker == "external" and only is None:
         check_broker(settings)
         report(f"message broker: {settings.activemq_host}:{settings.activemq_port} answers")
     together: list[Service] = []
-    for service in services_of(settings):
+    for service in wanted:
         supervisor.start(service.name)
         together.append(service)
         if service.first:
@@ -99,7 +116,8 @@ def stop_everything(settings: Settings, report: Report) -> None:
     agents = supervisor_of_agents(settings)
     others = [name for name in agents.configuration.programs if name != RUNNER]
     _stop(agents, [[RUNNER], others], report)
-    _stop(supervisor_of_services(settings), [["mcp"], ["ingest"], ["web"], ["broker"]], report)
+    order = [["mcp"], ["ingest"], ["web"], ["broker"], ["postgres"]]
+    _stop(supervisor_of_services(settings), order, report)
 
 
 def _stop(supervisor: Supervisor, order: list[list[str]], report: Report) -> None:
@@ -119,9 +137,9 @@ def _end_orphans(supervisor: Supervisor, report: Report) -> None:
         report(f"ended {orphans} processes that a killed supervisord had left behind")
 
 
-def _check_ports(settings: Settings, supervisor: Supervisor) -> None:
+def _check_ports(settings: Settings, supervisor: Supervisor, services: list[Service]) -> None:
     running = supervisor.processes() if supervisor.alive() else {}
-    for service in services_of(settings):
+    for service in services:
         port = service.port(settings)
         if port is None or (service.name in running and running[service.name].up):
             continue
@@ -157,6 +175,10 @@ def _not_ready(service: Service, settings: Settings, supervisor: Supervisor) -> 
     return None if process.running else f"its process is {process.state}"
 
 
+def _check_postgres(settings: Settings, _process: Process) -> None:
+    Postgres.from_settings(settings).check()
+
+
 def check_broker(settings: Settings) -> None:
     """Connect to the broker with this installation's login. Raises BrokerUnavailable."""
     bus = MessageBus(settings)
@@ -189,6 +211,6 @@ def _check_mcp(settings: Settings, _process: Process) -> None:
         connection.request("GET", "/mcp")
         connection.getresponse().read()
     except (OSError, http.client.HTTPException) as error:
-        raise NotReady(f"nothing answers at {settings.mcp_url} ({error})") from error
+        raise NotReady(f"nothing answers at {settings.swf_mcp_url} ({error})") from error
     finally:
         connection.close()

@@ -28,7 +28,7 @@ from swf_common_lib.heartbeat import Heartbeat
 from swf_common_lib.logs import MonitorLogHandler
 from swf_common_lib.messages import Message, derived_id, parse_body, parse_message
 from swf_common_lib.messaging import BROADCAST, Delivery, Destination, MessageBus, Subscription
-from swf_common_lib.monitor_client import FOREVER, MonitorClient
+from swf_common_lib.monitor_client import FOREVER, MonitorClient, execution_path
 from swf_common_lib.settings import Settings
 
 CACHED_EXECUTIONS = 64
@@ -305,7 +305,7 @@ class BaseAgent:
         if execution_id not in self._executions:
             if not execution_id:
                 raise NotFound("the message names no execution")
-            record = self.monitor.get(f"workflow-executions/{execution_id}/")
+            record = self.monitor.get(execution_path(execution_id))
             self._executions[execution_id] = record
             if len(self._executions) > CACHED_EXECUTIONS:
                 self._executions.popitem(last=False)

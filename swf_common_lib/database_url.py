@@ -11,7 +11,7 @@ SCHEMES = ("postgresql", "postgres")
 PORT = 5432
 OPTIONS = ("host", "sslmode", "sslrootcert", "sslcert", "sslkey")
 """What may follow a question mark; libpq's words. ``host``: the folder of a Unix socket."""
-_NO_SECRET = "(it is not shown: it may hold a password)"  # noqa: S105
+_ESCAPES = "characters such as / ? # @ % in a password are written as %2F %3F %23 %40 %25"
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,10 @@ def parse_database_url(url: str) -> DatabaseAddress:
     try:
         parts = urlsplit(url)
         port = PORT if parts.port is None else parts.port
-    except ValueError as error:
-        raise ValueError(f"not an address of the form {FORM} {_NO_SECRET}") from error
+    except ValueError:  # whose text holds a part of the address
+        raise ValueError(f"is not of the form {FORM}; {_ESCAPES}") from None
     if parts.scheme not in SCHEMES:
-        raise ValueError(f"does not begin with postgresql:// as in {FORM} {_NO_SECRET}")
+        raise ValueError(f"does not begin with postgresql:// as in {FORM}")
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     unknown = sorted(set(options) - set(OPTIONS))
     if unknown:
@@ -64,9 +64,6 @@ def _require(host: str, parts: SplitResult, name: str, port: int) -> None:
         raise ValueError(f"names no {' and no '.join(missing)}; its form is {FORM}")
     if "/" in name or parts.fragment:
         # Most often a password with a character that ends the address' first part.
-        raise ValueError(
-            f"is not of the form {FORM}; characters such as / ? # @ % in a password are written"
-            " as %2F %3F %23 %40 %25"
-        )
+        raise ValueError(f"is not of the form {FORM}; {_ESCAPES}")
     if not 1 <= port <= 65535:
         raise ValueError(f"{port} is not a port (1 to 65535)")

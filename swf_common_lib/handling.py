@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from swf_common_lib.errors import TestbedError, Unavailable
+from swf_common_lib.errors import InvalidMessage, TestbedError, Unavailable
 from swf_common_lib.messaging import Delivery, MessageBus
 
 BATCH_DELIVERIES = 200
@@ -20,7 +20,8 @@ class DeliveryHandling:
     """Takes deliveries from a bus, has each handled, and acknowledges batches of them.
 
     An action that cannot reach monitor or broker is tried again until it can or ``stopping`` is
-    set; any other failure is logged and ends in the dead letters after ``HANDLER_TRIES`` tries.
+    set. A message that says nothing usable ends in the dead letters at once, any other failure
+    after ``HANDLER_TRIES`` tries; both are logged.
     """
 
     def __init__(
@@ -80,6 +81,9 @@ class DeliveryHandling:
                 return True
             except Unavailable as error:
                 self._logger.warning("%s waits: %s", what, error.detail)
+            except InvalidMessage as error:  # it says the same however often it is read
+                self._logger.error("%s cannot be used: %s", what, error)
+                return False
             except Exception:  # whatever a handler raises is logged, and the agent lives on
                 tries += 1
                 self._logger.exception("%s failed (try %d of %d)", what, tries, HANDLER_TRIES)

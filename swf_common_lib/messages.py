@@ -13,10 +13,18 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from swf_common_lib.config import PARAMETERS
 from swf_common_lib.errors import InvalidMessage
 
+MOST_TIME_FRAMES = 1_000_000
+"""In one super time frame; it has about 1000."""
 UNPACED = 0.0
 """``time_scale`` of a run whose simulated clock is not tied to the wall clock."""
+
+
+def _most(name: str) -> float:
+    """Give the largest value of a parameter: what configurations may not say, messages may not."""
+    return PARAMETERS[name].maximum
 
 
 def _text(value: Any) -> Any:
@@ -89,7 +97,7 @@ class StfReady(Message):
     checksum: str = ""
     """adler32, 8 lower-case hex digits."""
     sequence: int | None = Field(default=None, ge=0)
-    tf_count: int | None = Field(default=None, ge=0)
+    tf_count: int | None = Field(default=None, ge=0, le=MOST_TIME_FRAMES)
 
 
 class TfFileRegistered(Message):
@@ -183,14 +191,14 @@ class WorkerStatus(Message):
 class RunImminentWorker(Message):
     """To the workers: a run is coming, ramp up."""
 
-    target_worker_count: int = Field(ge=0)
-    worker_rampup_time: float = Field(ge=0)
-    worker_rampdown_time: float = Field(ge=0)
-    slice_processing_time: float = Field(ge=0)
-    activemq_streams: int = Field(default=1, ge=1)
-    node_parallelism: int = Field(default=0, ge=0)
+    target_worker_count: int = Field(ge=0, le=_most("target_worker_count"))
+    worker_rampup_time: float = Field(ge=0, le=_most("worker_rampup_time"))
+    worker_rampdown_time: float = Field(ge=0, le=_most("worker_rampdown_time"))
+    slice_processing_time: float = Field(ge=0, le=_most("slice_processing_time"))
+    activemq_streams: int = Field(default=1, ge=1, le=_most("activemq_streams"))
+    node_parallelism: int = Field(default=0, ge=0, le=_most("node_parallelism"))
     """Slots of one worker process; 0: as many as the run asks for."""
-    retry_max_attempts: int = Field(default=3, ge=1)
+    retry_max_attempts: int = Field(default=3, ge=1, le=_most("retry_max_attempts"))
 
 
 class EndRunWorker(Message):
@@ -248,6 +256,14 @@ MESSAGE_TYPES: dict[str, type[Message]] = {
 }
 
 
+def _refuse(constant: str) -> None:
+    raise ValueError(f"it contains {constant} as a value")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse)
+"""Python's own takes NaN and Infinity, which are not JSON, for numbers."""
+
+
 def parse_body(body: str | bytes) -> dict[str, Any]:
     """Decode a message's body into a JSON object.
 
@@ -255,7 +271,7 @@ def parse_body(body: str | bytes) -> dict[str, Any]:
     """
     try:
         text = body.decode("utf-8") if isinstance(body, bytes) else body
-        value = json.loads(text)
+        value = _DECODER.decode(text)
     except UnicodeDecodeError as error:
         raise InvalidMessage(f"the body is not UTF-8: {error}") from error
     except (ValueError, RecursionError) as error:

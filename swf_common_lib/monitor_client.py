@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from typing import Any
+from urllib.parse import quote
 
 import requests
 
@@ -125,8 +126,19 @@ def new_session(url: str, token: str) -> requests.Session:
     return session
 
 
+def execution_path(execution_id: str, *further: str) -> str:
+    """Give the path of an execution below ``/api/``, whatever characters its id has."""
+    return "/".join(("workflow-executions", quote(execution_id, safe=""), *further, ""))
+
+
 def _decoded(answer: requests.Response) -> Any:
-    return answer.json() if answer.content else None
+    try:
+        return answer.json() if answer.content else None
+    except ValueError as error:
+        raise MonitorUnavailable(
+            f"what answers at {answer.url} is not the monitor: its answer is not JSON",
+            "Correct SWF_MONITOR_URL.",
+        ) from error
 
 
 def _problem(answer: requests.Response) -> dict[str, Any]:
@@ -139,9 +151,18 @@ def _problem(answer: requests.Response) -> dict[str, Any]:
 
 def _detail(answer: requests.Response) -> str:
     problem = _problem(answer)
-    detail = problem.get("detail") or problem.get("error")
+    detail = problem.get("detail") or problem.get("error") or _field_errors(problem)
     text = "" if "html" in answer.headers.get("Content-Type", "") else answer.text[:500]
     return str(detail or text or f"{answer.status_code} {answer.reason}")
+
+
+def _field_errors(problem: dict[str, Any]) -> str:
+    """Read REST framework's form of faulty fields: a list of texts each."""
+    return "; ".join(
+        f"{name}: {' '.join(str(text) for text in texts)}"
+        for name, texts in problem.items()
+        if isinstance(texts, list)
+    )
 
 
 def _error(answer: requests.Response) -> TestbedError:
@@ -150,10 +171,11 @@ def _error(answer: requests.Response) -> TestbedError:
     if isinstance(problem.get("problems"), list):
         return ConfigurationError([str(fault) for fault in problem["problems"]], hint)
     kind = _ERRORS.get(answer.status_code)
-    if kind is None:
-        return TestbedError(
-            f"the monitor answers {answer.status_code} to {answer.request.method}"
+    if kind is None or not problem:  # the monitor's own refusals are JSON
+        origin = answer.url.partition("/api/")[0]
+        return (kind or TestbedError)(
+            f"the monitor at {origin} answers {answer.status_code} to {answer.request.method}"
             f" {answer.request.path_url}: {_detail(answer)}",
-            hint or "The monitor's log says more: testbed logs web.",
+            hint or "See testbed logs web, and whether SWF_MONITOR_URL is the monitor's address.",
         )
     return kind(_detail(answer), hint)

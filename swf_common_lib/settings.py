@@ -7,17 +7,22 @@ A setting has one name everywhere, that of its environment variable. The environ
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_type_hints
+from urllib.parse import urlsplit
 
 import tomli
 
 from swf_common_lib.database_url import parse_database_url
 from swf_common_lib.errors import ConfigurationError
 
+_HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
+
+LISTEN_ADDRESSES = ("127.0.0.1", "0.0.0.0")  # noqa: S104  the default is loopback
 
 
 @dataclass(frozen=True)
@@ -40,10 +45,30 @@ class Settings:
     """Port on which this machine's monitor listens (loopback)."""
     swf_mcp_port: int
     """Port on which this machine's MCP server listens (loopback)."""
+    swf_services: str
+    """What runs the services: ``local`` (supervisord, here), ``compose`` (containers, here), or
+    ``elsewhere``: this host has agents alone."""
+    swf_mcp_url: str
+    """Address of the MCP server."""
+    swf_listen: str
+    """Where both listen: ``127.0.0.1``, or ``0.0.0.0`` for every address of this host."""
+    swf_public_url: str
+    """Address by which people and other hosts reach the monitor (a reverse proxy's); may be ""."""
+    swf_allowed_hosts: str
+    """Further host names, comma-separated, under which monitor and MCP server take requests."""
+    swf_database_server: str
+    """``external``: PostgreSQL, if any, runs elsewhere; ``local``: one is started here."""
     swf_database_url: str = field(repr=False)
     """PostgreSQL: ``postgresql://user:password@host:port/name``; empty: the embedded SQLite."""
     swf_broker: str
-    """``embedded``: our own broker is started here; ``external``: an ActiveMQ runs elsewhere."""
+    """``embedded``: our own broker is started here; ``activemq``: an ActiveMQ is started here;
+    ``external``: one runs elsewhere."""
+    swf_broker_keystore: str
+    """PKCS12 file with key and certificate of the ActiveMQ started here; for ACTIVEMQ_USE_SSL."""
+    swf_broker_truststore: str
+    """PKCS12 file with the authorities of its clients' certificates; empty: it asks for none."""
+    swf_broker_store_password: str
+    """Password of both files."""
     swf_catalogue: str
     """Where the data agent registers files: ``monitor`` (its database) or ``rucio``."""
     swf_task_backend: str
@@ -63,6 +88,24 @@ class Settings:
     activemq_ssl_cert_file: str
     activemq_ssl_key_file: str
     activemq_heartbeat_topic: str
+    activemq_queue_prefix: str
+    """What the broker writes before a queue's name; ``/queue/`` for ActiveMQ Classic."""
+    activemq_topic_prefix: str
+    """What the broker writes before a topic's name; ``/topic/`` for ActiveMQ Classic."""
+    activemq_durable_header: str
+    """Header that names a durable subscription; Artemis: ``durable-subscription-name``."""
+
+    @property
+    def public_url(self) -> str:
+        """Where people find the monitor, without a trailing slash."""
+        return self.swf_public_url or self.swf_monitor_url
+
+    @property
+    def host_names(self) -> list[str]:
+        """The names, beside those of loopback, under which requests are taken."""
+        names = [name.strip().lower() for name in self.swf_allowed_hosts.split(",")]
+        names.append(urlsplit(self.swf_public_url).hostname or "")
+        return sorted({name for name in names if name})
 
     @property
     def settings_file(self) -> Path:
@@ -84,11 +127,6 @@ class Settings:
         """Where supervisord and the agents write their log files."""
         return self.swf_runtime_dir / "logs"
 
-    @property
-    def mcp_url(self) -> str:
-        """Address of this machine's MCP server."""
-        return f"http://127.0.0.1:{self.swf_mcp_port}/mcp"
-
 
 def load_settings(home: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
     """Read the settings of the installation at ``home``.
@@ -103,11 +141,13 @@ def load_settings(home: Path | None = None, environ: Mapping[str, str] | None = 
     values: dict[str, Any] = {**_defaults(home), **stored}
     values.update({k: v for k, v in env.items() if k in _names() and v != ""})
     values["SWF_HOME"], values["SWF_RUNTIME_DIR"] = home, runtime
+    given = set(values)
     web_port = values["SWF_WEB_PORT"]
     values.setdefault("SWF_MONITOR_URL", f"http://127.0.0.1:{web_port}")
+    values.setdefault("SWF_MCP_URL", f"http://127.0.0.1:{values['SWF_MCP_PORT']}/mcp")
     values.setdefault("SWF_MONITOR_HTTP_URL", values["SWF_MONITOR_URL"])
     values.setdefault("SWF_API_TOKEN", _read_token(runtime / "token"))
-    return _typed(values, runtime / "settings.toml", env)
+    return _typed(values, runtime / "settings.toml", env, given)
 
 
 def _defaults(home: Path) -> dict[str, Any]:
@@ -115,8 +155,16 @@ def _defaults(home: Path) -> dict[str, Any]:
         "SWF_TESTBED_CONFIG": home / "testbed.toml",
         "SWF_WEB_PORT": 8002,
         "SWF_MCP_PORT": 8001,
+        "SWF_SERVICES": "local",
+        "SWF_LISTEN": LISTEN_ADDRESSES[0],
+        "SWF_PUBLIC_URL": "",
+        "SWF_ALLOWED_HOSTS": "",
+        "SWF_DATABASE_SERVER": "external",
         "SWF_DATABASE_URL": "",
         "SWF_BROKER": "embedded",
+        "SWF_BROKER_KEYSTORE": "",
+        "SWF_BROKER_TRUSTSTORE": "",
+        "SWF_BROKER_STORE_PASSWORD": "",
         "SWF_CATALOGUE": "monitor",
         "SWF_TASK_BACKEND": "local",
         "SWF_SECRET_KEY": "",
@@ -131,6 +179,9 @@ def _defaults(home: Path) -> dict[str, Any]:
         "ACTIVEMQ_SSL_CERT_FILE": "",
         "ACTIVEMQ_SSL_KEY_FILE": "",
         "ACTIVEMQ_HEARTBEAT_TOPIC": "/topic/heartbeat",
+        "ACTIVEMQ_QUEUE_PREFIX": "/queue/",
+        "ACTIVEMQ_TOPIC_PREFIX": "/topic/",
+        "ACTIVEMQ_DURABLE_HEADER": "activemq.subscriptionName",
     }
 
 
@@ -151,7 +202,7 @@ def _read_token(path: Path) -> str:
     return path.read_text(encoding="utf-8").strip() if path.is_file() else ""
 
 
-def _typed(values: dict[str, Any], path: Path, env: Mapping[str, str]) -> Settings:
+def _typed(values: dict[str, Any], path: Path, env: Mapping[str, str], given: set[str]) -> Settings:
     problems: list[str] = []
     typed: dict[str, Any] = {}
     hints = get_type_hints(Settings)
@@ -164,14 +215,15 @@ def _typed(values: dict[str, Any], path: Path, env: Mapping[str, str]) -> Settin
         except ValueError as error:
             where = "the environment" if env.get(name) else str(path)
             problems.append(f"{name} in {where}: {error}")
-    if typed.get("swf_broker") not in ("embedded", "external"):
+    if typed.get("swf_broker") not in ("embedded", "activemq", "external"):
         problems.append(
-            f"SWF_BROKER: {values['SWF_BROKER']!r} is neither 'embedded' nor 'external'"
+            f"SWF_BROKER: {values['SWF_BROKER']!r} is not 'embedded', 'activemq' or 'external'"
         )
     problems += _database_problems(values["SWF_DATABASE_URL"])
+    problems += _address_problems(values, given)
     if problems:
         raise ConfigurationError(problems, "Correct these settings and start again.")
-    for name in ("swf_monitor_url", "swf_monitor_http_url"):
+    for name in ("swf_monitor_url", "swf_monitor_http_url", "swf_public_url"):
         typed[name] = typed[name].rstrip("/")
     return Settings(**typed)
 
@@ -183,6 +235,40 @@ def _database_problems(url: Any) -> list[str]:
         parse_database_url(str(url))
     except ValueError as error:
         return [f"SWF_DATABASE_URL: {error}"]
+    return []
+
+
+def _address_problems(values: Mapping[str, Any], given: set[str]) -> list[str]:
+    problems = []
+    for name in ("SWF_MONITOR_URL", "SWF_MONITOR_HTTP_URL", "SWF_PUBLIC_URL", "SWF_MCP_URL"):
+        # Those that follow from a port are as good as it.
+        if name in given and (url := str(values[name])):
+            problems += _url_problems(name, url)
+    if urlsplit(str(values["SWF_PUBLIC_URL"])).path not in ("", "/"):
+        problems.append("SWF_PUBLIC_URL: has a path; the monitor needs a host name of its own")
+    for host in str(values["SWF_ALLOWED_HOSTS"]).split(","):
+        if host.strip() and not _HOST_NAME.fullmatch(host.strip()):
+            problems.append(f"SWF_ALLOWED_HOSTS: {host.strip()!r} is not a host name (no port)")
+    for name, allowed in (
+        ("SWF_SERVICES", ("local", "compose", "elsewhere")),
+        ("SWF_LISTEN", LISTEN_ADDRESSES),
+        ("SWF_DATABASE_SERVER", ("external", "local")),
+    ):
+        if values[name] not in allowed:
+            problems.append(f"{name}: {values[name]!r} is not one of {', '.join(allowed)}")
+    if values["SWF_DATABASE_SERVER"] == "local" and not values["SWF_DATABASE_URL"]:
+        problems.append("SWF_DATABASE_SERVER is local, but SWF_DATABASE_URL is empty")
+    return problems
+
+
+def _url_problems(name: str, url: str) -> list[str]:
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        good = False
+    if not good or parts.query or parts.fragment or parts.username:
+        return [f"{name}: {url!r} is not an address such as https://testbed.example.org"]
     return []
 
 

@@ -51,12 +51,17 @@ class BrokerProcess:
     def start(self) -> None:
         """Start it and wait until it listens."""
         environ = {**os.environ, **self.environ, "SWF_RUNTIME_DIR": str(self.folder)}
-        command = [sys.executable, "-m", "orchestrator.embedded_broker", *self.arguments]
         with (self.folder / "broker.log").open("ab") as log:
-            self.process = subprocess.Popen(command, cwd=ROOT, env=environ, stderr=log)
+            self.process = subprocess.Popen(
+                self.command(), cwd=ROOT, env=environ, stdout=log, stderr=log
+            )
         self.wait_listening()
 
-    def wait_listening(self, timeout: float = 15.0) -> None:
+    def command(self) -> list[str]:
+        """What runs it in the foreground."""
+        return [sys.executable, "-m", "orchestrator.embedded_broker", *self.arguments]
+
+    def wait_listening(self, timeout: float = 30.0) -> None:
         assert self.process is not None
         deadline = time.monotonic() + timeout
         while True:
@@ -81,7 +86,7 @@ class BrokerProcess:
             return 0
         self.process.send_signal(number)
         try:
-            return self.process.wait(timeout=15)
+            return self.process.wait(timeout=30)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()

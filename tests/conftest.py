@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from itertools import count
+
 import pytest
 from django.db import connections
 from hypothesis import HealthCheck, settings
+
+from monitor.database import databases
+from swf_common_lib.settings import Settings, load_settings
+from tests.postgres_process import PostgresProcess, running_postgres
 
 # A busy machine is slow at drawing examples, which says nothing about the code.
 settings.register_profile(
@@ -13,8 +20,54 @@ settings.register_profile(
 settings.load_profile("testbed")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--database",
+        choices=("sqlite", "postgresql"),
+        default="sqlite",
+        help="what the monitor's tests use (PostgreSQL: a server of their own)",
+    )
+
+
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Test on a file, as the monitor works on one; Django would take a database in memory."""
-    file = tmp_path_factory.mktemp("database") / "monitor.sqlite3"
-    connections["default"].settings_dict["TEST"]["NAME"] = str(file)
+def postgres() -> Iterator[PostgresProcess]:
+    """A PostgreSQL server that lives through the session: use databases of your own on it."""
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def new_database(request: pytest.FixtureRequest) -> Callable[[], dict[str, str]]:
+    """Give the settings of a new, empty database of the kind that is tested."""
+    if request.config.getoption("--database") == "sqlite":
+        return dict
+    server: PostgresProcess = request.getfixturevalue("postgres")
+    numbers = count(1)
+
+    def make() -> dict[str, str]:
+        name = f"test_{next(numbers)}"
+        server.create_database(name)
+        return {"SWF_DATABASE_URL": server.url(name)}
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Test on a file, as the monitor works on one (Django would take memory), or on a server."""
+    if request.config.getoption("--database") == "postgresql":
+        server: PostgresProcess = request.getfixturevalue("postgres")
+        use_for_tests(load_settings(tmp_path_factory.mktemp("unused"), server.environ))
+    else:
+        file = tmp_path_factory.mktemp("database") / "monitor.sqlite3"
+        connections["default"].settings_dict["TEST"]["NAME"] = str(file)
+
+
+def use_for_tests(settings: Settings) -> None:
+    """Let this process' monitor use the database of other settings than it began with."""
+    connections.settings["default"].clear()
+    connections.settings["default"].update(databases(settings)["default"])
+    connections.configure_settings(connections.settings)
+    del connections["default"]

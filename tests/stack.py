@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import shutil
@@ -9,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +50,13 @@ class Stack:
         self.environment["SWF_HOME"] = str(home)
 
     @classmethod
-    def create(cls, home: Path, *, chosen_ports: bool = True) -> Stack:
-        """Lay out an installation in ``home``; ``chosen_ports``: give it free ports of ours."""
+    def create(
+        cls, home: Path, *, chosen_ports: bool = True, settings: Mapping[str, Any] | None = None
+    ) -> Stack:
+        """Lay out an installation in ``home``; ``chosen_ports``: give it free ports of ours.
+
+        ``settings``: more settings to begin with, beside those ports.
+        """
         home.mkdir(parents=True, exist_ok=True)
         for name in LINKED:
             (home / name).symlink_to(CHECKOUT / name, target_is_directory=True)
@@ -59,8 +66,10 @@ class Stack:
             runtime = home / ".testbed"
             runtime.mkdir(mode=0o700)
             broker, web, mcp = free_ports(3)
+            values = {"ACTIVEMQ_PORT": broker, "SWF_WEB_PORT": web, "SWF_MCP_PORT": mcp}
+            values.update(settings or {})
             (runtime / "settings.toml").write_text(
-                f"ACTIVEMQ_PORT = {broker}\nSWF_WEB_PORT = {web}\nSWF_MCP_PORT = {mcp}\n"
+                "".join(f"{name} = {json.dumps(value)}\n" for name, value in values.items())
             )
         return cls(home)
 

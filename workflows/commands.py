@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from swf_common_lib.errors import MonitorUnavailable, NotFound, TestbedError
-from swf_common_lib.monitor_client import MonitorClient
+from swf_common_lib.monitor_client import MonitorClient, execution_path
 from workflows.execution import FINAL, PAUSED, RUNNING, TERMINATED, Execution
 
 Answer = Callable[[dict[str, Any]], None]
@@ -75,13 +75,13 @@ class Lookup:
     ) -> None:
         """Answer, or hand the command to the owner with ``pass_on``."""
         try:
-            record = self._client.get(f"workflow-executions/{execution_id}/")
+            record = self._client.get(execution_path(execution_id))
             status = str(record["status"])
             if status in FINAL:
                 answer(_over(execution_id, action, status))
             elif status == "pending":
                 body = {"reason": reason}
-                record = self._client.post(f"workflow-executions/{execution_id}/{action}/", body)
+                record = self._client.post(execution_path(execution_id, action), body)
                 answer(_done(execution_id, action, str(record["status"])))
             elif record.get("runner") == self._runner:
                 self._act_on_mine(execution_id, action, reason, answer)
@@ -100,7 +100,7 @@ class Lookup:
     def describe(self, execution_id: str) -> dict[str, Any]:
         """Give the answer to a question for an execution's status."""
         try:
-            record = self._client.get(f"workflow-executions/{execution_id}/")
+            record = self._client.get(execution_path(execution_id))
         except TestbedError as error:
             return refusal(error, execution_id)
         fields = ("execution_id", "status", "workflow_name", "namespace", "runner")
@@ -117,7 +117,7 @@ class Lookup:
                 carry_out(execution, action, reason, answer)
                 return
             time.sleep(0.01)
-        record = self._client.get(f"workflow-executions/{execution_id}/")
+        record = self._client.get(execution_path(execution_id))
         answer(_over(execution_id, action, str(record["status"])))
 
 

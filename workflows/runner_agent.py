@@ -19,7 +19,7 @@ from swf_common_lib.errors import (
 )
 from swf_common_lib.messages import Message
 from swf_common_lib.messaging import RUNNER_CONTROL, WORKFLOW_CONTROL, Delivery, Subscription
-from swf_common_lib.monitor_client import FOREVER, MonitorClient
+from swf_common_lib.monitor_client import FOREVER, MonitorClient, execution_path
 from swf_common_lib.settings import Settings
 from workflows.clients import ClientPool
 from workflows.commands import LOOKUP_PATIENCE, Lookup, carry_out, refusal
@@ -186,7 +186,7 @@ class RunnerAgent(BaseAgent):
         answer: dict[str, Any]
         try:
             if message.execution_id:
-                path = f"workflow-executions/{message.execution_id}/claim/"
+                path = execution_path(message.execution_id, "claim")
                 claimed = client.post(path, {"runner": self.name})
             else:
                 body = start_body(message, self.namespace, self.name)

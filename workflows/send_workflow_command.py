@@ -14,7 +14,12 @@ from typing import Any
 
 from swf_common_lib.command_line import CommandParser
 from swf_common_lib.config import load_testbed_file
-from swf_common_lib.errors import BrokerUnavailable, ConfigurationError, TestbedError
+from swf_common_lib.errors import (
+    BrokerUnavailable,
+    ConfigurationError,
+    MonitorUnavailable,
+    TestbedError,
+)
 from swf_common_lib.logs import log_to_stderr
 from swf_common_lib.messages import parse_message
 from swf_common_lib.messaging import WORKFLOW_CONTROL, MessageBus
@@ -106,10 +111,19 @@ def _ask(bus: MessageBus, body: dict[str, Any], timeout: float) -> dict[str, Any
         if body["msg_type"] != "run_workflow" or not bus.connected:
             raise
     request = start_body(parse_message(body), "", "")
-    pending = MonitorClient.from_settings(bus.settings).post("workflow-executions/start/", request)
+    try:
+        pending = MonitorClient.from_settings(bus.settings).post(
+            "workflow-executions/start/", request
+        )
+    except MonitorUnavailable as error:
+        raise MonitorUnavailable(
+            f"no runner answered within {timeout:g} s, and {error.detail}",
+            "The command stays on the queue: a runner carries it out when the monitor is back"
+            " (testbed start-local). Do not send it again.",
+        ) from error
     print(
-        f"No runner took it within {timeout:g} s; it is {pending['status']}:"
-        f" {pending.get('waiting_for') or 'it waits for a runner'}",
+        f"No runner took it within {timeout:g} s; it is {pending['status']}, waiting for"
+        f" {pending.get('waiting_for') or 'a runner'}",
         file=sys.stderr,
     )
     return {**pending, "ok": True}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from swf_common_lib.errors import InvalidRequest
 from swf_common_lib.messages import Message
 
 
@@ -12,9 +13,14 @@ def start_body(command: Message, namespace: str, runner: str) -> dict[str, Any]:
     """Give the body of ``POST /api/workflow-executions/start/`` for a ``run_workflow`` command.
 
     The execution is claimed for ``runner`` at once. A command that is delivered twice gives the
-    same execution.
+    same execution. Raises InvalidRequest for a command that does not say what to run.
     """
     fields: Mapping[str, Any] = command.model_extra or {}
+    if not any(fields.get(name) for name in ("workflow_name", "config", "config_text")):
+        raise InvalidRequest(
+            "run_workflow names neither a workflow nor a configuration",
+            'Give workflow_name, such as "stf_datataking", or config.',
+        )
     params = fields.get("params")
     body = {
         "workflow": fields.get("workflow_name"),

@@ -21,7 +21,7 @@ from django.views.decorators.http import require_GET
 
 from monitor.api.authentication import token_of
 from monitor.api.permissions import require_scope
-from monitor.api.problems import as_json
+from monitor.api.problems import as_json, as_testbed_error
 from monitor.records.filters import select_messages
 from monitor.records.models import WorkflowMessage
 from monitor.records.models.access import TokenScope
@@ -67,8 +67,11 @@ async def stream(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
         return HttpResponse(status=405, headers={"Allow": "GET"})
     try:
         opened = await _in_thread(_open)(request)
-    except TestbedError as error:
-        return as_json(error)
+    except (TestbedError, DatabaseError) as error:
+        problem = as_testbed_error(error)
+        if problem is None:
+            raise
+        return as_json(problem)
     response = StreamingHttpResponse(_events(opened), content_type="text/event-stream")
     response.headers["Cache-Control"] = "no-cache"
     response.headers["X-Accel-Buffering"] = "no"  # a proxy must not hold events back
@@ -99,6 +102,13 @@ def _require_reader(request: HttpRequest) -> None:
 
 
 def _open(request: HttpRequest) -> Stream:
+    try:
+        return _begun(request)
+    finally:
+        close_old_connections()  # this thread has no request whose end would
+
+
+def _begun(request: HttpRequest) -> Stream:
     _require_reader(request)
     asked = {_PLURALS.get(name, name): str(value) for name, value in request.GET.items()}
     resume = request.headers.get("Last-Event-ID") or asked.pop(_LAST_ID, "")

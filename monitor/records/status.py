@@ -16,6 +16,7 @@ from monitor.executions.waiting import ALIVE_FOR, RUNNER, waiting_for
 from monitor.records.models import SystemAgent, WorkflowExecution
 from monitor.records.states import ACTIVE, TERMINAL, ExecutionStatus
 from swf_common_lib.config import load_testbed_file
+from swf_common_lib.database_url import parse_database_url
 from swf_common_lib.errors import ConfigurationError
 
 OK, WARNING, ERROR = "ok", "warning", "error"
@@ -69,7 +70,11 @@ def system_status() -> dict[str, Any]:
 
 
 def _database() -> dict[str, Any]:
-    return {"status": OK, "detail": connection.vendor}
+    version = ".".join(str(part) for part in connection.get_database_version())
+    detail = f"{connection.display_name} {version}"
+    if settings.TESTBED.swf_database_url:
+        detail += f": {parse_database_url(settings.TESTBED.swf_database_url)}"
+    return {"status": OK, "detail": detail}
 
 
 def _broker() -> dict[str, Any]:

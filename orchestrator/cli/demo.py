@@ -55,6 +55,8 @@ def _demo(context: Context, options: argparse.Namespace) -> int:
     require_completed(progress)
     context.out.print()
     context.out.print(f"Web UI (this link logs in, once): {login_link(context)}", markup=False)
-    context.out.print(f"MCP:    {context.settings.mcp_url} (token: testbed token)", markup=False)
+    context.out.print(
+        f"MCP:    {context.settings.swf_mcp_url} (token: testbed token)", markup=False
+    )
     context.report(f"all of it took {time.monotonic() - began:.1f} s; `make stop` stops it")
     return 0

@@ -6,8 +6,9 @@ import argparse
 
 from orchestrator.cli.context import Commands, Context
 from orchestrator.installation import prepare, require_prepared, require_token, run_monitor_module
-from orchestrator.services import supervisor_of_services
+from orchestrator.services import start_services, supervisor_of_services
 from swf_common_lib.errors import Conflict, InvalidRequest
+from swf_common_lib.settings import Settings
 
 
 def add_commands(commands: Commands) -> None:
@@ -16,7 +17,29 @@ def add_commands(commands: Commands) -> None:
     init.add_argument(
         "--new-ports", action="store_true", help="pick free ports again (stop the services first)"
     )
-    init.set_defaults(command=_init)
+    stack = init.add_mutually_exclusive_group()
+    stack.add_argument(
+        "--services",
+        dest="stack",
+        action="store_const",
+        const="services",
+        help="run on an ActiveMQ and a PostgreSQL of this installation's own (`make services`)",
+    )
+    stack.add_argument(
+        "--embedded",
+        dest="stack",
+        action="store_const",
+        const="embedded",
+        help="go back to the embedded broker and SQLite",
+    )
+    stack.add_argument(
+        "--compose",
+        dest="stack",
+        action="store_const",
+        const="compose",
+        help="run the services in containers (`testbed start`), agents here",
+    )
+    init.set_defaults(command=_init, stack="")
     token = commands.add_parser(
         "token",
         help="print the token for REST and MCP; create, list, revoke others",
@@ -32,14 +55,37 @@ def add_commands(commands: Commands) -> None:
 
 
 def _init(context: Context, options: argparse.Namespace) -> int:
-    if options.new_ports and supervisor_of_services(context.settings).alive():
+    if options.new_ports and _services_alive(context.settings):
         raise Conflict("the services run on their present ports", "First: testbed stop-local")
-    prepared = prepare(context.settings, new_ports=options.new_ports)
+    settings = context.settings
+    if options.stack and _changes_stack(settings, options.stack) and _services_alive(settings):
+        raise Conflict("the services run on their present stack", "First: testbed stop-local")
+    prepared = prepare(
+        settings,
+        new_ports=options.new_ports,
+        stack=options.stack or "",
+        report=context.report,
+    )
+    if options.stack == "services":
+        start_services(prepared.settings, context.report, only=("postgres", "broker"))
     for line in prepared.done:
         context.out.print(line, markup=False)
     home = prepared.settings.swf_home
-    context.out.print(f"{home} is ready: `testbed start-local` starts it.", markup=False)
+    commands = {"local": "start-local", "compose": "start", "elsewhere": "start-agents"}
+    command = commands[prepared.settings.swf_services]
+    context.out.print(f"{home} is ready: `testbed {command}` starts it.", markup=False)
     return 0
+
+
+def _services_alive(settings: Settings) -> bool:
+    return supervisor_of_services(settings).alive()
+
+
+def _changes_stack(settings: Settings, stack: str) -> bool:
+    if settings.swf_services != "local":
+        return stack != settings.swf_services
+    own = settings.swf_broker == "activemq" and settings.swf_database_server == "local"
+    return stack != ("services" if own else "embedded")
 
 
 def _token(context: Context, options: argparse.Namespace) -> int:

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from orchestrator.cli import (
     agents,
+    compose,
     configuration,
     demo,
+    doctor,
     executions,
     installation,
     services,
@@ -22,7 +24,7 @@ from swf_common_lib.command_line import CommandParser
 from swf_common_lib.errors import TestbedError
 from swf_common_lib.settings import load_settings
 
-GROUPS = (installation, services, executions, agents, status, configuration, demo)
+GROUPS = (installation, services, compose, executions, agents, status, doctor, configuration, demo)
 INTERRUPTED = 130
 
 
@@ -49,7 +51,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.getLogger().addHandler(logging.NullHandler())
     errors = console(stderr=True)
     command: Command = options.command
+    without_settings = getattr(options, "without_settings", None)
     try:
+        if without_settings is not None:
+            return int(without_settings(options))
         return command(Context(load_settings(options.home)), options)
     except TestbedError as error:
         errors.print("error: ", style="bold red", end="")

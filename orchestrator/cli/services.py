@@ -8,7 +8,13 @@ from orchestrator.cli.context import Commands, Context
 from orchestrator.cli.installation import login_link
 from orchestrator.cli.status import process_table
 from orchestrator.installation import require_prepared
-from orchestrator.services import start_services, stop_everything, supervisor_of_services
+from orchestrator.services import (
+    services_of,
+    start_services,
+    stop_everything,
+    supervisor_of_services,
+)
+from swf_common_lib.errors import Conflict
 
 
 def add_commands(commands: Commands) -> None:
@@ -24,10 +30,18 @@ def add_commands(commands: Commands) -> None:
 
 
 def _start(context: Context, options: argparse.Namespace) -> int:
+    if context.settings.swf_services != "local":
+        compose = context.settings.swf_services == "compose"
+        where = "run in containers" if compose else "run elsewhere (SWF_SERVICES)"
+        how = "`testbed start` starts them" if compose else "Start them there"
+        raise Conflict(
+            f"this installation's services {where}",
+            f"{how}; `testbed init --embedded` or `--services` changes that.",
+        )
     require_prepared(context.settings)
     start_services(context.settings, context.report)
     context.out.print(f"Web UI (this link logs in, once): {login_link(context)}", markup=False)
-    context.out.print(f"MCP: {context.settings.mcp_url}", markup=False)
+    context.out.print(f"MCP: {context.settings.swf_mcp_url}", markup=False)
     return 0
 
 
@@ -42,5 +56,7 @@ def _status(context: Context, options: argparse.Namespace) -> int:
     if not supervisor.alive():
         context.out.print("The services are stopped. `testbed start-local` starts them.")
         return 0
-    context.out.print(process_table("Services", supervisor.processes().values()))
+    processes = supervisor.processes()
+    mine = [processes[service.name] for service in services_of(context.settings)]
+    context.out.print(process_table("Services", mine))
     return 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from rich.text import Text
 from orchestrator.cli.context import Commands, Context
 from orchestrator.installation import require_token
 from orchestrator.process import Process
-from orchestrator.services import supervisor_of_agents, supervisor_of_services
+from orchestrator.services import services_of, supervisor_of_agents, supervisor_of_services
 from orchestrator.supervisor import Supervisor
 from swf_common_lib.errors import MonitorUnavailable
 
@@ -65,7 +65,9 @@ def gather(context: Context) -> dict[str, Any]:
     """Collect what supervisord and the monitor know; what does not answer is a problem told."""
     settings = context.settings
     answer: dict[str, Any] = {
-        "services": _processes(supervisor_of_services(settings)),
+        "services": _processes(
+            supervisor_of_services(settings), [service.name for service in services_of(settings)]
+        ),
         "agents": [],
         "executions": [],
         "problems": [],
@@ -91,14 +93,17 @@ def gather(context: Context) -> dict[str, Any]:
     return answer
 
 
-def _processes(supervisor: Supervisor) -> dict[str, dict[str, Any]]:
+def _processes(
+    supervisor: Supervisor, names: Collection[str] | None = None
+) -> dict[str, dict[str, Any]]:
+    """Give the processes of a supervisord, of ``names`` alone if there are any."""
+    wanted = supervisor.configuration.programs if names is None else names
     if not supervisor.alive():
-        return {
-            name: {"process": "STOPPED", "pid": None} for name in supervisor.configuration.programs
-        }
+        return {name: {"process": "STOPPED", "pid": None} for name in wanted}
     return {
         name: {"process": process.state, "pid": process.pid or None}
         for name, process in supervisor.processes().items()
+        if name in wanted
     }
 
 
@@ -119,19 +124,22 @@ def _with_programs(
 def _status(context: Context, options: argparse.Namespace) -> int:
     require_token(context.settings)
     answer = gather(context)
+    # Without the monitor's answer nothing is known of executions: that is no success.
+    monitor = context.settings.swf_monitor_url
+    failed = any(problem.get("where") == monitor for problem in answer["problems"])
     if options.json:
         context.out.print(json.dumps(answer, indent=2), markup=False)
-        return 0
+        return int(failed)
     context.out.print(_services_table(answer["services"]))
     context.out.print(_agents_table(answer["agents"]))
     context.out.print(_executions_table(answer["executions"]))
     for problem in answer["problems"]:
         context.out.print("problem: ", style="bold red", end="")
         context.out.print(
-            f"{problem.get('where', '')}: {problem.get('what', '')} {problem.get('next', '')}",
+            f"{problem.get('what', '')}. {problem.get('next', '')}",
             markup=False,
         )
-    return 0
+    return int(failed)
 
 
 def _services_table(services: dict[str, dict[str, Any]]) -> Table:
@@ -151,11 +159,12 @@ def _agents_table(agents: list[dict[str, Any]]) -> Table:
     for agent in agents:
         if agent.get("operational_state") == "EXITED":
             continue
+        silent = agent.get("alive") is False
         table.add_row(
             _plain(agent.get("instance_name") or agent.get("program")),
             _plain(agent.get("agent_type")),
-            _plain(agent.get("operational_state") or agent.get("process")),
-            _plain(agent.get("status")),
+            _plain("silent" if silent else agent.get("operational_state") or agent.get("process")),
+            _plain("" if silent else agent.get("status")),
             _plain(agent.get("namespace")),
             _plain(agent.get("pid")),
         )

@@ -17,7 +17,7 @@ from swf_common_lib.errors import BrokerUnavailable
 from swf_common_lib.messages import parse_body, utc_now
 from swf_common_lib.messaging import frames
 from swf_common_lib.messaging.delivery import Delivery, Subscription
-from swf_common_lib.messaging.destinations import Destination
+from swf_common_lib.messaging.destinations import Destination, for_broker
 from swf_common_lib.messaging.link import Link
 from swf_common_lib.messaging.outbox import Outbox
 from swf_common_lib.settings import Settings
@@ -146,7 +146,12 @@ class MessageBus:
             self._subscriptions.pop(subscription.id, None)
             link = self._link
             if link is not None and self.connected:
-                link.unsubscribe(subscription, forget=forget)
+                generation = self._generation
+                link.unsubscribe(
+                    subscription,
+                    forget=forget,
+                    send=lambda frame: self._outbox.add_ack(frame, generation, 0),
+                )
 
     def receive(self, timeout: float) -> Delivery | None:
         """Give the next delivery; None when there was none for ``timeout`` seconds.
@@ -194,7 +199,8 @@ class MessageBus:
         ``message_id`` and ``timestamp`` are added to the body where they are missing. Waits only
         while ``UNCONFIRMED_LIMIT`` messages are unconfirmed.
         """
-        head, encoded = _encode(destination, body, persistent, ttl_ms, headers)
+        to = for_broker(destination, self.settings)
+        head, encoded = _encode(to, body, persistent, ttl_ms, headers)
         return self._outbox.add(head, encoded, self._closing)
 
     @property
@@ -234,7 +240,7 @@ class MessageBus:
         except queue.Empty:
             raise BrokerUnavailable(
                 f"nobody answered on {destination} within {timeout:g} s",
-                "Is a workflow runner alive? See testbed status.",
+                "Are a workflow runner and the monitor alive? See testbed status.",
             ) from None
         finally:
             if self.connected:
@@ -346,7 +352,7 @@ class MessageBus:
 
 
 def _encode(
-    destination: Destination | str,
+    destination: str,
     body: Mapping[str, Any],
     persistent: bool,
     ttl_ms: int | None = None,
@@ -359,7 +365,7 @@ def _encode(
     if not message.get("timestamp"):
         message["timestamp"] = utc_now()
     frame_headers = {
-        "destination": str(destination),
+        "destination": destination,
         "persistent": "true" if persistent else "false",
         "vo": VIRTUAL_ORGANISATION,
         "msg_type": str(message.get("msg_type", "")),

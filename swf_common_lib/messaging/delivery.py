@@ -25,11 +25,11 @@ class Subscription:
     sink: queue.SimpleQueue[Delivery | None] = field(repr=False)
     active: bool = True
 
-    def headers(self) -> dict[str, str]:
-        """Give the headers of the SUBSCRIBE frame, ActiveMQ Classic's extensions included."""
+    def headers(self, durable_header: str) -> dict[str, str]:
+        """Give the headers of the SUBSCRIBE frame, the broker's extensions included."""
         headers = {"activemq.prefetchSize": str(self.prefetch)}
         if self.durable:
-            headers["activemq.subscriptionName"] = self.durable
+            headers[durable_header] = self.durable
         if self.selector:
             headers["selector"] = self.selector
         return headers
@@ -47,8 +47,8 @@ class Delivery:
 
     @property
     def destination(self) -> str:
-        """Where it was sent, in STOMP's form."""
-        return self.headers.get("destination", "")
+        """Where it was sent, as we name it; the header has the broker's name."""
+        return str(self.subscription.destination)
 
     @property
     def identity(self) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from swf_common_lib.settings import Settings
+
 
 @dataclass(frozen=True)
 class Destination:
@@ -46,3 +48,15 @@ WORKERS = Topic("panda.slices")
 def slice_queue(stream: int) -> Queue:
     """Give the slice queue of one of the run's streams, counted from 0; the first has no suffix."""
     return SLICES if stream == 0 else Queue(f"{SLICES.name}.{stream}")
+
+
+def for_broker(destination: Destination | str, settings: Settings) -> str:
+    """Give the broker's name of a destination: its prefixes may differ from ours."""
+    name = str(destination)
+    for ours, theirs in (
+        ("/queue/", settings.activemq_queue_prefix),
+        ("/topic/", settings.activemq_topic_prefix),
+    ):
+        if name.startswith(ours):
+            return theirs + name[len(ours) :]
+    return name

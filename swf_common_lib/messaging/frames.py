@@ -34,3 +34,10 @@ def complete(head: bytes, body: bytes, receipt: int | None) -> bytes:
 def acknowledgement(command: str, ack_id: str) -> bytes:
     """Encode an ACK or NACK frame."""
     return f"{command}\n".encode() + header_lines({"id": ack_id}) + b"\n\0"
+
+
+def unsubscription(subscription_id: str, receipt: str, headers: Mapping[str, str]) -> bytes:
+    """Encode an UNSUBSCRIBE frame."""
+    return b"UNSUBSCRIBE\n%b\n\0" % header_lines(
+        {"id": subscription_id, "receipt": receipt, **headers}
+    )

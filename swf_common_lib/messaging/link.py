@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import socket
 import threading
 import uuid
 from collections.abc import Callable
@@ -13,11 +12,12 @@ import stomp
 from stomp.exception import StompException
 
 from swf_common_lib.errors import BrokerUnavailable
+from swf_common_lib.messaging import frames
 from swf_common_lib.messaging.delivery import Subscription
+from swf_common_lib.messaging.destinations import for_broker
+from swf_common_lib.messaging.transport import CONNECT_TIMEOUT, Connection
 from swf_common_lib.settings import Settings
 
-CONNECT_TIMEOUT = 5.0
-"""Seconds to wait for the TCP connection and for the broker's CONNECTED frame, each."""
 RECEIPT_TIMEOUT = 10.0
 HEART_BEAT_MS = 30_000
 HEART_BEAT_TOLERANCE = 3.0
@@ -61,25 +61,7 @@ class Link(stomp.ConnectionListener):  # type: ignore[misc]
         self._decided = threading.Event()
         self._logged_in = False
         self._receipts: dict[str, _Receipt] = {}
-        address = (settings.activemq_host, settings.activemq_port)
-        self._connection = stomp.Connection12(
-            [address],
-            reconnect_attempts_max=1,
-            timeout=CONNECT_TIMEOUT,
-            heartbeats=(HEART_BEAT_MS, HEART_BEAT_MS),
-            heart_beat_receive_scale=HEART_BEAT_TOLERANCE,
-            vhost=settings.activemq_host,
-            auto_decode=False,
-            # ActiveMQ takes a body without content-length as text, which older agents expect.
-            auto_content_length=False,
-        )
-        if settings.activemq_use_ssl:
-            self._connection.set_ssl(
-                for_hosts=[address],
-                ca_certs=settings.activemq_ssl_ca_certs or None,
-                cert_file=settings.activemq_ssl_cert_file or None,
-                key_file=settings.activemq_ssl_key_file or None,
-            )
+        self._connection = Connection(settings, HEART_BEAT_MS, HEART_BEAT_TOLERANCE)
         self._connection.set_listener("link", self)
 
     def open(self) -> None:
@@ -87,25 +69,22 @@ class Link(stomp.ConnectionListener):  # type: ignore[misc]
         settings = self._settings
         where = f"{settings.activemq_host}:{settings.activemq_port}"
         headers = {"client-id": self._client_id} if self._client_id else {}
+        ssl_hint = " and the ACTIVEMQ_SSL_ settings" if settings.activemq_use_ssl else ""
         try:
             self._connection.connect(
                 settings.activemq_user, settings.activemq_password, wait=False, headers=headers
             )
         except (StompException, OSError) as error:
             raise BrokerUnavailable(
-                f"the message broker at {where} is not reachable",
-                "Start it (testbed start-local), or correct ACTIVEMQ_HOST and ACTIVEMQ_PORT.",
+                f"the message broker at {where} is not reachable: {self._reason(error)}",
+                "Start it (testbed start-local), or correct ACTIVEMQ_HOST, ACTIVEMQ_PORT"
+                f"{ssl_hint}.",
             ) from error
         answered = self._decided.wait(CONNECT_TIMEOUT)
         if answered and self._logged_in:
-            raw = self._connection.transport.socket
-            if raw is not None:
-                # A window waits for the receipt of the one before; it must not wait for the
-                # operating system's delayed TCP acknowledgement (40 ms) as well.
-                raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             return
+        reason = self.error or "it does not answer"
         self.close()
-        reason = self.error or ("it closed the connection" if answered else "it does not answer")
         raise BrokerUnavailable(
             f"the message broker at {where} refuses user {settings.activemq_user!r}"
             f" as client {self._client_id or '(unnamed)'}: {reason}",
@@ -113,14 +92,14 @@ class Link(stomp.ConnectionListener):  # type: ignore[misc]
             " client id.",
         )
 
+    def _reason(self, error: Exception) -> str:
+        known = self._connection.transport.failure  # more telling than a socket that is closed
+        return known or getattr(error, "strerror", None) or str(error) or type(error).__name__
+
     def send(self, data: bytes) -> None:
         """Send encoded frames. Raises BrokerUnavailable when the connection is gone."""
-        transport = self._connection.transport
         try:
-            if transport.blocking:
-                transport.send(data)
-            else:  # TLS: stomp.py's own thread writes
-                transport.send_queue.put(data)
+            self._connection.transport.send(data)
         except (StompException, OSError, AttributeError) as error:
             raise BrokerUnavailable(f"the connection to the broker is lost: {error}") from error
 
@@ -128,27 +107,30 @@ class Link(stomp.ConnectionListener):  # type: ignore[misc]
         """Subscribe and wait until the broker confirmed it."""
         self._confirmed(
             lambda receipt: self._connection.subscribe(
-                str(subscription.destination),
+                for_broker(subscription.destination, self._settings),
                 subscription.id,
                 subscription.ack,
-                headers=subscription.headers(),
+                headers=subscription.headers(self._settings.activemq_durable_header),
                 receipt=receipt,
             ),
             f"subscription to {subscription.destination}",
         )
 
-    def unsubscribe(self, subscription: Subscription, *, forget: bool) -> None:
-        """End a subscription; with ``forget`` the broker keeps nothing more for it either."""
+    def unsubscribe(
+        self, subscription: Subscription, *, forget: bool, send: Callable[[bytes], None]
+    ) -> None:
+        """End a subscription; with ``forget`` the broker keeps nothing more for it either.
+
+        ``send`` takes the frames: behind the acknowledgements that are still to be sent.
+        """
         self._confirmed(
-            lambda receipt: self._connection.unsubscribe(subscription.id, receipt=receipt),
+            lambda receipt: send(frames.unsubscription(subscription.id, receipt, {})),
             f"end of the subscription to {subscription.destination}",
         )
         if forget and subscription.durable:
-            headers = {"activemq.subscriptionName": subscription.durable}
+            named = {self._settings.activemq_durable_header: subscription.durable}
             self._confirmed(
-                lambda receipt: self._connection.unsubscribe(
-                    subscription.id, headers=headers, receipt=receipt
-                ),
+                lambda receipt: send(frames.unsubscription(subscription.id, receipt, named)),
                 f"end of the durable subscription {subscription.durable}",
             )
 
@@ -175,6 +157,8 @@ class Link(stomp.ConnectionListener):  # type: ignore[misc]
         receipt = self._receipts[receipt_id] = _Receipt()
         try:
             send(receipt_id)
+            if self.lost:  # perhaps before anybody knew of this wait
+                receipt.refuse("the connection was lost")
             if not receipt.answered.wait(timeout) or receipt.error:
                 raise BrokerUnavailable(
                     f"the broker did not confirm the {what}: {receipt.error or 'no answer'}"
@@ -214,7 +198,9 @@ class Link(stomp.ConnectionListener):  # type: ignore[misc]
             return
         self.error = error
         if self._logged_in:
-            logger.error("the broker reports: %s", error)
+            # Who asked may have gone before our answer: that is no fault of anybody's.
+            level = logging.INFO if "temp-queue" in error else logging.ERROR
+            logger.log(level, "the broker reports: %s", error)
         self._decided.set()
         if receipt.isdigit():
             self.lost = True
@@ -223,6 +209,7 @@ class Link(stomp.ConnectionListener):  # type: ignore[misc]
     def on_disconnected(self) -> None:
         """Tell the bus that this connection is over."""
         self.lost = True
+        self.error = self.error or self._connection.transport.failure
         self._decided.set()
         for receipt in list(self._receipts.values()):
             receipt.refuse(self.error or "the connection was lost")

@@ -12,6 +12,9 @@ from swf_common_lib.messaging import frames
 WINDOW_MESSAGES = 500
 """Messages sent in one piece; the last of them asks for the receipt that confirms them all."""
 WINDOW_BYTES = 256 * 1024
+WINDOWS_UNDER_WAY = 2
+"""Windows that may await their receipt. What comes meanwhile makes up the next: each receipt costs
+the broker a write to disk, and so a busy one is asked for fewer."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class Outbox:
         self._limit = limit
         self._waiting: deque[_Message] = deque()
         self._sent: deque[_Message] = deque()
+        self._asked: deque[int] = deque()
         self._acks: deque[_Acknowledgement] = deque()
         self._generation = 0
 
@@ -77,7 +81,7 @@ class Outbox:
 
     def has_work(self) -> bool:
         """Tell whether there is something to send now. Call with ``changed`` held."""
-        return bool(self._waiting) or self._due_acks()
+        return self._may_send() or self._due_acks()
 
     def next_window(self) -> bytes:
         """Give the bytes to send next; their messages now await their receipt."""
@@ -91,10 +95,12 @@ class Outbox:
                 self.changed.notify_all()
             size = 0
             window: list[_Message] = []
-            while self._waiting and len(window) < WINDOW_MESSAGES and size < WINDOW_BYTES:
+            while self._may_send() and len(window) < WINDOW_MESSAGES and size < WINDOW_BYTES:
                 message = self._waiting.popleft()
                 window.append(message)
                 size += len(message.body)
+            if window:
+                self._asked.append(window[-1].sequence)
             self._sent.extend(window)
         pieces += [frames.complete(m.head, m.body, None) for m in window[:-1]]
         if window:
@@ -112,6 +118,8 @@ class Outbox:
                 self.latency_max = max(self.latency_max, latency)
             while self._sent and self._sent[0].sequence <= sequence:
                 self._sent.popleft()
+            while self._asked and self._asked[0] <= sequence:
+                self._asked.popleft()
             self.confirmed = max(self.confirmed, sequence)
             self.changed.notify_all()
 
@@ -127,6 +135,7 @@ class Outbox:
             self._generation = generation
             self._waiting.extendleft(reversed(self._sent))
             self._sent.clear()
+            self._asked.clear()
             self.changed.notify_all()
 
     def wait_confirmed(self, sequence: int, timeout: float | None) -> bool:
@@ -138,6 +147,9 @@ class Outbox:
             return self.changed.wait_for(
                 lambda: self.confirmed >= sequence and not self._due_acks(), timeout
             )
+
+    def _may_send(self) -> bool:
+        return bool(self._waiting) and len(self._asked) < WINDOWS_UNDER_WAY
 
     def _due_acks(self) -> bool:
         return bool(self._acks) and self._acks[0].after <= self.confirmed

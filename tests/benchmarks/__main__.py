@@ -12,10 +12,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from orchestrator.activemq import require_installed
+from swf_common_lib.errors import ConfigurationError
+from tests.activemq_process import start_activemq
 from tests.benchmarks.bench_ingest import ingest
 from tests.benchmarks.bench_publish import bare_queue, publish
 from tests.benchmarks.bench_stack import stack_figures
 from tests.benchmarks.figures import Figures
+from tests.broker_process import start_broker
 
 
 def main() -> None:
@@ -29,8 +33,12 @@ def main() -> None:
         table.add_row(*figures.row())
         console.print(f"{figures.what}: {figures.measured:,.1f} {figures.unit}")
 
+    title = "runner out, confirmed and persistent"
     with tempfile.TemporaryDirectory() as folder:
-        add(publish(Path(folder)))
+        add(publish(Path(folder), f"{title}, embedded broker", start_broker, 1))
+    if _activemq_installed():
+        with tempfile.TemporaryDirectory() as folder:
+            add(publish(Path(folder), f"{title}, ActiveMQ", start_activemq, 4))
     recorded = ingest()
     add(
         Figures(
@@ -47,6 +55,14 @@ def main() -> None:
         for figures in stack_figures(Path(folder) / "s", queue_rate):
             add(figures)
     console.print(table)
+
+
+def _activemq_installed() -> bool:
+    try:
+        require_installed()
+    except ConfigurationError:
+        return False
+    return True
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,22 @@ RUN = 100_001
 SLICES = 15
 
 
-def ingest(messages: int = 40_000, batch: int = 2_000) -> dict[str, Any]:
-    """Record a backlog of messages on a fresh SQLite file, and the same rows bare.
+def ingest(
+    messages: int = 40_000, batch: int = 2_000, database: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Record a backlog of messages, and the same rows bare.
+
+    ``database``: the settings of an empty PostgreSQL database; a fresh SQLite file without them.
 
     ``messages_per_second``: the whole of ingest's work in batches (parsing, deduplication, rows,
     projections, commit), on a mix as fast processing makes it. ``limit_per_second``: the rows of
-    the messages' table alone, ready made, by one ``executemany`` a batch into the same schema.
+    the messages' table alone, ready made, into the same schema: on SQLite by one ``executemany`` a
+    batch, on PostgreSQL by one ``COPY``.
     """
     with tempfile.TemporaryDirectory() as folder:
         environment = {
             **os.environ,
+            **(database or {}),
             "SWF_RUNTIME_DIR": folder,
             "DJANGO_SETTINGS_MODULE": "monitor.settings",
         }
@@ -132,17 +139,29 @@ def _bare_seconds(batch: int) -> float:
     from monitor.records.models import WorkflowMessage
 
     table = WorkflowMessage._meta.db_table
+    write = _copy if connection.vendor == "postgresql" else _execute_many
     with connection.cursor() as cursor:
-        rows = cursor.execute(f"SELECT * FROM {table} ORDER BY id").fetchall()
+        cursor.execute(f"SELECT * FROM {table} ORDER BY id")
+        rows = cursor.fetchall()
         cursor.execute(f"DELETE FROM {table}")
-        marks = ", ".join(["?"] * len(rows[0]))
-        raw = connection.connection
-        started = time.perf_counter()
-        for start in range(0, len(rows), batch):
-            raw.execute("BEGIN IMMEDIATE")
-            raw.executemany(f"INSERT INTO {table} VALUES ({marks})", rows[start : start + batch])
-            raw.execute("COMMIT")
-        return time.perf_counter() - started
+    raw = connection.connection
+    started = time.perf_counter()
+    for start in range(0, len(rows), batch):
+        write(raw, table, rows[start : start + batch])
+    return time.perf_counter() - started
+
+
+def _execute_many(raw: Any, table: str, rows: list[Any]) -> None:
+    marks = ", ".join(["?"] * len(rows[0]))
+    raw.execute("BEGIN IMMEDIATE")
+    raw.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
+    raw.execute("COMMIT")
+
+
+def _copy(raw: Any, table: str, rows: list[Any]) -> None:
+    with raw.transaction(), raw.cursor() as cursor, cursor.copy(f"COPY {table} FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)
 
 
 if __name__ == "__main__":

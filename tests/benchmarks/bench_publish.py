@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import stomp
 
 from swf_common_lib.messaging import BROADCAST, MessageBus
-from swf_common_lib.settings import load_settings
+from swf_common_lib.settings import Settings, load_settings
 from tests.benchmarks.figures import Figures
 from tests.broker_process import BrokerProcess, start_broker
 
@@ -36,9 +37,14 @@ def body(number: int) -> dict[str, Any]:
     }
 
 
-def publish(folder: Path) -> Figures:
-    """Publish to a topic with one durable subscriber that acknowledges what it gets."""
-    broker = start_broker(folder)
+def publish(
+    folder: Path, title: str, start: Callable[[Path], BrokerProcess], rounds: int
+) -> Figures:
+    """Publish to a topic with one durable subscriber that acknowledges what it gets.
+
+    The bus and bare stomp.py take turns; the last of ``rounds`` counts: Java has to warm up.
+    """
+    broker = start(folder)
     try:
         settings = load_settings(folder, broker.environ)
         subscriber = MessageBus(settings, "bench")
@@ -47,23 +53,27 @@ def publish(folder: Path) -> Figures:
         stop = threading.Event()
         drain = threading.Thread(target=_drain, args=(subscriber, stop))
         drain.start()
-        bare = _bare(broker)
-        bus = MessageBus(settings)
-        bus.start(10)
-        started = time.perf_counter()
-        for number in range(MESSAGES):
-            bus.publish(BROADCAST, body(number))
-        bus.flush(120)
-        rate = MESSAGES / (time.perf_counter() - started)
-        bus.close()
+        for _ in range(rounds):
+            bare = _bare(broker)
+            rate = _ours(settings)
         stop.set()
         drain.join()
         subscriber.close()
     finally:
         broker.stop()
-    return Figures(
-        "runner out, confirmed and persistent", rate, "messages/s", bare, "bare stomp.py", "≥ 8,000"
-    )
+    return Figures(title, rate, "messages/s", bare, "bare stomp.py", "ratio ≥ 0.80")
+
+
+def _ours(settings: Settings) -> float:
+    bus = MessageBus(settings)
+    bus.start(10)
+    started = time.perf_counter()
+    for number in range(MESSAGES):
+        bus.publish(BROADCAST, body(number))
+    bus.flush(120)
+    rate = MESSAGES / (time.perf_counter() - started)
+    bus.close()
+    return rate
 
 
 def bare_queue(folder: Path) -> float:

@@ -28,7 +28,7 @@ async def assistant(stack: Stack) -> AsyncIterator[Client]:
     headers = {"Authorization": f"Bearer {stack.settings.swf_api_token}"}
     async with (
         httpx2.AsyncClient(headers=headers, timeout=90) as http,
-        Client(streamable_http_client(stack.settings.mcp_url, http_client=http)) as made,
+        Client(streamable_http_client(stack.settings.swf_mcp_url, http_client=http)) as made,
     ):
         yield made
 

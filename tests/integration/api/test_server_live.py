@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -17,6 +16,8 @@ from typing import Any
 import pytest
 import requests
 
+from swf_common_lib.settings import load_settings
+from tests.monitor_database import MonitorDatabase
 from tests.stack import free_ports
 from tests.waiting import wait_until
 
@@ -68,20 +69,19 @@ class Server:
 
     def add_message(self, number: int, kind: str = "stf_gen", sender: str = "s") -> None:
         """Record a message, as ingest does in its own process."""
-        database = sqlite3.connect(self.folder / "monitor.sqlite3", timeout=10)
-        with database:
-            database.execute(
-                "INSERT INTO records_workflowmessage (message_id, message_type, namespace,"
-                " sender_agent, execution_id, run_id, destination, sent_at, received_at, content,"
-                " problem) VALUES (?, ?, 'n', ?, 'e', '100001', '/topic/epictopic',"
-                " '2026-05-01 12:00:00', '2026-05-01 12:00:00', ?, '')",
-                (f"m{number}", kind, sender, json.dumps({"sequence": number})),
-            )
-        database.close()
+        MonitorDatabase(load_settings(environ=self.environ)).write(
+            "INSERT INTO records_workflowmessage (message_id, message_type, namespace,"
+            " sender_agent, execution_id, run_id, destination, sent_at, received_at, content,"
+            " problem) VALUES (%s, %s, 'n', %s, 'e', '100001', '/topic/epictopic',"
+            " '2026-05-01 12:00:00', '2026-05-01 12:00:00', %s, '')",
+            (f"m{number}", kind, sender, json.dumps({"sequence": number})),
+        )
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(
+    tmp_path_factory: pytest.TempPathFactory, new_database: Callable[[], dict[str, str]]
+) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("runtime")
     web, broker = free_ports(2)
     environ = {
@@ -89,6 +89,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         "SWF_RUNTIME_DIR": str(folder),
         "SWF_WEB_PORT": str(web),
         "ACTIVEMQ_PORT": str(broker),
+        **new_database(),
     }
     server = Server(environ, folder, f"http://127.0.0.1:{web}")
     unprepared = server.run("monitor.server")

@@ -1,34 +1,17 @@
-"""Brokers for the contract tests: ours, and with ``CONTRACT_BROKER`` set a real ActiveMQ too.
-
-``CONTRACT_BROKER=host:port:user:password`` names it; it has to speak STOMP on that port.
-"""
+"""Brokers for the contract tests: the embedded one and a real ActiveMQ."""
 
 from __future__ import annotations
 
-import os
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from tests.activemq_process import ActiveMQProcess, start_activemq
 from tests.broker_process import BrokerProcess, start_broker
 from tests.integration.broker.client import OPEN, Client
-
-EXTERNAL = os.environ.get("CONTRACT_BROKER", "")
-
-
-@dataclass
-class ExternalBroker:
-    host: str
-    port: int
-    user: str
-    password: str
-
-
-Broker = BrokerProcess | ExternalBroker
 
 
 @pytest.fixture(scope="session")
@@ -40,13 +23,18 @@ def shared_embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker
     assert "Traceback" not in broker.log
 
 
-@pytest.fixture(params=["embedded", *(["external"] if EXTERNAL else [])])
-def broker(request: pytest.FixtureRequest) -> Broker:
+@pytest.fixture(scope="session")
+def shared_activemq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ActiveMQProcess]:
+    broker = start_activemq(tmp_path_factory.mktemp("activemq"))
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture(params=["embedded", "activemq"])
+def broker(request: pytest.FixtureRequest) -> BrokerProcess:
     """A broker that lives through the session: use names of your own on it."""
-    if request.param == "embedded":
-        return request.getfixturevalue("shared_embedded")
-    host, port, user, password = EXTERNAL.split(":", 3)
-    return ExternalBroker(host, int(port), user, password)
+    shared: BrokerProcess = request.getfixturevalue(f"shared_{request.param}")
+    return shared
 
 
 @pytest.fixture
@@ -64,7 +52,17 @@ def unique() -> str:
 
 
 @pytest.fixture
-def client(broker: Broker) -> Callable[..., Client]:
+def queue(unique: str) -> str:
+    return f"/queue/{unique}"
+
+
+@pytest.fixture
+def topic(unique: str) -> str:
+    return f"/topic/{unique}"
+
+
+@pytest.fixture
+def client(broker: BrokerProcess) -> Callable[..., Client]:
     """Connect clients to the broker."""
     return partial(Client, broker)
 

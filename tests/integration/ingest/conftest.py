@@ -5,17 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
-from django.db import connections
 from django.utils import timezone
 
 from monitor.records.models import WorkflowDefinition, WorkflowExecution
-
-
-@pytest.fixture(scope="session")
-def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Test on a file, as ingest works on one; Django would take a database in memory."""
-    file = tmp_path_factory.mktemp("database") / "monitor.sqlite3"
-    connections["default"].settings_dict["TEST"]["NAME"] = str(file)
 
 
 @pytest.fixture

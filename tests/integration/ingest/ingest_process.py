@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from swf_common_lib.settings import Settings, load_settings
 from tests.broker_process import ROOT, BrokerProcess
+from tests.monitor_database import MonitorDatabase
 from tests.waiting import wait_until
 
 
@@ -24,11 +23,13 @@ class Installation:
 
     folder: Path
     broker: BrokerProcess
+    database: dict[str, str] = field(default_factory=dict)
+    """Its setting, unless it is the embedded one."""
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
     def environ(self) -> dict[str, str]:
-        return {"SWF_RUNTIME_DIR": str(self.folder), **self.broker.environ}
+        return {"SWF_RUNTIME_DIR": str(self.folder), **self.broker.environ, **self.database}
 
     @property
     def settings(self) -> Settings:
@@ -86,12 +87,8 @@ class Installation:
     def log(self, number: int) -> str:
         return self.log_file(number).read_text()
 
-    def connection(self) -> sqlite3.Connection:
-        return sqlite3.connect(self.folder / "monitor.sqlite3", timeout=10)
-
     def ask(self, question: str) -> list[tuple[Any, ...]]:
-        with closing(self.connection()) as connection:
-            return connection.execute(question).fetchall()
+        return MonitorDatabase(self.settings).ask(question)
 
     def count(self) -> int:
         """Count the messages recorded."""
@@ -112,5 +109,5 @@ class Installation:
             "status": status,
             "mq_connected": bool(connected),
             "state": state,
-            **json.loads(metadata),
+            **(json.loads(metadata) if isinstance(metadata, str) else metadata),
         }

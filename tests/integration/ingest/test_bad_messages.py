@@ -83,7 +83,7 @@ INVALID: dict[str, tuple[dict[str, Any], str]] = {
             "filename": "big.stf",
             "size_bytes": 2**70,
         },
-        "OverflowError",
+        "OverflowError|out of range",  # as SQLite and PostgreSQL say it
     ),
     "endless number": ({**GOOD, "value": float("1e999")}, "Infinity"),
 }
@@ -101,7 +101,7 @@ def test_invalid_fields(name: str) -> None:
     if message is not None:
         assert message.message_type == body["msg_type"]
         assert message.namespace == "tests"
-        assert problem in message.problem
+        assert any(words in message.problem for words in problem.split("|"))
         assert message.content == body
     assert RunState.objects.get(run_number=7).stf_files_generated == 1
     assert not TFSlice.objects.exists()

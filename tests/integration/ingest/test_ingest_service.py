@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +14,17 @@ from swf_common_lib.messaging import BROADCAST, WORKERS, MessageBus
 from tests.broker_process import start_broker
 from tests.integration.ingest.ingest_process import Installation
 from tests.integration.ingest.run_messages import WORKER_TYPES, FastRun
+from tests.monitor_database import MonitorDatabase
 from tests.waiting import wait_until
 
 RUN = 100007
 
 
 @pytest.fixture
-def installation(tmp_path: Path) -> Iterator[Installation]:
-    installed = Installation(tmp_path, start_broker(tmp_path))
+def installation(
+    tmp_path: Path, new_database: Callable[[], dict[str, str]]
+) -> Iterator[Installation]:
+    installed = Installation(tmp_path, start_broker(tmp_path), new_database())
     installed.make_database()
     yield installed
     installed.stop()
@@ -113,12 +115,10 @@ def test_database_that_takes_nothing_for_a_while(
     installation: Installation, bus: MessageBus
 ) -> None:
     number = installation.start_recording()
-    with closing(installation.connection()) as other:
-        other.execute("BEGIN IMMEDIATE")
+    with MonitorDatabase(installation.settings).held():
         publish(bus, 0, 500)
         wait_until(lambda: "does not take messages" in installation.log(number), 20)
         assert installation.count() == 0
-        other.rollback()
     assert_recorded_once(installation, 500)
     wait_until(lambda: "takes messages again" in installation.log(number))
     assert installation.log(number).count("does not take messages") == 1
@@ -128,12 +128,10 @@ def test_stopped_while_the_database_takes_nothing(
     installation: Installation, bus: MessageBus
 ) -> None:
     number = installation.start_recording()
-    with closing(installation.connection()) as other:
-        other.execute("BEGIN IMMEDIATE")
+    with MonitorDatabase(installation.settings).held():
         publish(bus, 0, 500)
         wait_until(lambda: "does not take messages" in installation.log(number), 20)
         assert installation.end(number) == 0
-        other.rollback()
     installation.start_recording()
     assert_recorded_once(installation, 500)
 

@@ -6,7 +6,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import anyio
@@ -37,7 +37,11 @@ ACCEPT = {"Accept": "application/json, text/event-stream"}
 
 
 @pytest.fixture(scope="module")
-def installation(tmp_path_factory: pytest.TempPathFactory, broker: BrokerProcess) -> Installation:
+def installation(
+    tmp_path_factory: pytest.TempPathFactory,
+    broker: BrokerProcess,
+    new_database: Callable[[], dict[str, str]],
+) -> Installation:
     home = tmp_path_factory.mktemp("home")
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "workflows", home / "workflows", ignore=ignored)
@@ -45,7 +49,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory, broker: BrokerProcess
         '[testbed]\nnamespace = "torre1"\n'
         '[workflow]\nname = "stf_datataking"\nconfig = "fast_processing_default"\n'
     )
-    made = Installation(home, broker.environ)
+    made = Installation(home, {**broker.environ, **new_database()})
     made.initialise()
     return made
 
@@ -302,8 +306,10 @@ def test_taken_port(installation: Installation) -> None:
     assert "Traceback" not in done.stderr
 
 
-async def test_database_that_is_not_there(tmp_path: Path, broker: BrokerProcess) -> None:
-    empty = Installation(tmp_path, broker.environ)
+async def test_database_without_tables(
+    tmp_path: Path, broker: BrokerProcess, new_database: Callable[[], dict[str, str]]
+) -> None:
+    empty = Installation(tmp_path, {**broker.environ, **new_database()})
     (tmp_path / ".testbed").mkdir()
     server = McpProcess.start(empty)
     try:

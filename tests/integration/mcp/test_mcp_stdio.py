@@ -6,6 +6,7 @@ import getpass
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,10 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def installation(home: Path, broker: BrokerProcess) -> Installation:
-    made = Installation(home, broker.environ)
+def installation(
+    home: Path, broker: BrokerProcess, new_database: Callable[[], dict[str, str]]
+) -> Installation:
+    made = Installation(home, {**broker.environ, **new_database()})
     made.initialise()
     return made
 

@@ -17,8 +17,6 @@ from tests.broker_process import BrokerProcess, free_port
 from tests.integration.messaging.conftest import MakeBus
 from tests.waiting import wait_until
 
-WORK = Queue("bus.work")
-
 
 def numbers(bus: MessageBus, count: int) -> list[int]:
     """Receive and acknowledge until ``count`` different numbers came."""
@@ -35,15 +33,15 @@ def first_seen(received: list[int]) -> list[int]:
     return list(dict.fromkeys(received))
 
 
-def test_message_carries_headers_identity_and_time(make_bus: MakeBus) -> None:
+def test_message_carries_headers_identity_and_time(make_bus: MakeBus, work: Queue) -> None:
     bus = make_bus()
     assert bus.wait_connected(5)
-    bus.subscribe(WORK)
+    bus.subscribe(work)
     body = {"msg_type": "stf_gen", "namespace": "a:b\n", "run_id": "100001"}
-    bus.publish(WORK, body, ttl_ms=60_000)
+    bus.publish(work, body, ttl_ms=60_000)
     delivery = bus.receive(5)
     assert delivery is not None
-    assert delivery.destination == str(WORK)
+    assert delivery.destination == str(work)
     expected = {"persistent": "true", "vo": "eic", "ttl": "60000", **body}
     assert {name: delivery.headers[name] for name in expected} == expected
     assert "content-length" not in delivery.headers
@@ -81,12 +79,12 @@ def test_everything_arrives_once_in_order_though_the_broker_is_killed(
 
 
 def test_published_without_a_broker_is_sent_when_it_comes(
-    own: BrokerProcess, make_bus: MakeBus
+    own: BrokerProcess, make_bus: MakeBus, work: Queue
 ) -> None:
     own.stop()
     bus = make_bus()
-    bus.subscribe(WORK)
-    bus.publish(WORK, {"number": 7})
+    bus.subscribe(work)
+    bus.publish(work, {"number": 7})
     with pytest.raises(BrokerUnavailable, match="1 messages are not confirmed"):
         bus.flush(0.05)
     assert not bus.status().connected
@@ -96,14 +94,16 @@ def test_published_without_a_broker_is_sent_when_it_comes(
     assert numbers(bus, 1) == [7]
 
 
-def test_frozen_broker_delays_and_loses_nothing(own: BrokerProcess, make_bus: MakeBus) -> None:
+def test_frozen_broker_delays_and_loses_nothing(
+    own: BrokerProcess, make_bus: MakeBus, work: Queue
+) -> None:
     bus = make_bus()
-    bus.subscribe(WORK, prefetch=10)
+    bus.subscribe(work, prefetch=10)
     assert bus.wait_connected(5)
     assert own.process is not None
     os.kill(own.process.pid, signal.SIGSTOP)
     for number in range(50):
-        bus.publish(WORK, {"number": number})
+        bus.publish(work, {"number": number})
     with pytest.raises(BrokerUnavailable):
         bus.flush(0.2)
     os.kill(own.process.pid, signal.SIGCONT)
@@ -112,11 +112,11 @@ def test_frozen_broker_delays_and_loses_nothing(own: BrokerProcess, make_bus: Ma
 
 
 def test_delivery_is_acknowledged_only_after_its_reaction_is_confirmed(
-    own: BrokerProcess, make_bus: MakeBus
+    own: BrokerProcess, make_bus: MakeBus, work: Queue
 ) -> None:
     worker = make_bus()
-    worker.subscribe(WORK)
-    worker.publish(WORK, {"number": 1})
+    worker.subscribe(work)
+    worker.publish(work, {"number": 1})
     delivery = worker.receive(5)
     assert delivery is not None
     assert own.process is not None
@@ -161,9 +161,9 @@ def test_orderly_end_forgets_the_durable_subscription(make_bus: MakeBus) -> None
     assert numbers(successor, 1) == [2]
 
 
-def test_request_and_reply(make_bus: MakeBus) -> None:
+def test_request_and_reply(make_bus: MakeBus, work: Queue) -> None:
     asker, answerer = make_bus(), make_bus()
-    answerer.subscribe(WORK)
+    answerer.subscribe(work)
     assert asker.wait_connected(5)
 
     def answer() -> None:
@@ -174,10 +174,43 @@ def test_request_and_reply(make_bus: MakeBus) -> None:
 
     thread = threading.Thread(target=answer)
     thread.start()
-    assert asker.request(WORK, {"question": "how"}, 10)["asked"] == "how"
+    assert asker.request(work, {"question": "how"}, 10)["asked"] == "how"
     thread.join()
     with pytest.raises(BrokerUnavailable, match="nobody answered on /queue/bus"):
         asker.request(Queue("bus.nobody"), {"question": "why"}, 0.2)
+
+
+def test_names_of_the_site_are_settings(make_bus: MakeBus, work: Queue) -> None:
+    """As for Artemis, or for several testbeds on one broker."""
+    own = make_bus(ACTIVEMQ_QUEUE_PREFIX="/queue/site.", ACTIVEMQ_TOPIC_PREFIX="/topic/site.")
+    own.subscribe(work)
+    own.subscribe(BROADCAST)
+    other = make_bus()
+    assert own.wait_connected(10)
+    for place in ("/topic/site.epictopic", f"/queue/site.{work.name}"):
+        other.publish(place, {"number": 1})
+        delivery = own.receive(5)
+        assert delivery is not None
+        assert delivery.headers["destination"] == place
+        assert delivery.destination == place.replace("site.", "")
+        own.ack(delivery)
+    other.subscribe(f"/queue/site.{work.name}")
+    own.close()
+    again = make_bus(ACTIVEMQ_QUEUE_PREFIX="/queue/site.")
+    again.publish(work, {"number": 2})
+    assert numbers(other, 1) == [2]
+
+
+def test_ack_goes_before_the_end_of_its_subscription(make_bus: MakeBus, work: Queue) -> None:
+    bus, other = make_bus(), make_bus()
+    for number in range(30):
+        subscription = bus.subscribe(work)
+        other.publish(work, {"number": number})
+        delivery = bus.receive(5)
+        assert delivery is not None
+        assert json.loads(delivery.body)["number"] == number
+        bus.ack(delivery)
+        bus.unsubscribe(subscription)
 
 
 def test_wrong_password_and_absent_broker_say_so(own: BrokerProcess, tmp_path: Path) -> None:
@@ -194,11 +227,11 @@ def test_wrong_password_and_absent_broker_say_so(own: BrokerProcess, tmp_path: P
     bus.close(0)
 
 
-def test_refused_selector_is_an_error_at_once(make_bus: MakeBus) -> None:
+def test_refused_selector_is_an_error_at_once(make_bus: MakeBus, work: Queue) -> None:
     bus = make_bus()
     assert bus.wait_connected(5)
     with pytest.raises(BrokerUnavailable, match="did not confirm the subscription"):
-        bus.subscribe(WORK, selector="namespace ~~ 'x'")
-    bus.subscribe(WORK)
-    bus.publish(WORK, {"number": 3})
+        bus.subscribe(work, selector="namespace ~~ 'x'")
+    bus.subscribe(work)
+    bus.publish(work, {"number": 3})
     assert numbers(bus, 1) == [3]

@@ -16,7 +16,7 @@ from swf_common_lib.handling import DeliveryHandling
 from swf_common_lib.messaging import Delivery, MessageBus, Queue
 from tests.integration.messaging.conftest import MakeBus
 
-WORK, DEAD, REACTIONS = Queue("work"), Queue("ActiveMQ.DLQ"), Queue("reactions")
+DEAD, REACTIONS = Queue("ActiveMQ.DLQ"), Queue("reactions")
 
 
 class Worker:
@@ -57,7 +57,7 @@ def taken(bus: MessageBus, destination: Queue) -> dict[str, Any]:
 
 
 def test_failing_handler_ends_in_the_dead_letters(
-    make_bus: MakeBus, caplog: pytest.LogCaptureFixture
+    make_bus: MakeBus, caplog: pytest.LogCaptureFixture, work: Queue
 ) -> None:
     bus, other = make_bus(), make_bus()
     tried: list[int] = []
@@ -68,9 +68,9 @@ def test_failing_handler_ends_in_the_dead_letters(
             raise ValueError("cannot work so")
 
     worker = Worker(bus, handler)
-    bus.subscribe(WORK, prefetch=10)
+    bus.subscribe(work, prefetch=10)
     for number in (1, 2):
-        other.publish(WORK, {"number": number})
+        other.publish(work, {"number": number})
     while 2 not in tried:
         worker.work()
     assert tried.count(1) == 3
@@ -80,7 +80,7 @@ def test_failing_handler_ends_in_the_dead_letters(
     assert bus.receive(0.1) is None
 
 
-def test_handler_is_tried_until_what_it_needs_is_back(make_bus: MakeBus) -> None:
+def test_handler_is_tried_until_what_it_needs_is_back(make_bus: MakeBus, work: Queue) -> None:
     bus, other = make_bus(), make_bus()
     answers = iter([MonitorUnavailable("away")] * 4)
 
@@ -89,8 +89,8 @@ def test_handler_is_tried_until_what_it_needs_is_back(make_bus: MakeBus) -> None
             raise error
 
     worker = Worker(bus, handler)
-    bus.subscribe(WORK)
-    other.publish(WORK, {"number": 1})
+    bus.subscribe(work)
+    other.publish(work, {"number": 1})
     worker.work()
     assert next(answers, None) is None
     bus.flush(5)
@@ -99,7 +99,7 @@ def test_handler_is_tried_until_what_it_needs_is_back(make_bus: MakeBus) -> None
     other.unsubscribe(dead)
 
 
-def test_stop_while_waiting_leaves_the_message_to_the_next(make_bus: MakeBus) -> None:
+def test_stop_while_waiting_leaves_the_message_to_the_next(make_bus: MakeBus, work: Queue) -> None:
     bus, other = make_bus(), make_bus()
 
     def handler(_body: dict[str, Any]) -> None:
@@ -107,36 +107,36 @@ def test_stop_while_waiting_leaves_the_message_to_the_next(make_bus: MakeBus) ->
         raise MonitorUnavailable("away")
 
     worker = Worker(bus, handler)
-    bus.subscribe(WORK)
-    other.publish(WORK, {"number": 1})
+    bus.subscribe(work)
+    other.publish(work, {"number": 1})
     worker.work()
     bus.close()
-    assert taken(other, WORK)["number"] == 1
+    assert taken(other, work)["number"] == 1
 
 
-def test_what_waits_is_handled_as_one_batch(make_bus: MakeBus) -> None:
+def test_what_waits_is_handled_as_one_batch(make_bus: MakeBus, work: Queue) -> None:
     bus, other = make_bus(), make_bus()
     for number in range(100):
-        other.publish(WORK, {"number": number})
+        other.publish(work, {"number": number})
     other.flush(5)
     worker = Worker(bus, lambda body: None)
-    bus.subscribe(WORK, prefetch=100)
+    bus.subscribe(work, prefetch=100)
     while sum(worker.batches) < 100:
         worker.work()
     assert len(worker.batches) < 50
 
 
-def test_held_delivery_waits_for_its_release(make_bus: MakeBus) -> None:
+def test_held_delivery_waits_for_its_release(make_bus: MakeBus, work: Queue) -> None:
     bus, other = make_bus(), make_bus()
     held: list[Delivery] = []
     worker = Worker(bus, lambda body: held.append(worker.handling.hold()))
-    bus.subscribe(WORK, prefetch=10)
+    bus.subscribe(work, prefetch=10)
     for number in (1, 2):
-        other.publish(WORK, {"number": number})
+        other.publish(work, {"number": number})
     while len(held) < 2:
         worker.work()
     bus.publish(REACTIONS, {"of": 1})
     worker.handling.release(held[0])
     bus.close()
-    assert taken(other, WORK)["number"] == 2
+    assert taken(other, work)["number"] == 2
     assert taken(other, REACTIONS)["of"] == 1

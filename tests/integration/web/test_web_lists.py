@@ -163,12 +163,24 @@ def test_a_page_takes_its_rows_from_an_index_in_their_order(browser: Client, add
     with CaptureQueriesContext(connection) as captured:
         assert browser.get(address).status_code == 200
     (query,) = [q["sql"] for q in captured if "LIMIT 51" in q["sql"]]
-    if connection.vendor != "sqlite":
-        pytest.skip("reads the plans of SQLite")
+    assert not sorts(query), query
+
+
+def sorts(query: str) -> bool:
+    """Tell whether the database would put all rows in order, as no index gives them in that order.
+
+    Ordering those that are equal in the first column alone costs nothing.
+    """
     with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            # In small tables it would read and sort them all: only as the last resort, please.
+            for way in ("seqscan", "sort", "hashjoin", "mergejoin"):
+                cursor.execute(f"SET LOCAL enable_{way} = off")
+            cursor.execute(f"EXPLAIN {query}".replace("%", "%%"))
+            steps = [str(row[0]).lstrip(" ->") for row in cursor.fetchall()]
+            return any(step.startswith("Sort  (") for step in steps)
         cursor.execute(f"EXPLAIN QUERY PLAN {query}".replace("%", "%%"))
-        plan = " ".join(str(row[3]) for row in cursor.fetchall())
-    assert "TEMP B-TREE FOR ORDER BY" not in plan, plan
+        return any("TEMP B-TREE FOR ORDER BY" in str(row[3]) for row in cursor.fetchall())
 
 
 def test_an_agent_that_fell_silent_is_marked(browser: Client) -> None:

@@ -35,6 +35,19 @@ def test_window_asks_for_one_receipt_on_its_last_message() -> None:
     assert outbox.wait_confirmed(3, 0)
 
 
+def test_while_the_broker_is_busy_messages_gather_for_one_receipt() -> None:
+    outbox = Outbox(limit=100)
+    for body in "ab":
+        add(outbox, body)
+        assert len(sent(outbox.next_window())) == 1
+    for body in "cde":
+        add(outbox, body)
+    assert not outbox.has_work()
+    assert outbox.next_window() == b""
+    outbox.confirm(1)
+    assert sent(outbox.next_window()) == [("SEND", "c", ""), ("SEND", "d", ""), ("SEND", "e", "5")]
+
+
 def test_unconfirmed_messages_are_sent_again_in_order_before_new_ones() -> None:
     outbox = Outbox(limit=10)
     for body in "ab":

@@ -59,3 +59,33 @@ def test_file_that_is_not_toml(tmp_path: Path) -> None:
     (tmp_path / ".testbed/settings.toml").write_text("a = = 1")
     with pytest.raises(ConfigurationError, match="not valid TOML"):
         load_settings(tmp_path, {})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SWF_LISTEN", "eth0"),
+        ("SWF_SERVICES", "docker"),
+        ("SWF_DATABASE_SERVER", "mysql"),
+        ("SWF_DATABASE_SERVER", "local"),  # without SWF_DATABASE_URL
+        ("SWF_PUBLIC_URL", "testbed.example.org"),
+        ("SWF_PUBLIC_URL", "https://testbed.example.org/monitor"),
+        ("SWF_MCP_URL", "http://host:port/mcp"),
+        ("SWF_ALLOWED_HOSTS", "good.example.org, https://bad.example.org"),
+        ("SWF_ALLOWED_HOSTS", "*"),
+    ],
+)
+def test_addresses_that_cannot_be(tmp_path: Path, name: str, value: str) -> None:
+    with pytest.raises(ConfigurationError, match=name):
+        load_settings(tmp_path, {name: value})
+
+
+def test_names_under_which_requests_are_taken(tmp_path: Path) -> None:
+    environment = {
+        "SWF_PUBLIC_URL": "https://Testbed.example.org:8443/",
+        "SWF_ALLOWED_HOSTS": "web, mcp,",
+    }
+    settings = load_settings(tmp_path, environment)
+    assert settings.public_url == "https://Testbed.example.org:8443"
+    assert settings.host_names == ["mcp", "testbed.example.org", "web"]
+    assert load_settings(tmp_path, {}).public_url == "http://127.0.0.1:8002"

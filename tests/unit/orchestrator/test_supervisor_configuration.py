@@ -62,7 +62,7 @@ def test_a_file_that_is_not_there_is_an_error_naming_it(tmp_path):
 @pytest.mark.parametrize(
     ("name", "programs"),
     [
-        ("supervisord.conf", ["broker", "web", "ingest", "mcp"]),
+        ("supervisord.conf", ["postgres", "broker", "web", "ingest", "mcp"]),
         (
             "agents.supervisord.conf",
             [

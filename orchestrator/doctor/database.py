@@ -1,0 +1,49 @@
+"""Checks of the database: through the monitor, or in a process of its own where that is down."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from orchestrator.doctor.finding import Finding, error, ok
+from orchestrator.installation import run_monitor_module
+from swf_common_lib.settings import Settings
+
+OLDEST_POSTGRESQL = 15
+_UPGRADE = "Run `testbed init`, then start the services again."
+
+
+def check_database(settings: Settings) -> Iterator[Finding]:
+    """Check the database itself, without the monitor's web process."""
+    run = run_monitor_module(settings, "monitor.database_check", capture=True)
+    if run.returncode:
+        said = run.stderr.strip().splitlines() or ["it gave no reason"]
+        yield error("database", said[-1], _remedy(settings))
+        return
+    yield from judge_database(json.loads(run.stdout))
+
+
+def _remedy(settings: Settings) -> str:
+    if settings.swf_database_url:
+        return "Start PostgreSQL, or correct SWF_DATABASE_URL; then `testbed init`."
+    return "Run `testbed init`."
+
+
+def judge_database(state: Mapping[str, Any]) -> Iterator[Finding]:
+    """Judge what the monitor tells of its database."""
+    kind, version = state["kind"], state["version"]
+    if kind == "postgresql" and int(version.partition(".")[0]) < OLDEST_POSTGRESQL:
+        remedy = f"Upgrade the server to PostgreSQL {OLDEST_POSTGRESQL} or newer."
+        yield error("database", f"{kind} {version} is too old", remedy)
+    else:
+        yield ok("database", f"{kind} {version}")
+    missing = state["missing_migrations"]
+    if missing:
+        detail = f"{len(missing)} changes of its tables are missing: {', '.join(missing[:3])}"
+        yield error("tables", detail, _UPGRADE)
+    elif state["write_error"]:
+        remedy = "Make it writable: its owner and mode, its disk, or the role's rights."
+        yield error("tables", f"not writable: {state['write_error']}", remedy)
+    else:
+        yield ok("tables", "up to date and writable")

@@ -1,0 +1,80 @@
+"""The whole examination: every check, in an order in which one reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from orchestrator.doctor import host
+from orchestrator.doctor.broker import check_broker
+from orchestrator.doctor.database import check_database
+from orchestrator.doctor.finding import OK, Finding, error, ok
+from orchestrator.doctor.mcp import check_mcp
+from orchestrator.doctor.monitor import check_monitor, is_local
+from swf_common_lib.errors import ConfigurationError, TestbedError
+from swf_common_lib.settings import Settings, load_settings
+
+Check = Callable[[Settings], Iterator[Finding]]
+
+EVERYWHERE: Mapping[str, Check] = {
+    "testbed.toml": host.check_testbed_file,
+    "runtime folder": host.check_files,
+    "disk": host.check_disk,
+    "sockets": host.check_sockets,
+}
+OF_SERVICES: Mapping[str, Check] = {
+    "ports": host.check_ports,
+    "supervisord (services)": host.check_services,
+}
+"""Only where the services run."""
+
+
+def examine(home: Path | None, environ: Mapping[str, str] | None = None) -> Iterator[Finding]:
+    """Check the installation at ``home`` and give each finding as soon as there is one."""
+    yield from host.check_python()
+    try:
+        settings = load_settings(home, environ)
+    except ConfigurationError as fault:
+        for problem in fault.problems:
+            yield error("settings", problem, fault.hint)
+        return
+    yield ok("settings", _origin(settings))
+    here = is_local(settings)
+    checks = {
+        **EVERYWHERE,
+        **(OF_SERVICES if here else {}),
+        "supervisord (agents)": host.check_programs,
+    }
+    for name, check in checks.items():
+        yield from _guarded(name, check, settings)
+    yield from _guarded("broker", check_broker, settings)
+    told = list(_guarded("monitor", check_monitor, settings))
+    yield from told
+    if here:
+        if not any(finding.what == "database" for finding in told):
+            yield from _guarded("database", check_database, settings)
+        yield from _guarded("mcp", check_mcp, settings)
+
+
+def _origin(settings: Settings) -> str:
+    file = settings.settings_file
+    return f"{file} and the environment" if file.is_file() else "defaults and the environment"
+
+
+def _guarded(name: str, check: Check, settings: Settings) -> Iterator[Finding]:
+    """Give a check's findings; what stops it is a finding too, and does not stop the others."""
+    try:
+        yield from check(settings)
+    except TestbedError as fault:
+        yield error(name, fault.detail, fault.hint)
+    except OSError as fault:
+        yield error(name, f"cannot be looked at: {fault}", "See that its owner runs this command.")
+
+
+def statuses(findings: list[Finding]) -> str:
+    """Give the result in a line."""
+    wrong = [finding for finding in findings if finding.status != OK]
+    if not wrong:
+        return f"All {len(findings)} checks are good."
+    errors = sum(finding.status == "error" for finding in wrong)
+    return f"{len(findings)} checks: {errors} errors, {len(wrong) - errors} warnings."

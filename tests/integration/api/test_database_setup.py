@@ -1,0 +1,78 @@
+"""Making and bringing up to date the database, from nothing and with data in it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+
+from monitor.database import databases
+from swf_common_lib.settings import load_settings
+from tests.monitor_database import MonitorDatabase
+
+ROOT = Path(__file__).parents[3]
+
+
+def set_up(folder: Path, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("SWF_")}
+    return subprocess.run(
+        [sys.executable, "-m", "monitor.setup"],
+        cwd=ROOT,
+        env={**inherited, **environ, "SWF_RUNTIME_DIR": str(folder)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_from_nothing_and_again_with_data(
+    tmp_path: Path, new_database: Callable[[], dict[str, str]]
+) -> None:
+    environ = new_database()
+    first = set_up(tmp_path, environ)
+    assert first.returncode == 0, first.stderr
+    assert "wrote the operator's token" in first.stdout
+    database = MonitorDatabase(load_settings(environ={**environ, "SWF_RUNTIME_DIR": str(tmp_path)}))
+    database.write("INSERT INTO records_counter (name, value) VALUES (%s, %s)", ("run", 100007))
+
+    again = set_up(tmp_path, environ)
+
+    assert (again.returncode, again.stdout) == (0, ""), again.stderr
+    assert database.ask("SELECT value FROM records_counter WHERE name = 'run'") == [(100007,)]
+    assert len(database.ask("SELECT name FROM records_apitoken")) == 1
+
+
+@pytest.mark.django_db
+def test_the_models_have_no_change_without_a_migration() -> None:
+    call_command("makemigrations", check=True, dry_run=True, verbosity=0)
+
+
+def test_a_server_that_is_not_there_and_one_that_refuses(
+    tmp_path: Path, new_database: Callable[[], dict[str, str]]
+) -> None:
+    nobody = set_up(tmp_path, {"SWF_DATABASE_URL": "postgresql://me:s3cr3t@127.0.0.1:1/db"})
+    assert nobody.returncode == 1
+    assert "does not answer" in nobody.stderr
+    assert "Start PostgreSQL" in nobody.stderr
+    texts = [nobody.stderr]
+    if url := new_database().get("SWF_DATABASE_URL"):
+        place = url.rpartition("@")[2]
+        refused = set_up(tmp_path, {"SWF_DATABASE_URL": f"postgresql://me:s3cr3t@{place}"})
+        assert refused.returncode == 1
+        assert "refuses the monitor" in refused.stderr
+        texts.append(refused.stderr)
+    assert not any("s3cr3t" in text or "Traceback" in text for text in texts)
+
+
+def test_connections_are_pooled_and_checked(tmp_path: Path) -> None:
+    url = "postgresql://me:secret@db.host:6543/monitor?sslmode=verify-full"
+    made = databases(load_settings(tmp_path, {"SWF_DATABASE_URL": url}))["default"]
+    assert (made["HOST"], made["PORT"], made["NAME"]) == ("db.host", "6543", "monitor")
+    assert made["OPTIONS"]["sslmode"] == "verify-full"
+    assert made["OPTIONS"]["pool"]
+    assert made["CONN_HEALTH_CHECKS"]

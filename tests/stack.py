@@ -73,6 +73,16 @@ class Stack:
             )
         return cls(home)
 
+    def own_workflows(self) -> Path:
+        """Give the installation a ``workflows`` folder of its own, with links to all of ours."""
+        folder = self.home / "workflows"
+        if folder.is_symlink():
+            folder.unlink()
+            folder.mkdir()
+            for path in (CHECKOUT / "workflows").glob("*.*"):
+                (folder / path.name).symlink_to(path)
+        return folder
+
     @property
     def settings(self) -> Settings:
         """The settings as they are now."""

@@ -64,7 +64,7 @@ def outcome(message: SliceResult) -> SliceOutcome | None:
     inner = _mapping(wrapper.get("result"))
     known = {**inner, **content}
     tf_filename, slice_id = known.get("tf_filename"), _integer(known.get("slice_id"))
-    if not tf_filename or slice_id is None:
+    if not tf_filename or slice_id is None or not _storable(str(tf_filename), slice_id):
         return None
     request = content.get("request")
     return SliceOutcome(
@@ -145,6 +145,11 @@ def _processed(request: dict[str, Any], seconds: float) -> dict[str, Any]:
         "output_file": output,
         "output_filename": output,
     }
+
+
+def _storable(tf_filename: str, slice_id: int) -> bool:
+    """Tell whether the record can hold it: else it would spoil the news of other slices."""
+    return len(tf_filename) <= 255 and 0 <= slice_id < 2**31
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 
 from django.db import Error, connection
 
-from swf_common_lib.errors import ConfigurationError, Unavailable
+from swf_common_lib.errors import ConfigurationError, TestbedError, Unavailable
 
 _REFUSALS = ("authentication failed", "does not exist", "no pg_hba.conf entry", "no password")
 """Parts of what a server says that will say the same again."""
@@ -43,6 +43,16 @@ def require_answer() -> None:
             f"the database server does not answer: {said}",
             "Start PostgreSQL, or correct SWF_DATABASE_URL.",
         ) from error
+
+
+def reason(error: Exception) -> str:
+    """Give what an error of the database says, or for a pool without connections the cause."""
+    if type(error.__cause__).__name__ == "PoolTimeout":
+        try:
+            require_answer()
+        except TestbedError as known:
+            return known.detail
+    return " ".join(str(error).split())
 
 
 def await_answer() -> None:

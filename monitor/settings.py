@@ -104,8 +104,8 @@ LOGGING = {
     "loggers": {
         "stomp.py": {"level": "ERROR"},
         "django.request": {"level": "ERROR"},
-        # Why a connection could not be made; each growth of the pool is nobody's affair.
-        "psycopg.pool": {"level": "WARNING"},
+        # It complains at each attempt; who needs a connection says once that there is none.
+        "psycopg.pool": {"level": "ERROR"},
     },
     "root": {"handlers": ["stderr"], "level": "INFO"},
 }

@@ -31,6 +31,12 @@ def _text(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
+"""A number or a count that the tables can hold."""
+Bytes = Annotated[int, Field(ge=0, le=2**63 - 1)]
+FileName = Annotated[str, Field(min_length=1, max_length=255)]
+Tick = Annotated[float, Field(ge=0, le=1e12)]
+"""Simulated seconds; the bound is beyond all runs, and what nobody could wait for."""
 RunId = Annotated[str, BeforeValidator(_text)]
 """A run number as text; a number is taken too."""
 
@@ -48,7 +54,7 @@ class Message(BaseModel):
     timestamp: str = ""
     message_id: str = ""
     """UUID given by the sender; empty when an older agent gave none."""
-    simulation_tick: float | None = None
+    simulation_tick: Tick | None = None
     """Simulated seconds since the workflow began, at the event this message is about."""
     time_scale: float | None = None
     """Simulated seconds a wall second; 0: as fast as the machine goes."""
@@ -77,7 +83,7 @@ class ResumeRun(Message):
 class EndRun(Message):
     """The run is over."""
 
-    total_stf_files: int | None = Field(default=None, ge=0)
+    total_stf_files: Count | None = None
     reason: str = ""
     """Why it ended before its time; empty for an ordinary end."""
 
@@ -86,17 +92,17 @@ class StfGen(Message):
     """The DAQ wrote a super time frame."""
 
     filename: str = Field(min_length=1)
-    sequence: int | None = Field(default=None, ge=0)
+    sequence: Count | None = None
 
 
 class StfReady(Message):
     """A super time frame is registered and can be read."""
 
     filename: str = Field(min_length=1)
-    size_bytes: int | None = Field(default=None, ge=0)
+    size_bytes: Bytes | None = None
     checksum: str = ""
     """adler32, 8 lower-case hex digits."""
-    sequence: int | None = Field(default=None, ge=0)
+    sequence: Count | None = None
     tf_count: int | None = Field(default=None, ge=0, le=MOST_TIME_FRAMES)
 
 
@@ -105,9 +111,9 @@ class TfFileRegistered(Message):
 
     tf_filename: str = Field(min_length=1)
     stf_filename: str = Field(min_length=1)
-    tf_first: int = Field(ge=0)
-    tf_last: int = Field(ge=0)
-    tf_count: int = Field(ge=0)
+    tf_first: Count
+    tf_last: Count
+    tf_count: Count
 
 
 class ProcessingComplete(Message):
@@ -124,10 +130,10 @@ class Slice(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    slice_id: int = Field(ge=0)
-    tf_first: int = Field(ge=0)
-    tf_last: int = Field(ge=0)
-    tf_count: int = Field(ge=0)
+    slice_id: Count
+    tf_first: Count
+    tf_last: Count
+    tf_count: Count
 
 
 class TfSlicesRegistered(Message):
@@ -144,11 +150,11 @@ class SliceState(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     tf_filename: str = Field(min_length=1)
-    slice_id: int = Field(ge=0)
+    slice_id: Count
     status: str
     """queued, processing, completed or failed."""
     worker: str = ""
-    retries: int = Field(default=0, ge=0)
+    retries: Count = 0
     started_tick: float | None = None
     finished_tick: float | None = None
     processing_start_at: str | None = None
@@ -172,8 +178,8 @@ class WorkerState(BaseModel):
     """starting, idle, busy, stopped or failed."""
     location: str = ""
     panda_job: str = ""
-    slices_completed: int = Field(default=0, ge=0)
-    slices_failed: int = Field(default=0, ge=0)
+    slices_completed: Count = 0
+    slices_failed: Count = 0
     started_at: str | None = None
     ended_at: str | None = None
     started_tick: float | None = None
@@ -214,11 +220,11 @@ class SliceContent(BaseModel):
     execution_id: str = ""
     req_id: str = ""
     filename: str = ""
-    tf_filename: str = Field(min_length=1)
-    slice_id: int = Field(ge=0)
-    start: int = Field(default=0, ge=0)
-    end: int = Field(default=0, ge=0)
-    tf_count: int = Field(default=0, ge=0)
+    tf_filename: FileName
+    slice_id: Count
+    start: Count = 0
+    end: Count = 0
+    tf_count: Count = 0
     state: str = "queued"
     substate: str = "new"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from typing import Any
@@ -24,6 +25,8 @@ from swf_common_lib.settings import Settings
 TIMEOUT = 10.0
 """Seconds to wait for an answer."""
 FOREVER = float("inf")
+FIRST_DELAY = 0.1
+"""Seconds until the first repetition; each further one waits twice as long, 2 s at most."""
 _RETRY_STATUS = {502, 503, 504}
 _ERRORS: dict[int, type[TestbedError]] = {
     400: InvalidRequest,
@@ -32,6 +35,8 @@ _ERRORS: dict[int, type[TestbedError]] = {
     404: NotFound,
     409: Conflict,
 }
+
+logger = logging.getLogger(__name__)
 
 
 class MonitorClient:
@@ -84,11 +89,13 @@ class MonitorClient:
 
     def _call(self, method: str, path: str, **arguments: Any) -> requests.Response:
         deadline = time.monotonic() + self.patience
-        delay = 0.1
+        delay = FIRST_DELAY
         while True:
             try:
                 return self._call_once(method, path, **arguments)
-            except MonitorUnavailable:
+            except MonitorUnavailable as error:
+                if delay == FIRST_DELAY and self.patience:
+                    logger.warning("%s; trying again", error.detail)
                 if time.monotonic() + delay > deadline or self._stop.wait(delay):
                     raise
                 delay = min(2 * delay, 2.0)

@@ -39,7 +39,7 @@ class Settings:
     """Base URL of the monitor, without a trailing slash."""
     swf_monitor_http_url: str
     """Base URL for log records; the monitor's, unless set."""
-    swf_api_token: str
+    swf_api_token: str = field(repr=False)
     """Token for REST and MCP; from the runtime folder's ``token`` file, unless set."""
     swf_web_port: int
     """Port on which this machine's monitor listens (loopback)."""
@@ -67,13 +67,13 @@ class Settings:
     """PKCS12 file with key and certificate of the ActiveMQ started here; for ACTIVEMQ_USE_SSL."""
     swf_broker_truststore: str
     """PKCS12 file with the authorities of its clients' certificates; empty: it asks for none."""
-    swf_broker_store_password: str
+    swf_broker_store_password: str = field(repr=False)
     """Password of both files."""
     swf_catalogue: str
     """Where the data agent registers files: ``monitor`` (its database) or ``rucio``."""
     swf_task_backend: str
     """Who processes complete STFs: ``local`` (the processing agent itself) or ``panda``."""
-    swf_secret_key: str
+    swf_secret_key: str = field(repr=False)
     """Signs the web UI's sessions; written by ``testbed init``."""
     swf_log_networks: str
     """Networks (CIDR, comma-separated) from which log records are taken without a token."""
@@ -82,7 +82,7 @@ class Settings:
     activemq_host: str
     activemq_port: int
     activemq_user: str
-    activemq_password: str
+    activemq_password: str = field(repr=False)
     activemq_use_ssl: bool
     activemq_ssl_ca_certs: str
     activemq_ssl_cert_file: str

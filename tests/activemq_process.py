@@ -38,11 +38,14 @@ class Certificates:
     password: str = "store password"
 
     def make(self) -> None:
-        """Make all of them."""
+        """Make all of them, as PEM files."""
         self._self_signed("authority")
         self._self_signed("stranger")
         for name in ("broker", "client"):
             self._signed(name)
+
+    def make_stores(self) -> None:
+        """Make the files that Java reads."""
         self._openssl(
             "pkcs12 -export -in broker.pem -inkey broker.key -name broker -out broker.p12"
             " -passout env:STORE_PASSWORD"
@@ -133,6 +136,7 @@ def start_activemq(folder: Path, *, tls: bool = False) -> ActiveMQProcess:
     if tls:
         certificates = Certificates(folder)
         certificates.make()
+        certificates.make_stores()
     broker = ActiveMQProcess(folder=folder, port=free_port(), certificates=certificates)
     broker.start()
     return broker

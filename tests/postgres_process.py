@@ -32,6 +32,7 @@ PASSWORD = "secret:/with@signs%"
 NAME = "testbed"
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 """For tests that do not ask what a power cut leaves."""
+DURABLE = dict.fromkeys(FAST, "on")
 _SERVER_USER = "postgres"
 """PostgreSQL refuses to run as root."""
 

@@ -13,6 +13,7 @@ from django.db import connection
 from django.db.models import Q
 from django.utils import timezone
 
+from monitor.database_server import reason
 from monitor.executions.announcer import announcer
 from monitor.executions.control import LEASE
 from monitor.executions.ends import announce_ends
@@ -56,9 +57,10 @@ class Sweeper(threading.Thread):
                 trouble = ""
             except (DatabaseError, TestbedError) as error:
                 self._able_since = time.monotonic()
-                if str(error) != trouble:
-                    logger.warning("the sweeper cannot work: %s", error)
-                trouble = str(error)
+                said = reason(error) if isinstance(error, DatabaseError) else str(error)
+                if said != trouble:
+                    logger.warning("the sweeper cannot work: %s", said)
+                trouble = said
                 connection.close()
         connection.close()
 

@@ -90,7 +90,7 @@ def record_batch(batch: Sequence[Incoming]) -> Recorded:
 def _known(message_ids: Sequence[str] | dict[str, Entry]) -> set[str]:
     known: set[str] = set()
     for portion in portions(message_ids):
-        rows = WorkflowMessage.objects.filter(message_id__in=portion)
+        rows = WorkflowMessage.objects.filter(message_id__among=portion)
         known.update(rows.values_list("message_id", flat=True))
     return known
 

@@ -7,6 +7,7 @@ import threading
 
 from django.db import DatabaseError, InterfaceError, connection
 
+from monitor.database_server import reason
 from monitor.ingest.batch import Recorded, record_batch
 from monitor.ingest.collector import Collector
 from monitor.ingest.entry import Incoming
@@ -124,7 +125,7 @@ class Ingest:
 
     def _tell_database(self, error: Exception | None) -> None:
         """Log when the database went away and when it is back, once each."""
-        told = "" if error is None else str(error)
+        told = "" if error is None else reason(error)
         if told == self._database_told:
             return
         self._database_told = told

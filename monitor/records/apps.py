@@ -9,3 +9,9 @@ class RecordsConfig(AppConfig):
     name = "monitor.records"
     label = "records"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Make the lookups of our own known."""
+        from monitor.records import among
+
+        among.register()

@@ -14,8 +14,8 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Model
 
-QUESTION_SIZE = 900
-"""Values that one IN (...) may hold: SQLite takes at least 999 in a statement."""
+QUESTION_SIZE = {"sqlite": 900, "postgresql": 10_000}
+"""Values that one question may hold: SQLite takes at least 999 in a statement."""
 
 
 def insert_rows(model: type[Model], fields: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -105,6 +105,6 @@ def stored_uuid(value: UUID) -> UUID | str:
 
 def portions(values: Iterable[str]) -> Iterator[list[str]]:
     """Cut values into lists that fit into one question."""
-    rest = list(values)
-    for start in range(0, len(rest), QUESTION_SIZE):
-        yield rest[start : start + QUESTION_SIZE]
+    rest, size = list(values), QUESTION_SIZE[connection.vendor]
+    for start in range(0, len(rest), size):
+        yield rest[start : start + size]

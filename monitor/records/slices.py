@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from monitor.records.models import RunState, TFSlice
 from monitor.records.one_writer import one_writer
-from monitor.records.rows import insert_rows, stored_time, update_rows
+from monitor.records.rows import insert_rows, portions, stored_time, update_rows
 from monitor.records.states import SliceStatus
 from swf_common_lib.errors import Conflict, NotFound
 
@@ -35,8 +35,6 @@ _COUNTED = {
     SliceStatus.COMPLETED: "completed",
     SliceStatus.FAILED: "failed",
 }
-_QUESTION = 400
-"""File names in one SELECT: SQLite takes at least 999 values in a statement."""
 
 
 @dataclass
@@ -143,27 +141,21 @@ def _known(rows: Sequence[TFSlice]) -> set[tuple[int, str, int]]:
         by_run[row.run_number].add(row.tf_filename)
     known: set[tuple[int, str, int]] = set()
     for run_number, names in by_run.items():
-        for portion in _portions(names):
+        for portion in portions(sorted(names)):
             known.update(
-                TFSlice.objects.filter(run_number=run_number, tf_filename__in=portion).values_list(
-                    "run_number", "tf_filename", "slice_id"
-                )
+                TFSlice.objects.filter(
+                    run_number=run_number, tf_filename__among=portion
+                ).values_list("run_number", "tf_filename", "slice_id")
             )
     return known
 
 
 def _rows(run_number: int, names: set[str]) -> Iterable[TFSlice]:
-    for portion in _portions(names):
+    for portion in portions(sorted(names)):
         # PostgreSQL: nobody else may change them until we have; SQLite has one writer anyway.
         yield from TFSlice.objects.select_for_update().filter(
-            run_number=run_number, tf_filename__in=portion
+            run_number=run_number, tf_filename__among=portion
         )
-
-
-def _portions(names: set[str]) -> Iterable[list[str]]:
-    ordered = sorted(names)
-    for start in range(0, len(ordered), _QUESTION):
-        yield ordered[start : start + _QUESTION]
 
 
 def _apply(row: TFSlice, change: SliceChange) -> bool:

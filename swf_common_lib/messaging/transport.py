@@ -117,8 +117,14 @@ class Transport(stomp.transport.Transport):  # type: ignore[misc]
 
 
 def _tls_context(settings: Settings) -> ssl.SSLContext:
+    # Not the default context: from Python 3.13 on that refuses the authorities of many a site,
+    # whose certificates lack extensions that nothing here depends on.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
-        context = ssl.create_default_context(cafile=settings.activemq_ssl_ca_certs or None)
+        if settings.activemq_ssl_ca_certs:
+            context.load_verify_locations(settings.activemq_ssl_ca_certs)
+        else:
+            context.load_default_certs()
     except (OSError, ssl.SSLError) as error:
         raise OSError(f"ACTIVEMQ_SSL_CA_CERTS {settings.activemq_ssl_ca_certs}: {error}") from error
     if settings.activemq_ssl_cert_file:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -20,6 +21,7 @@ from tests.benchmarks.bench_publish import bare_queue, publish
 from tests.benchmarks.bench_stack import stack_figures
 from tests.benchmarks.figures import Figures
 from tests.broker_process import start_broker
+from tests.postgres_process import DURABLE, postgres_programs, running_postgres
 
 
 def main() -> None:
@@ -39,22 +41,27 @@ def main() -> None:
     if _activemq_installed():
         with tempfile.TemporaryDirectory() as folder:
             add(publish(Path(folder), f"{title}, ActiveMQ", start_activemq, 4))
-    recorded = ingest()
-    add(
-        Figures(
-            "ingest of a backlog, SQLite",
-            recorded["messages_per_second"],
-            "messages/s",
-            recorded["limit_per_second"],
-            "bare executemany",
-            "≥ 8,000",
-        )
-    )
+    add(_recorded("SQLite", ingest(), "bare executemany", "≥ 8,000"))
+    if postgres_programs() is not None:
+        with running_postgres(**DURABLE) as server:
+            recorded = ingest(database=server.environ)
+        add(_recorded("PostgreSQL", recorded, "bare COPY", "≥ 15,000"))
     with tempfile.TemporaryDirectory() as folder:
         queue_rate = bare_queue(Path(folder))
         for figures in stack_figures(Path(folder) / "s", queue_rate):
             add(figures)
     console.print(table)
+
+
+def _recorded(database: str, recorded: dict[str, Any], limit: str, aim: str) -> Figures:
+    return Figures(
+        f"ingest of a backlog, {database}",
+        recorded["messages_per_second"],
+        "messages/s",
+        recorded["limit_per_second"],
+        limit,
+        aim,
+    )
 
 
 def _activemq_installed() -> bool:

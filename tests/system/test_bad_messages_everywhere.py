@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -102,7 +103,12 @@ def nonsense(namespace: str, run_id: str) -> Iterator[tuple[str, bytes]]:
     for body in NO_MESSAGES:
         yield "", body
     for msg_type in ("no_such_type", "__init__", *MESSAGE_TYPES, *COMMANDS):
-        envelope = {"msg_type": msg_type, "namespace": namespace, "sender": SENDER, "run_id": run_id}
+        envelope = {
+            "msg_type": msg_type,
+            "namespace": namespace,
+            "sender": SENDER,
+            "run_id": run_id,
+        }
         for fields in FIELDS:
             yield msg_type, json.dumps({**envelope, **fields}).encode()
 
@@ -119,19 +125,96 @@ def connected(stack: Stack) -> Iterator[stomp.Connection12]:
     connection.disconnect(receipt="bye")
 
 
-def send_everywhere(stack: Stack, run_number: int) -> int:
+def send_everywhere(stack: Stack, namespace: str, run_number: int) -> int:
     """Send all of it everywhere; give how many messages went to each destination."""
-    namespace = stack.execution_namespace
-    count = 0
+    bodies: list[tuple[str, bytes]] = []
     with connected(stack) as connection:
         for destination in DESTINATIONS:
-            # What is on the queue of slices must look as if it were for the run's workers; of
-            # a run of its own it is elsewhere, lest it be mistaken for news of the run itself.
-            header = str(run_number)
-            run_id = header if destination is SLICES else "1"
-            for count, (msg_type, body) in enumerate(nonsense(namespace, run_id), 1):
-                headers = {"namespace": namespace, "msg_type": msg_type, "run_id": header}
+            # Of what has no bad field some would be news of the run: that says another run.
+            run_id = str(run_number) if destination is SLICES else "1"
+            bodies = list(nonsense(namespace, run_id))
+            for msg_type, body in bodies:
+                # The headers are good: they lead the message to those whom it is to harm.
+                headers = {
+                    "namespace": namespace,
+                    "msg_type": msg_type,
+                    "run_id": str(run_number),
+                    "persistent": "true",
+                }
                 if b"\0" in body:
                     headers["content-length"] = str(len(body))
                 connection.send(str(destination), body, headers=headers)
-    return count
+    return len(bodies)
+
+
+def agents(stack: Stack) -> dict[int, str]:
+    """Give the states of the agents that are alive, by process id."""
+    told = stack.client().get("status/")["agents"]
+    return {agent["pid"]: agent["operational_state"] for agent in told if agent["alive"]}
+
+
+def pids(stack: Stack) -> dict[str, int]:
+    return {name: stack.pid(name) for name in (*PROGRAMS, *SERVICES)}
+
+
+def recorded(stack: Stack, **chosen: str) -> list[dict[str, Any]]:
+    client = stack.client()
+    try:
+        return client.get_all("workflow-messages/", **chosen)
+    finally:
+        client.session.close()
+
+
+def statistics(stack: Stack, execution_id: str) -> dict[str, Any]:
+    found: dict[str, Any] = stack.execution(execution_id)["statistics"] or {}
+    return found
+
+
+def test_nonsense_everywhere_harms_nobody(running: Stack) -> None:
+    before = pids(running)
+    malformed = len(recorded(running, message_type="malformed"))
+    execution_id = running.run(
+        "run fast_processing --speed 10 --set slice_processing_time=1 --set worker_rampup_time=1"
+    ).stdout.strip()
+    wait_until(lambda: statistics(running, execution_id).get("phase") == "physics", 15)
+    record = running.execution(execution_id)
+
+    sent = send_everywhere(running, record["namespace"], record["run_number"])
+
+    wait_until(lambda: statistics(running, execution_id)["phase"] == "completed", 40)
+    counts = statistics(running, execution_id)
+    assert counts["stf_files"]["generated"] == counts["stf_files"]["registered"] == 10
+    assert counts["samples"] == 10
+    assert (counts["slices"]["created"], counts["slices"]["completed"]) == (150, 150)
+    assert counts["slices"]["failed"] == 0
+    wait_until(lambda: running.execution(execution_id)["status"] == "completed", 15)
+
+    # Whatever came over a recorded topic is recorded, with what is wrong with it.
+    expected = len(RECORDED) * sent
+
+    def ours() -> list[dict[str, Any]]:
+        found = recorded(running, sender_agent=SENDER)
+        return found + recorded(running, message_type="malformed")[malformed:]
+
+    wait_until(lambda: len(ours()) == expected, 10, f"not {expected} messages are recorded")
+    unusable = [message for message in ours() if message["problem"]]
+    assert len([m for m in unusable if m["message_type"] == "malformed"]) == len(RECORDED) * len(
+        NO_MESSAGES
+    )
+    assert {m["destination"] for m in unusable} == {str(topic) for topic in RECORDED}
+    problems = " ".join(message["problem"] for message in unusable)
+    for said in ("not UTF-8", "not JSON", "not an object", "NaN", "target_worker_count"):
+        assert said in problems
+
+    # Nobody died, nobody waits for anything, and the next run is as good as any.
+    assert pids(running) == before
+    wait_until(lambda: set(agents(running).values()) == {"READY"}, 15, "not all are ready")
+    assert {before[name] for name in PROGRAMS} <= set(agents(running))
+    running.run("start-agents")
+    assert pids(running) == before
+    done = running.run("run fast_processing --stf-count 2 --speed 0 --wait").stdout
+    assert "30 made, 30 done, 0 failed" in done
+    status = running.execute(
+        [sys.executable, "workflows/send_workflow_command.py", "status"]
+    ).stdout
+    assert "has 0 executions in hand" in status

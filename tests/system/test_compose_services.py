@@ -18,7 +18,7 @@ import yaml
 
 from orchestrator import compose
 from tests.activemq_process import require_activemq
-from tests.postgres_process import start_postgres
+from tests.postgres_process import running_postgres
 from tests.stack import CHECKOUT, Stack, free_ports
 from tests.waiting import wait_until
 
@@ -93,8 +93,7 @@ class Containers:
 @pytest.fixture
 def containers(installation, tmp_path) -> Iterator[Containers]:
     require_activemq()
-    database = start_postgres(tmp_path)
-    try:
+    with running_postgres() as database:
         web, mcp = free_ports(2)
         (installation.home / ".testbed/settings.toml").write_text(
             f"SWF_WEB_PORT = {web}\nSWF_MCP_PORT = {mcp}\n"
@@ -106,8 +105,6 @@ def containers(installation, tmp_path) -> Iterator[Containers]:
         finally:
             installation.run(["stop-agents"], check=False)
             made.stop()
-    finally:
-        database.stop()
 
 
 def test_a_run_on_the_composed_services(containers):

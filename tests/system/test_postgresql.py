@@ -14,6 +14,7 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
 from orchestrator.runs import Progress, look
+from swf_common_lib.messaging import BROADCAST, MessageBus
 from tests.monitor_database import MonitorDatabase
 from tests.postgres_process import PASSWORD, PostgresProcess, running_postgres
 from tests.stack import Stack
@@ -117,6 +118,35 @@ async def test_a_killed_server_costs_nothing_and_needs_no_hand(
         services, "ok"
     )
     assert {program: stack.pid(program) for program in PROGRAMS} == before
+
+
+def test_ingest_records_each_message_once_however_often_the_server_is_killed(
+    stack: Stack, server: PostgresProcess
+) -> None:
+    """A ledger of what was sent, against what the database holds."""
+    database = MonitorDatabase(stack.settings)
+    question = "SELECT message_id FROM records_workflowmessage WHERE run_id = '777' ORDER BY id"
+    sent: list[str] = []
+    bus = MessageBus(stack.settings)
+    bus.start(10)
+    for _ in range(3):
+        known = len(sent)
+        for _ in range(3_000):
+            number = len(sent)
+            sent.append(f"ledger-{number:06d}")
+            body = {"msg_type": "stf_gen", "message_id": sent[-1], "run_id": "777"}
+            file = {"filename": f"swf.777.{number:06d}.stf", "sequence": number}
+            bus.publish(BROADCAST, {**body, **file, "namespace": "ledger"})
+        wait_until(lambda known=known: len(database.ask(question)) > known, 30)
+        server.kill()
+        server.start()
+    bus.flush(30)
+    bus.close()
+
+    wait_until(lambda: len(database.ask(question)) >= len(sent), 60)
+    assert [identity for (identity,) in database.ask(question)] == sent
+    counted = "SELECT stf_files_generated FROM records_runstate WHERE run_number = 777"
+    assert database.ask(counted) == [(len(sent),)]
 
 
 def test_a_monitor_started_without_its_server_waits_for_it(

@@ -77,7 +77,7 @@ def _bare_files(names: Iterable[str]) -> dict[str, uuid.UUID | None]:
     """Give the files that are there; with their key, if nothing but their name is known."""
     known: dict[str, uuid.UUID | None] = {}
     for portion in portions(names):
-        rows = StfFile.objects.filter(stf_filename__in=portion).values_list(
+        rows = StfFile.objects.filter(stf_filename__among=portion).values_list(
             "stf_filename", "file_id", "file_size_bytes", "checksum"
         )
         for name, key, size, checksum in rows:
@@ -100,7 +100,7 @@ def ensure(names: Mapping[str, int], keys: Mapping[int, int], tally: Tally) -> d
 def _keys(names: Iterable[str]) -> dict[str, uuid.UUID]:
     found: dict[str, uuid.UUID] = {}
     for portion in portions(names):
-        rows = StfFile.objects.filter(stf_filename__in=portion)
+        rows = StfFile.objects.filter(stf_filename__among=portion)
         found.update(rows.values_list("stf_filename", "file_id"))
     return found
 
@@ -120,7 +120,7 @@ def complete(entries: Iterable[Entry], keys: Mapping[int, int], tally: Tally) ->
             if (status is FileStatus.FAILED) == bool(message.error)
         }
         for portion in portions(names):
-            rows = StfFile.objects.filter(stf_filename__in=portion).exclude(status__in=_FINAL)
+            rows = StfFile.objects.filter(stf_filename__among=portion).exclude(status__in=_FINAL)
             for name in rows.values_list("stf_filename", flat=True):
                 tally.add(names[name], "stf_files_processed")
             rows.update(status=status)

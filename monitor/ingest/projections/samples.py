@@ -36,7 +36,7 @@ def register(entries: Iterable[Entry], keys: Mapping[int, int], tally: Tally) ->
         samples.setdefault(message.tf_filename, (entry, message))
     known: set[str] = set()
     for portion in portions(samples):
-        rows = FastMonFile.objects.filter(tf_filename__in=portion)
+        rows = FastMonFile.objects.filter(tf_filename__among=portion)
         known.update(rows.values_list("tf_filename", flat=True))
     new = [pair for name, pair in samples.items() if name not in known]
     if not new:

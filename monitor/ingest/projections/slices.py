@@ -54,7 +54,7 @@ def _known(
     names = {name for name, _ in made} | {state.tf_filename for state in news}
     known: dict[Identity, tuple[int, bool]] = {}
     for portion in portions(sorted(names)):
-        rows = TFSlice.objects.filter(run_number=run_number, tf_filename__in=portion)
+        rows = TFSlice.objects.filter(run_number=run_number, tf_filename__among=portion)
         for key, name, slice_id, tf_count in rows.values_list(
             "id", "tf_filename", "slice_id", "tf_count"
         ):

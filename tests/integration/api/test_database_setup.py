@@ -16,14 +16,27 @@ from swf_common_lib.settings import load_settings
 from tests.monitor_database import MonitorDatabase
 
 ROOT = Path(__file__).parents[3]
+MIGRATIONS = ROOT / "monitor/records/migrations"
+MESSAGE = (
+    "INSERT INTO records_workflowmessage (message_id, message_type, namespace, sender_agent,"
+    " execution_id, run_id, destination, sent_at, received_at, content, problem) VALUES (%s,"
+    " 'stf_gen', '', '', '', '', '/topic/epictopic', '2026-05-01 12:00:00',"
+    " '2026-05-01 12:00:00', '{}', '')"
+)
 
 
-def set_up(folder: Path, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
+def set_up(folder: Path, environ: dict[str, str], *module: str) -> subprocess.CompletedProcess[str]:
+    """Run ``monitor.setup``, or another module with its arguments."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("SWF_")}
     return subprocess.run(
-        [sys.executable, "-m", "monitor.setup"],
+        [sys.executable, "-m", *(module or ("monitor.setup",))],
         cwd=ROOT,
-        env={**inherited, **environ, "SWF_RUNTIME_DIR": str(folder)},
+        env={
+            **inherited,
+            **environ,
+            "SWF_RUNTIME_DIR": str(folder),
+            "DJANGO_SETTINGS_MODULE": "monitor.settings",
+        },
         capture_output=True,
         text=True,
         timeout=60,
@@ -45,6 +58,24 @@ def test_from_nothing_and_again_with_data(
     assert (again.returncode, again.stdout) == (0, ""), again.stderr
     assert database.ask("SELECT value FROM records_counter WHERE name = 'run'") == [(100007,)]
     assert len(database.ask("SELECT name FROM records_apitoken")) == 1
+
+
+def test_from_each_earlier_state_with_data(
+    tmp_path: Path, new_database: Callable[[], dict[str, str]]
+) -> None:
+    steps = sorted(path.stem for path in MIGRATIONS.glob("0*.py"))
+    environ = new_database()
+    database = MonitorDatabase(load_settings(environ={**environ, "SWF_RUNTIME_DIR": str(tmp_path)}))
+    for number, step in enumerate(steps):
+        done = set_up(tmp_path, environ, "django", "migrate", "records", step)
+        assert done.returncode == 0, done.stderr
+        database.write(MESSAGE, (f"m{number}",))
+
+    done = set_up(tmp_path, environ)
+
+    assert done.returncode == 0, done.stderr
+    kept = database.ask("SELECT message_id FROM records_workflowmessage ORDER BY id")
+    assert kept == [(f"m{number}",) for number in range(len(steps))]
 
 
 @pytest.mark.django_db

@@ -16,9 +16,9 @@ from tests.broker_process import BrokerProcess, start_broker
 MakeBus = Callable[..., MessageBus]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def activemq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ActiveMQProcess]:
-    """One for all tests of a module: it takes seconds to start."""
+    """One for all tests: it takes seconds to start."""
     broker = start_activemq(tmp_path_factory.mktemp("activemq"))
     yield broker
     broker.stop()

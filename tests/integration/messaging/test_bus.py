@@ -217,7 +217,7 @@ def test_wrong_password_and_absent_broker_say_so(own: BrokerProcess, tmp_path: P
     settings = load_settings(tmp_path, {**own.environ, "ACTIVEMQ_PASSWORD": "wrong"})
     bus = MessageBus(settings)
     with pytest.raises(BrokerUnavailable, match="refuses user 'testbed'"):
-        bus.start(3)
+        bus.start(1.5)
     bus.close(0)
     settings = load_settings(tmp_path, {**own.environ, "ACTIVEMQ_PORT": str(free_port())})
     bus = MessageBus(settings)

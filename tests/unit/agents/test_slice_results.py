@@ -96,6 +96,9 @@ def test_a_result_of_an_older_worker_names_the_slice_inside_only() -> None:
         {"slice_id": "x", "tf_filename": "t"},
         {"slice_id": [1], "tf_filename": "t"},
         {"slice_id": 1},
+        {"slice_id": 2**40, "tf_filename": "t"},
+        {"slice_id": -1, "tf_filename": "t"},
+        {"slice_id": 1, "tf_filename": "t" * 300},
     ],
 )
 def test_a_result_that_names_no_slice_is_not_understood(content: Any) -> None:

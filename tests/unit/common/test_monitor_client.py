@@ -82,7 +82,7 @@ def test_unreachable_monitor_is_said_at_once_without_patience() -> None:
         client.get("anything/")
 
 
-def test_patience_lasts_until_the_monitor_is_there() -> None:
+def test_patience_lasts_until_the_monitor_is_there(caplog: pytest.LogCaptureFixture) -> None:
     answers = iter([(503, {"detail": "starting"}), (502, b""), (200, {"ok": True})])
 
     def answer(*_request: Any) -> tuple[int, Any]:
@@ -92,6 +92,7 @@ def test_patience_lasts_until_the_monitor_is_there() -> None:
         client = MonitorClient(url, "", patience=FOREVER)
         assert client.get("status/") == {"ok": True}
         client.session.close()
+    assert caplog.text.count("trying again") == 1
 
 
 def test_stop_ends_patience() -> None:

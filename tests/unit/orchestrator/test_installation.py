@@ -145,3 +145,21 @@ def test_the_interpreter_is_the_one_that_runs_us(tmp_path, monkeypatch):
     installation._prepare_database(load_settings(tmp_path, {}))
 
     assert seen == [[sys.executable, "-m", "monitor.setup"]]
+
+
+def test_a_host_of_agents_gets_folders_and_no_secrets(settings):
+    settings.swf_runtime_dir.mkdir()
+    text = 'SWF_SERVICES = "elsewhere"\nSWF_BROKER = "external"\n'
+    settings.settings_file.write_text(text)
+    prepared = installation.prepare(load_settings(settings.swf_home, {}))
+
+    assert settings.settings_file.read_text() == text
+    assert settings.log_dir.is_dir()
+    assert prepared.settings.swf_services == "elsewhere"
+    assert not settings.database_file.exists()
+
+
+def test_a_local_database_keeps_its_password_at_a_new_port(monkeypatch):
+    monkeypatch.setattr(ports, "pick", lambda setting: 5443)
+    url = installation._at_new_port("postgresql://testbed:5433@127.0.0.1:5433/testbed")
+    assert url == "postgresql://testbed:5433@127.0.0.1:5443/testbed"

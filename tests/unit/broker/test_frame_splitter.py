@@ -19,8 +19,9 @@ from orchestrator.embedded_broker.frames import (
     unescape,
 )
 
-texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
-headers = st.dictionaries(texts.filter(bool), texts, max_size=5).map(
+characters = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
+texts = st.text(characters, max_size=20)
+headers = st.dictionaries(st.text(characters, min_size=1, max_size=20), texts, max_size=5).map(
     lambda found: {key: value for key, value in found.items() if key != "content-length"}
 )
 eols = st.sampled_from([b"", b"\n", b"\r\n", b"\n\n\n"])
@@ -31,10 +32,10 @@ def frames(draw):
     """A frame as bytes, and what is to be found in it."""
     found = draw(headers)
     if draw(st.booleans()):
-        body = draw(st.binary(max_size=100))
+        body = draw(st.binary(max_size=60))
         found = {**found, "content-length": str(len(body))}
     else:
-        body = draw(st.binary(max_size=100)).replace(b"\0", b"")
+        body = draw(st.binary(max_size=60)).replace(b"\0", b"")
     return frame_bytes("SEND", found, body), (found, body)
 
 

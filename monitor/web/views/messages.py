@@ -5,12 +5,12 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponseBase
 
 from monitor.records.filters import MESSAGES
+from monitor.records.keys import beyond
 from monitor.records.models import WorkflowMessage
 from monitor.web.choices import agent_names, message_types, namespaces
 from monitor.web.flatten import MAX_LINES, flatten
 from monitor.web.listing import SINCE, Filter, show_list
 from monitor.web.pages import page, show
-from monitor.web.paging import beyond
 from swf_common_lib.errors import NotFound
 
 IN_EXECUTION = ("sent_at", "id")

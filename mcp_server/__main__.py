@@ -23,9 +23,19 @@ def main(arguments: list[str] | None = None) -> int:
         action="store_true",
         help="serve one client on standard input and output, as this machine's operator",
     )
+    parser.add_argument(
+        "--read-only", action="store_true", help="offer nothing that changes anything"
+    )
+    parser.add_argument(
+        "--toolsets",
+        default="",
+        metavar="SET,...",
+        help="offer the tools of these sets alone: status, workflows, control, executions, "
+        "agents, messages, data, logs",
+    )
     options = parser.parse_args(arguments)
     try:
-        _serve(options.stdio)
+        _serve(options)
     except TestbedError as error:
         print(error, file=sys.stderr)
         return 1
@@ -34,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _serve(stdio: bool) -> None:
+def _serve(options: argparse.Namespace) -> None:
     settings = load_settings()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "monitor.settings")
     django.setup()
@@ -45,9 +55,13 @@ def _serve(stdio: bool) -> None:
     from monitor.executions.announcer import announcer
 
     application = Application(settings)
-    server = build_server(application)
     try:
-        if stdio:
+        server = build_server(
+            application,
+            toolsets=[name.strip() for name in options.toolsets.split(",") if name.strip()],
+            read_only=options.read_only,
+        )
+        if options.stdio:
             anyio.run(server.run_stdio_async)
         else:
             serve_http(server, application)

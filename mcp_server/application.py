@@ -29,6 +29,7 @@ class Application:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="mcp-database")
+        self._supervising = ThreadPoolExecutor(1, thread_name_prefix="mcp-processes")
         self._stopping = False
         self._stopped: anyio.Event | None = None
 
@@ -39,9 +40,18 @@ class Application:
         end even when the caller is cancelled (a client that went away): what a tool writes in
         one such call is written as a whole.
         """
+        return await self._run(self._threads, partial(function, *args, **kwargs))
+
+    async def processes(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run ``function``, which starts or stops programs, as ``database`` does.
+
+        It may take half a minute, so it has a thread of its own; one after the other.
+        """
+        return await self._run(self._supervising, partial(function, *args, **kwargs))
+
+    async def _run(self, threads: ThreadPoolExecutor, call: Callable[[], T]) -> T:
         loop = asyncio.get_running_loop()
-        call = partial(_with_fresh_connections, partial(function, *args, **kwargs))
-        return await loop.run_in_executor(self._threads, call)
+        return await loop.run_in_executor(threads, partial(_with_fresh_connections, call))
 
     @property
     def stopping(self) -> bool:
@@ -64,8 +74,9 @@ class Application:
             self._stopped.set()
 
     def close(self) -> None:
-        """Let the database threads end after what they are doing."""
+        """Let the threads end after what they are doing."""
         self._threads.shutdown(wait=False)
+        self._supervising.shutdown(wait=False)
 
 
 def _with_fresh_connections(call: Callable[[], T]) -> T:
@@ -90,9 +101,15 @@ def _with_fresh_connections(call: Callable[[], T]) -> T:
         if isinstance(error, ProgrammingError) and not missing:
             raise
         logger.error("the database failed", exc_info=error)
+        said = " ".join(str(error).split())
+        if missing or "no such table" in said:
+            raise Unavailable(
+                f"the testbed's database lacks its tables: {said}", "`testbed init` makes them."
+            ) from error
         raise Unavailable(
-            f"the testbed's database cannot be used: {error}",
-            "`testbed init` makes or updates it, `testbed status-local` tells how it is.",
+            f"the testbed's database does not answer: {said}",
+            "`testbed start-local` starts it, `testbed doctor` examines it; `testbed init` makes "
+            "one where there is none. This server goes on as soon as it is back.",
         ) from error
     finally:
         close_old_connections()

@@ -1,49 +1,33 @@
-"""Arguments that several tools take, each described once."""
+"""Arguments that several tools take, each described once.
+
+What an assistant reads of them is paid for with each session: bounds of texts are enforced and not
+published (see ``schemas.py``), and what all lists share is said in the server's instructions.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+Name = Annotated[str, Field(max_length=250)]
+"""A name to select by, or several separated by commas."""
 ExecutionId = Annotated[
-    str,
-    Field(
-        min_length=1,
-        max_length=250,
-        description="Id that start_workflow gave or list_workflow_executions shows.",
-        examples=["stf_datataking-maria-0007"],
-    ),
+    str, Field(min_length=1, max_length=250, examples=["stf_datataking-maria-0007"])
 ]
-Reason = Annotated[
-    str,
-    Field(max_length=500, description="Why; kept in the history.", examples=["wrong rate"]),
+Reason = Annotated[str, Field(max_length=500)]
+Limit = Annotated[int, Field(ge=1, le=200)]
+Cursor = Annotated[str, Field(max_length=2000)]
+Since = Annotated[str, Field(max_length=40, examples=["-2h"])]
+Until = Annotated[str, Field(max_length=40)]
+Format = Literal["concise", "detailed"]
+RunNumber = Annotated[int | None, Field(ge=1, le=2**63 - 1, examples=[100012])]
+Workflow = Annotated[
+    str, Field(max_length=200, description="Empty: the default.", examples=["stf_datataking"])
 ]
-Limit = Annotated[int, Field(ge=1, le=200, description="Rows at most.", examples=[20])]
-Cursor = Annotated[
-    str,
-    Field(
-        max_length=1000,
-        description="next_cursor of the previous page, same filters.",
-        examples=["WzQyXQ"],
-    ),
-]
-Since = Annotated[
-    str,
-    Field(
-        max_length=40,
-        description="Not before: ISO 8601, or relative as -30m, -2h, -7d.",
-        examples=["-2h"],
-    ),
-]
-Until = Annotated[
-    str,
-    Field(max_length=40, description="Not after, as since.", examples=["2026-03-01T12:00Z"]),
-]
-Format = Annotated[
-    Literal["concise", "detailed"],
-    Field(description="detailed: all fields.", examples=["concise"]),
-]
-NamespaceFilter = Annotated[
-    str, Field(max_length=100, description="Only this namespace.", examples=["torre1"])
+Config = Annotated[str, Field(max_length=200, examples=["fast_processing_default"])]
+IdempotencyKey = Annotated[str, Field(max_length=200, description="Same key: starts once.")]
+Overrides = Annotated[
+    dict[str, Any] | None,
+    Field(examples=[{"stf_count": 5}]),
 ]

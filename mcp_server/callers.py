@@ -34,13 +34,17 @@ class Caller:
 
 
 def caller_of(context: ToolContext) -> Caller:
-    """Give the caller of the present request.
+    """Give the caller of the present request."""
+    return caller_with(context.request_context.request)
 
-    Without an HTTP request the server was started by its user on standard input and output: that
-    is the operator of this machine. A request without a user, which the token gate does not let
-    pass, may do nothing.
+
+def caller_with(request: Any) -> Caller:
+    """Give who sent an HTTP request.
+
+    Without one the server was started by its user on standard input and output: that is the
+    operator of this machine. A request without a user, which the token gate does not let pass,
+    may do nothing.
     """
-    request = context.request_context.request
     if request is None:
         return Caller(getpass.getuser(), ADMIN)
     user = request.scope.get("user")

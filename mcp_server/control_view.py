@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mcp_server.execution_view import (
-    ProgressView,
     is_finished,
     processing_finished,
     progress_line,
     progress_view,
 )
+from mcp_server.marks import execution_resource
 from mcp_server.results import Result
-from monitor.executions import StartRequest, request_change, start, waiting_for
+from mcp_server.waiting import waits_for
+from monitor.executions import StartRequest, request_change, start
 from monitor.executions.control import find
 from monitor.records.models import WorkflowExecution
 from monitor.records.progress import progress_of
@@ -29,11 +32,11 @@ class Started(Result):
 
     execution_id: str
     status: str
-    workflow: str
+    workflow: str = ""
     config: str | None = None
-    namespace: str
+    namespace: str = ""
     waiting_for: str | None = None
-    resource: str
+    resource: str = ""
     next: str
 
 
@@ -58,7 +61,7 @@ class Standing(Result):
     """What a pending one waits for."""
     finished: bool
     processing_finished: bool | None = None
-    progress: ProgressView
+    progress: dict[str, Any]
     error: str | None = None
     waited_s: float = 0
 
@@ -72,8 +75,8 @@ def started(request: StartRequest) -> Started:
         workflow=execution.workflow_name,
         config=execution.section("workflow").get("config"),
         namespace=execution.namespace,
-        waiting_for=waiting_for(execution) or None,
-        resource=f"testbed://executions/{execution.execution_id}",
+        waiting_for=waits_for(execution) or None,
+        resource=execution_resource(execution.execution_id),
         next="wait_for_workflow",
     )
 
@@ -101,7 +104,7 @@ def look(execution_id: str, include_processing: bool) -> tuple[Standing, str]:
     progress = progress_of([execution])[execution_id]
     processed = processing_finished(progress)
     finished = is_finished(execution) and not (include_processing and processed is False)
-    waits = waiting_for(execution)
+    waits = waits_for(execution)
     line = progress_line(execution, progress)
     standing = Standing(
         execution_id=execution_id,

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from mcp_server.results import Result
+from mcp_server.results import Result, given, instant
 from monitor.executions.definitions import read_workflow, workflow_names
 from monitor.records.models import WorkflowDefinition
 from swf_common_lib.config import (
     PARAMETERS,
     ConfigurationSummary,
+    Expanded,
+    did_you_mean,
     expand,
     list_configurations,
     load_testbed_file,
@@ -20,50 +21,32 @@ from swf_common_lib.config import (
 from swf_common_lib.errors import ConfigurationError, InvalidRequest, NotFound
 from swf_common_lib.settings import Settings
 
-
-class ConfigurationItem(Result):
-    """One configuration of a workflow."""
-
-    config: str
-    description: str | None = None
-    version: str | None = None
-    sections: list[str]
-    problem: str | None = None
-
-
-class VersionItem(Result):
-    """A version of a workflow that was executed before."""
-
-    version: str
-    created_by: str
-    created_at: datetime
-
-
-class DefinitionItem(Result):
-    """One workflow."""
-
-    workflow: str
-    is_default: bool
-    configurations: list[ConfigurationItem]
-    recorded_versions: list[VersionItem]
+Item = dict[str, Any]
 
 
 class DefinitionList(Result):
     """Workflows by name."""
 
-    items: list[DefinitionItem]
+    items: list[Item]
     total: int
     next_cursor: str | None = None
-    applied_filters: dict[str, str]
+    applied_filters: dict[str, str] = {}
+    note: str | None = None
 
 
-class Value(Result):
-    """One value of a resolved configuration."""
+class Definition(Result):
+    """One workflow."""
 
-    value: Any
-    source: str
-    unit: str | None = None
-    doc: str | None = None
+    workflow: str
+    is_default: bool = False
+    config: str | None = None
+    """The configuration whose values ``parameters`` shows."""
+    configurations: list[Item]
+    parameters: list[Item]
+    versions: list[Item] = []
+    problems: list[str] = []
+    example: Item
+    code: str | None = None
 
 
 class Validation(Result):
@@ -76,42 +59,75 @@ class Validation(Result):
     config: str | None = None
     namespace: str | None = None
     notes: list[str] = []
-    parameters: dict[str, Value] = {}
+    parameters: dict[str, Item] = {}
 
 
 def definitions(settings: Settings, name: str, limit: int, cursor: str) -> DefinitionList:
     """Give the workflows of the installation and those that the database knows."""
-    if cursor and not (cursor.isascii() and cursor.isdigit()):
+    if cursor and not (cursor.isascii() and cursor.isdigit() and len(cursor) < 10):
         raise InvalidRequest(f"cursor {cursor!r} is not one of this list", "Leave it out.")
     configurations = list_configurations(_workflows(settings))
-    recorded = WorkflowDefinition.objects.only(
-        "workflow_name", "version", "created_by", "created_at"
-    ).order_by("-id")
-    names = {c.workflow_name for c in configurations if c.workflow_name}
-    names.update(workflow_names(_workflows(settings)))
-    names.update(definition.workflow_name for definition in recorded)
-    wanted = sorted(n for n in names if name in ("", n))
+    names = _names(settings, configurations)
+    wanted = [one for one in names if name in ("", one)]
     begin = int(cursor or 0)
-    shown = wanted[begin : begin + limit]
     return DefinitionList(
         items=[
-            DefinitionItem(
+            given(
                 workflow=workflow,
-                is_default=workflow == _default(settings),
-                configurations=[
-                    _configuration(c) for c in configurations if c.workflow_name == workflow
-                ],
-                recorded_versions=[
-                    VersionItem(version=d.version, created_by=d.created_by, created_at=d.created_at)
-                    for d in recorded
-                    if d.workflow_name == workflow
-                ],
+                is_default=workflow == _default(settings) or None,
+                configs=[c.name for c in configurations if c.workflow_name == workflow],
+                description=_description(workflow, configurations),
             )
-            for workflow in shown
+            for workflow in wanted[begin : begin + limit]
         ],
         total=len(wanted),
         next_cursor=str(begin + limit) if begin + limit < len(wanted) else None,
-        applied_filters={"workflow_name": name} if name else {},
+        applied_filters=given(workflow_name=name),
+        note=None if wanted else f"There is no workflow {name!r}; {did_you_mean(name, names)}",
+    )
+
+
+def definition(settings: Settings, name: str, config: str, with_code: bool) -> Definition:
+    """Give one workflow: configurations, parameters with their bounds, versions, an example.
+
+    Raises NotFound for an unknown workflow, ConfigurationError for an unknown configuration.
+    """
+    configurations = list_configurations(_workflows(settings))
+    known = _names(settings, configurations)
+    name = name or _default(settings)
+    if name not in known:
+        raise NotFound(
+            f"there is no workflow {name!r}; {did_you_mean(name, known)}",
+            "list_workflow_definitions lists all.",
+        )
+    recorded = WorkflowDefinition.objects.filter(workflow_name=name).order_by("-id")
+    problems: list[str] = []
+    expanded = None
+    try:
+        expanded = _expanded(settings, name, config, "", {})
+    except (ConfigurationError, NotFound) as error:
+        if config:
+            raise
+        problems = error.problems if isinstance(error, ConfigurationError) else [error.detail]
+    latest = recorded.first()
+    return Definition(
+        workflow=name,
+        is_default=name == _default(settings),
+        config=expanded.config_name if expanded else None,
+        configurations=[_configuration(c) for c in configurations if c.workflow_name == name],
+        parameters=_parameters(expanded) if expanded else [],
+        versions=[
+            given(version=d.version, created_by=d.created_by, created_at=instant(d.created_at))
+            for d in recorded.defer("definition")[:20]
+        ],
+        problems=problems,
+        example=given(
+            workflow=name,
+            config=expanded.config_name if expanded else None,
+            stf_count=5,
+            realtime=False,
+        ),
+        code=_code(settings, name, latest) if with_code else None,
     )
 
 
@@ -119,18 +135,8 @@ def validated(
     settings: Settings, workflow: str, config: str, namespace: str, overrides: Mapping[str, Any]
 ) -> Validation:
     """Expand a configuration as a start would, and give the result or every fault."""
-    path = settings.swf_testbed_config
     try:
-        if workflow:
-            read_workflow(workflow, _workflows(settings))
-        expanded = expand(
-            config or None,
-            workflow=workflow or None,
-            workflows_dir=_workflows(settings),
-            testbed=load_testbed_file(path) if path.is_file() else None,
-            namespace=namespace,
-            overrides=overrides,
-        )
+        expanded = _expanded(settings, workflow, config, namespace, overrides)
         read_workflow(expanded.workflow_name, _workflows(settings))
     except ConfigurationError as error:
         return Validation(ok=False, problems=error.problems, hint=error.hint or None)
@@ -144,16 +150,40 @@ def validated(
         namespace=expanded.sections["testbed"]["namespace"],
         notes=expanded.notes,
         parameters={
-            f"{section}.{key}": _value(key, value, expanded.provenance[f"{section}.{key}"])
-            for section, table in expanded.sections.items()
-            if section not in ("workflow", "testbed")
+            f"{section}.{key}": {
+                "value": value,
+                "source": expanded.provenance[f"{section}.{key}"],
+            }
+            for section, table in _tables(expanded)
             for key, value in table.items()
         },
     )
 
 
+def _expanded(
+    settings: Settings, workflow: str, config: str, namespace: str, overrides: Mapping[str, Any]
+) -> Expanded:
+    path = settings.swf_testbed_config
+    if workflow:
+        read_workflow(workflow, _workflows(settings))
+    return expand(
+        config or None,
+        workflow=workflow or None,
+        workflows_dir=_workflows(settings),
+        testbed=load_testbed_file(path) if path.is_file() else None,
+        namespace=namespace,
+        overrides=overrides,
+    )
+
+
 def _workflows(settings: Settings) -> Path:
     return settings.swf_home / "workflows"
+
+
+def _names(settings: Settings, configurations: list[ConfigurationSummary]) -> list[str]:
+    recorded = WorkflowDefinition.objects.values_list("workflow_name", flat=True).distinct()
+    configured = {c.workflow_name for c in configurations if c.workflow_name}
+    return sorted({*configured, *workflow_names(_workflows(settings)), *recorded})
 
 
 def _default(settings: Settings) -> str:
@@ -163,18 +193,51 @@ def _default(settings: Settings) -> str:
         return ""  # told by validate_workflow_config and start_workflow
 
 
-def _configuration(summary: ConfigurationSummary) -> ConfigurationItem:
-    return ConfigurationItem(
+def _description(workflow: str, configurations: list[ConfigurationSummary]) -> str:
+    own = [c for c in configurations if c.workflow_name == workflow and c.description]
+    return own[0].description[:120] if own else ""
+
+
+def _configuration(summary: ConfigurationSummary) -> Item:
+    return given(
         config=summary.name,
-        description=summary.description or None,
-        version=summary.version or None,
+        description=summary.description,
+        version=summary.version,
         sections=list(summary.sections),
-        problem=summary.problem or None,
+        problem=summary.problem,
     )
 
 
-def _value(key: str, value: Any, source: str) -> Value:
-    parameter = PARAMETERS.get(key)
-    if parameter is None:
-        return Value(value=value, source=source)
-    return Value(value=value, source=source, unit=parameter.unit or None, doc=parameter.doc)
+def _tables(expanded: Expanded) -> list[tuple[str, dict[str, Any]]]:
+    return [(s, t) for s, t in expanded.sections.items() if s not in ("workflow", "testbed")]
+
+
+def _parameters(expanded: Expanded) -> list[Item]:
+    return [
+        _parameter(section, key, value)
+        for section, table in _tables(expanded)
+        for key, value in table.items()
+    ]
+
+
+def _parameter(section: str, key: str, value: Any) -> Item:
+    known = PARAMETERS.get(key)
+    if known is None:
+        return {"name": key, "section": section, "default": value}
+    return given(
+        name=key,
+        section=section,
+        default=value,
+        type="integer" if known.kind is int else "number",
+        min=known.minimum,
+        max=known.maximum,
+        unit=known.unit,
+        doc=known.doc,
+    )
+
+
+def _code(settings: Settings, name: str, latest: WorkflowDefinition | None) -> str | None:
+    try:
+        return read_workflow(name, _workflows(settings)).text
+    except (NotFound, ConfigurationError):
+        return latest.definition if latest else None

@@ -93,5 +93,5 @@ class _Service(uvicorn.Server):
             self._loop.call_soon_threadsafe(self._end_streams)
 
     def _end_streams(self) -> None:
-        self._server.listeners.close()
+        self._server.subscriptions.close()
         self._application.stop()

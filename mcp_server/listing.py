@@ -2,44 +2,70 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from django.db.models import Model
+from django.utils import timezone
+from mcp_types import CallToolResult
 
-from mcp_server.results import Result
-from monitor.records.filtering import Selection
-from monitor.records.pages import take_page
+from mcp_server.application import Application
+from mcp_server.emptiness import why_empty
+from mcp_server.results import Result, answer
+from mcp_server.sizes import MOST_BYTES, size_of
+from monitor.records.filtering import Selection, read_time
+from monitor.records.pages import Page, take_page
+from swf_common_lib.errors import InvalidRequest
 
 M = TypeVar("M", bound=Model)
-R = TypeVar("R", bound=Result)
+Item = dict[str, Any]
+
+COUNTED = 10_000
+"""Rows of a list that are counted at most: to count a million takes longer than to read a page."""
+MOST_OF_ITEMS = MOST_BYTES - 4_000
+"""Bytes of a page's items; the rest of the answer needs its room too."""
+_MARK = 8
+_ARGUMENTS = {"sender_agent": "sender", "instance_name": "source", "assigned_worker": "worker"}
+"""What tools call some of the filters."""
 
 
 class ListResult(Result):
-    """What every list gives besides its ``items``."""
+    """What every list gives."""
 
+    items: list[Item]
     total: int
     """Rows on all pages."""
+    total_is_least: bool | None = None
+    """There are more than ``total``: they were not counted to their end."""
     next_cursor: str | None = None
-    applied_filters: dict[str, str]
+    applied_filters: dict[str, str] = {}
+    note: str | None = None
+    """Why there is nothing, or less than was asked for."""
 
 
-@dataclass(frozen=True)
-class Rows(Generic[R]):
-    """One page, made ready on the database's thread."""
+async def listed(
+    application: Application,
+    selection: Selection[M],
+    params: Mapping[str, Any],
+    limit: int,
+    cursor: str,
+    shown: Callable[[Sequence[M]], list[Item]],
+) -> CallToolResult:
+    """Answer with one page of ``selection``; ``shown`` turns its rows into items.
 
-    items: list[R]
-    total: int
-    next_cursor: str | None
-    applied_filters: dict[str, str]
-
-    def summary(self, noun: str) -> str:
-        """Say in a line how many there are."""
-        text = f"{len(self.items)} of {self.total} {noun}"
-        if self.applied_filters:
-            text += f" ({', '.join(f'{k}={v}' for k, v in self.applied_filters.items())})"
-        return text + ("; more with next_cursor" if self.next_cursor else "")
+    Parameters without a value select nothing out. Raises InvalidRequest for values that cannot
+    be used.
+    """
+    result = await application.database(read_rows, selection, params, limit, cursor, shown)
+    more = "more than " if result.total_is_least else ""
+    text = f"{len(result.items)} of {more}{result.total} {selection.name}"
+    if result.applied_filters:
+        text += f" ({', '.join(f'{k}={v}' for k, v in result.applied_filters.items())})"
+    if result.note:
+        text += f". {result.note}"
+    return answer(result, text)
 
 
 def read_rows(
@@ -47,14 +73,88 @@ def read_rows(
     params: Mapping[str, Any],
     limit: int,
     cursor: str,
-    shown: Callable[[Sequence[M]], list[R]],
-) -> Rows[R]:
-    """Read one page of ``selection``; ``shown`` turns its rows into what is given back.
-
-    Parameters without a value select nothing out. Raises InvalidRequest for values that cannot
-    be used.
-    """
+    shown: Callable[[Sequence[M]], list[Item]],
+) -> ListResult:
+    """Read one page: as many of ``limit`` rows as an answer can hold."""
     given = {name: str(value) for name, value in params.items() if value not in ("", None)}
-    page = take_page(selection, given, limit, cursor or None)
+    _check_times(given)
+    mark = _mark_of(selection, given)
+    after = _unmarked(cursor, mark)
+    page = total = take_page(selection, given, limit, after, COUNTED)
+    items = shown(page.items)
+    note = None
+    kept = _fitting(items)
+    if kept < len(items):
+        page = take_page(selection, given, kept, after, 1)
+        items = items[:kept]
+        note = f"An answer holds no more than {kept} of these: go on with next_cursor."
     filters = {name: value for name, value in given.items() if name != "ordering"}
-    return Rows(shown(page.items), page.total, page.next_cursor, filters)
+    if not items:
+        note = why_empty(selection, filters)
+    filters = {_ARGUMENTS.get(name, name): value for name, value in filters.items()}
+    return ListResult(
+        items=items,
+        total=total.total,
+        total_is_least=total.more_than_total or None,
+        next_cursor=_marked(page, mark),
+        applied_filters=filters,
+        note=note,
+    )
+
+
+def _fitting(items: Sequence[Item]) -> int:
+    """Give how many items an answer can hold: one at least."""
+    room = MOST_OF_ITEMS
+    for count, item in enumerate(items):
+        room -= size_of(item) + 1
+        if room < 0:
+            return max(1, count)
+    return len(items)
+
+
+def _mark_of(selection: Selection[Any], given: Mapping[str, str]) -> str:
+    question = json.dumps([selection.name, sorted(given.items())])
+    return hashlib.sha256(question.encode("utf-8", "surrogatepass")).hexdigest()[:_MARK]
+
+
+def _marked(page: Page[Any], mark: str) -> str | None:
+    return None if page.next_cursor is None else f"{mark}.{page.next_cursor}"
+
+
+def _unmarked(cursor: str, mark: str) -> str | None:
+    """Give what of a cursor the table knows. Raises InvalidRequest for another question's."""
+    if not cursor:
+        return None
+    before, dot, after = cursor.partition(".")
+    if not dot or len(before) != _MARK:
+        raise InvalidRequest(
+            f"cursor {cursor[:80]!r} is not one of this list",
+            "Pass next_cursor of the page before unchanged, or leave it out for the first page.",
+        )
+    if before != mark:
+        raise InvalidRequest(
+            "this cursor belongs to a list with other filters or another order",
+            "Repeat the filters of the call that gave it (its applied_filters names them), "
+            "or leave cursor out for the first page of these.",
+        )
+    return after
+
+
+def _check_times(given: Mapping[str, str]) -> None:
+    """Refuse periods that cannot have anything in them."""
+    moments = {}
+    for name in ("since", "until"):
+        if name in given:
+            try:
+                moments[name] = read_time(given[name])
+            except (ValueError, OverflowError) as error:
+                raise InvalidRequest(f"{name}={given[name]}: {error}") from error
+    now = timezone.now()
+    said = f"It is {now.isoformat(timespec='seconds')} now."
+    if "since" in moments and moments["since"] > now:
+        raise InvalidRequest(f"since={given['since']} is in the future", said)
+    if len(moments) == 2 and moments["since"] >= moments["until"]:
+        raise InvalidRequest(
+            f"since={given['since']} is not before until={given['until']}: nothing is between them",
+            said,
+        )

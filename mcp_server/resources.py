@@ -1,48 +1,108 @@
-"""Resources: the state of the testbed and of single executions, to be read by their address."""
+"""Resources: what an assistant may read, and subscribe to, without calling a tool."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from typing import Any
 
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 
 from mcp_server.application import Application
+from mcp_server.definition_view import definition
+from mcp_server.documents import document
 from mcp_server.execution_view import execution_detail
+from mcp_server.log_view import log_items
 from mcp_server.results import Result
-from mcp_server.tools.status import read_status
+from mcp_server.sizes import MOST_BYTES, fitted, size_of
+from mcp_server.tools.status import current_status
+from monitor.executions.control import find
+from monitor.records.models import AppLog
 from swf_common_lib.errors import NotFound, TestbedError
 
 _JSON = "application/json"
+_TEXT = "text/plain"
+_LOG_LINES = 500
 
 
 def add_resources(server: MCPServer[Application], application: Application) -> None:
     """Add the resources to ``server``. Whoever can reach the server may read them."""
+    settings = application.settings
 
     @server.resource(
         "testbed://status",
         title="System status",
-        description="Health of the testbed: services, agents, executions, problems.",
+        description="Health, agents, unfinished executions, problems and what to do. Subscribable.",
         mime_type=_JSON,
     )
     async def status() -> str:
-        return await _read(application, read_status)
+        return _as_json(await current_status(application))
+
+    @server.resource(
+        "testbed://workflows/{name}",
+        title="A workflow",
+        description="Configurations, parameters with bounds, versions, code. Subscribable.",
+        mime_type=_JSON,
+    )
+    async def workflow(name: str) -> str:
+        return _as_json(await _read(application, definition, settings, name, "", True))
 
     @server.resource(
         "testbed://executions/{execution_id}",
         title="A workflow execution",
-        description="Status, progress, statistics, history and configuration of one execution.",
+        description="Status, progress, statistics, history, configuration. Subscribable: pushed "
+        "when it changes.",
         mime_type=_JSON,
     )
     async def execution(execution_id: str) -> str:
-        return await _read(application, execution_detail, execution_id, True)
+        return _as_json(await _read(application, execution_detail, execution_id, True))
+
+    @server.resource(
+        "testbed://executions/{execution_id}/log",
+        title="Log of an execution",
+        description="The newest log records of runner and agents about it, oldest first.",
+        mime_type=_TEXT,
+    )
+    async def execution_log(execution_id: str) -> str:
+        text: str = await _read(application, _log, execution_id)
+        return text
+
+    @server.resource(
+        "testbed://docs/{topic}",
+        title="Documentation",
+        description="architecture, operations, messages, production, mcp, and the decisions.",
+        mime_type="text/markdown",
+    )
+    async def documentation(topic: str) -> str:
+        text: str = await _read(application, document, settings, topic)
+        return text
 
 
-async def _read(application: Application, function: Any, *arguments: Any) -> str:
+async def _read(application: Application, function: Callable[..., Any], *arguments: Any) -> Any:
     try:
-        result: Result = await application.database(function, *arguments)
+        return await application.database(function, *arguments)
     except NotFound as error:
         raise ResourceNotFoundError(str(error)) from error
     except TestbedError as error:
         raise ResourceError(str(error)) from error
-    return result.model_dump_json(exclude_none=True)
+
+
+def _as_json(result: Result) -> str:
+    told = fitted(result.model_dump(mode="json", exclude_none=True))
+    return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
+
+
+def _log(execution_id: str) -> str:
+    """Give the log of an execution, a line a record; what does not fit is left out at its begin."""
+    find(execution_id)
+    rows = AppLog.objects.filter(execution_id=execution_id).order_by("-id")[:_LOG_LINES]
+    lines: list[str] = []
+    room = MOST_BYTES
+    for item in log_items(list(rows), detailed=True):
+        line = f"{item['at']} {item['level']} {item['source']}: {item.get('message', '')}"
+        room -= size_of(line)
+        if room < 0:
+            break
+        lines.append(line)
+    return "\n".join(reversed(lines))

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
 from mcp_types import CallToolResult, TextContent
 from pydantic import BaseModel, ConfigDict
+
+from mcp_server.sizes import fitted
+
+_LONGEST_SUMMARY = 500
 
 
 class Result(BaseModel):
@@ -13,8 +20,29 @@ class Result(BaseModel):
 
 
 def answer(result: Result, summary: str) -> CallToolResult:
-    """Give ``result`` as compact structured content with ``summary`` as its text."""
+    """Give ``result`` as compact structured content with ``summary`` as its text.
+
+    What would be too much to read is shortened where it is longest.
+    """
+    line = " ".join(summary.split())
+    if len(line) > _LONGEST_SUMMARY:
+        line = f"{line[:_LONGEST_SUMMARY]} ..."
     return CallToolResult(
-        content=[TextContent(type="text", text=summary)],
-        structured_content=result.model_dump(mode="json", exclude_none=True),
+        content=[TextContent(type="text", text=line)],
+        structured_content=fitted(result.model_dump(mode="json", exclude_none=True)),
     )
+
+
+def given(**values: Any) -> dict[str, Any]:
+    """Give what has a value: neither None nor an empty text, list or table."""
+    return {name: value for name, value in values.items() if value not in (None, "", [], {})}
+
+
+def instant(moment: datetime | None, timespec: str = "seconds") -> str | None:
+    """Give a time in UTC as ISO 8601."""
+    return None if moment is None else moment.isoformat(timespec=timespec).replace("+00:00", "Z")
+
+
+def rounded(seconds: float | None, digits: int = 1) -> float | None:
+    """Give a number of seconds with as many digits as anybody reads."""
+    return None if seconds is None else round(seconds, digits)

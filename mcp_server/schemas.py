@@ -5,40 +5,59 @@ from __future__ import annotations
 from typing import Any
 
 _NULL = {"type": "null"}
+_ENFORCED_ONLY = ("title", "maxLength", "minLength")
+"""Not published: who breaks one of these bounds is told so."""
+_LARGEST = 2**31
+_ROWS = 20
+"""Of a page, unless asked otherwise; the server's instructions say so."""
 
 
-def compact(schema: dict[str, Any]) -> dict[str, Any]:
-    """Give ``schema`` without titles and without "or null" of what may be left out.
+def lean_input(schema: dict[str, Any]) -> dict[str, Any]:
+    """Give the schema of a tool's arguments: names, types, bounds of numbers, examples."""
+    properties = {name: _lean(inner) for name, inner in schema.get("properties", {}).items()}
+    lean = {"type": "object", "properties": properties}
+    return {**lean, "required": schema["required"]} if schema.get("required") else lean
 
-    Results leave out what is None (see ``results.py``), so the shorter schema is still true.
+
+def lean_output(schema: dict[str, Any]) -> dict[str, Any]:
+    """Give the schema of a tool's result: the fields that are always there, with their types.
+
+    What else there may be, and what is inside, is seen in the answers.
     """
-    if "properties" in schema:
-        schema = {
-            **schema,
-            "properties": {name: compact(inner) for name, inner in schema["properties"].items()},
-        }
-    if "$defs" in schema:
-        schema = {
-            **schema,
-            "$defs": {name: compact(inner) for name, inner in schema["$defs"].items()},
-        }
-    if isinstance(schema.get("items"), dict):
-        schema = {**schema, "items": compact(schema["items"])}
-    if isinstance(schema.get("additionalProperties"), dict):
-        schema = {**schema, "additionalProperties": compact(schema["additionalProperties"])}
+    always = schema.get("required", ())
+    fields = {name: inner for name, inner in schema["properties"].items() if name in always}
+    return {
+        "type": "object",
+        "properties": {name: {"type": _type(inner)} for name, inner in fields.items()},
+    }
+
+
+def _lean(schema: dict[str, Any]) -> dict[str, Any]:
+    branches = schema.get("anyOf")
     short = {key: value for key, value in schema.items() if not _is_noise(key, value)}
-    branches = short.pop("anyOf", None)
     if branches is None:
+        if isinstance(short.get("items"), dict):
+            short["items"] = _lean(short["items"])
         return short
-    kept = [compact(branch) for branch in branches if branch != _NULL]
+    kept = [_lean(branch) for branch in branches if branch != _NULL]
+    del short["anyOf"]
     return {**kept[0], **short} if len(kept) == 1 else {**short, "anyOf": kept}
 
 
+def _type(schema: dict[str, Any]) -> str:
+    for branch in (schema, *schema.get("anyOf", ())):
+        if branch.get("type", "null") != "null":
+            return str(branch["type"])
+    return "object"
+
+
 def _is_noise(key: str, value: object) -> bool:
-    if key == "title":
-        return isinstance(value, str)
+    if key in _ENFORCED_ONLY:
+        return True
     if key == "additionalProperties":
         return value is True
-    if key == "format":
-        return value == "date-time"  # the server's instructions say it of all times
-    return key == "default" and value in (None, "", [], {})
+    if key in ("minimum", "maximum"):
+        return isinstance(value, int | float) and abs(value) > _LARGEST
+    if key == "default":
+        return value in (None, "", [], {}, "concise", _ROWS)
+    return False

@@ -1,20 +1,40 @@
-"""The MCP server: its name, what it tells an assistant first, its tools and resources."""
+"""The MCP server: its name, what it tells an assistant first, and all that it offers."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler
-from mcp_types import CallToolResult, InputRequiredResult, SubscriptionsListenRequestParams
+from mcp.server.subscriptions import InMemorySubscriptionBus
+from mcp_types import (
+    CallToolResult,
+    Completion,
+    CompletionArgument,
+    CompletionContext,
+    EmptyResult,
+    GetPromptResult,
+    InputRequiredResult,
+    PromptReference,
+    ResourceTemplateReference,
+    SetLevelRequestParams,
+    SubscribeRequestParams,
+    SubscriptionsListenRequestParams,
+    UnsubscribeRequestParams,
+)
 
 from mcp_server.application import Application
+from mcp_server.completion import complete
+from mcp_server.prompts import add_prompts, checked_arguments
 from mcp_server.resources import add_resources
-from mcp_server.tools import agents, control, definitions, executions, messages, status
+from mcp_server.subscriptions import RequestContext, Subscriptions
+from mcp_server.tasks import TaskBackend, TasksExtension
+from mcp_server.tasks.executions import ExecutionTasks
+from mcp_server.toolsets import TOOLSETS, chosen_tools
+from mcp_server.watch import Watcher
 from swf_common_lib.config import did_you_mean
 
 _INSTRUCTIONS = """\
@@ -24,44 +44,60 @@ STF: super time frame, one file of the DAQ. TF sample: part of an STF taken for 
 Slice: part of a sample, the work of one worker. An execution is one go of a workflow; it takes \
 one run.
 Usual order: get_system_status, list_workflow_definitions, start_workflow, wait_for_workflow, \
-get_workflow_execution. Times are ISO 8601 in UTC; ticks and *_seconds are simulated seconds."""
+get_workflow_execution; diagnose_execution when something does not go on. Lists: filters take \
+several values separated by commas; since/until ISO 8601 or -30m, -2h, -7d; limit 20 unless given; \
+next_cursor goes into cursor with the same filters; format=detailed gives all fields. parameters \
+of a start: by name or section.name. Times are UTC; ticks and *_seconds are simulated seconds."""
 
 
 class TestbedServer(MCPServer[Application]):
-    """The SDK's server with a list of tools that answers misspelt names."""
+    """The SDK's server with the testbed's tools, resources, prompts, tasks and subscriptions."""
 
     __test__ = False
 
-    def __init__(self, application: Application) -> None:
+    def __init__(
+        self,
+        application: Application,
+        *,
+        toolsets: Collection[str] = (),
+        read_only: bool = False,
+        task_backends: Sequence[TaskBackend] = (),
+    ) -> None:
         @asynccontextmanager
         async def lifespan(_: MCPServer[Application]) -> AsyncIterator[Application]:
             yield application
 
+        self.application = application
         self.bus = InMemorySubscriptionBus()
+        tools = chosen_tools(toolsets, read_only=read_only)
+        self._left_out = _names_of_all() - {tool.name for tool in tools}
+        self._why_left_out = "this server is read-only" if read_only else "its toolset is not on"
+        tasks = TasksExtension([ExecutionTasks(application, read_only=read_only), *task_backends])
         super().__init__(
             name="swf-testbed",
             title="ePIC streaming workflow testbed",
             instructions=_INSTRUCTIONS,
             version=version("swf-testbed"),
-            tools=[
-                *status.tools(),
-                *definitions.tools(),
-                *control.tools(),
-                *executions.tools(),
-                *agents.tools(),
-                *messages.tools(),
-            ],
+            tools=[*tools],
+            extensions=[tasks],
             lifespan=lifespan,
             log_level="WARNING",
-            subscriptions=False,
+            subscriptions=self.bus,
         )
-        # The SDK serves listen streams itself, but keeps to itself what ends them; without that,
-        # an open stream holds up the end of the process.
-        self.listeners = ListenHandler(self.bus)
-        self._lowlevel_server.add_request_handler(
-            "subscriptions/listen", SubscriptionsListenRequestParams, self.listeners
-        )
+        self.subscriptions = Subscriptions(self.bus, Watcher(application, self.bus), tasks.find)
+        self._serve_more()
         add_resources(self, application)
+        add_prompts(self)
+
+    def _serve_more(self) -> None:
+        """Serve what the SDK leaves to its user, or does without a way to end it in order."""
+        serve = self._lowlevel_server.add_request_handler
+        told = self.subscriptions
+        serve("subscriptions/listen", SubscriptionsListenRequestParams, told.listen)
+        serve("resources/subscribe", SubscribeRequestParams, told.subscribe)
+        serve("resources/unsubscribe", UnsubscribeRequestParams, told.unsubscribe)
+        serve("logging/setLevel", SetLevelRequestParams, _set_level)
+        self.completion()(self._complete)  # type: ignore[no-untyped-call]
 
     async def call_tool(
         self,
@@ -72,10 +108,54 @@ class TestbedServer(MCPServer[Application]):
         """Call a tool by its name; raises ToolError as the tool does, or for an unknown name."""
         known = [tool.name for tool in self._tool_manager.list_tools()]
         if name not in known:
+            if name in self._left_out:
+                raise ToolError(f"{name} is not offered here: {self._why_left_out}")
             raise ToolError(f"there is no tool '{name}'; {did_you_mean(name, known)}")
         return await super().call_tool(name, arguments, context)
 
+    async def get_prompt(
+        self,
+        name: str,
+        arguments: dict[str, Any] | None = None,
+        context: Context[Application, Any] | None = None,
+    ) -> GetPromptResult | InputRequiredResult:
+        """Give a prompt; raises MCPError that names the nearest of what there is."""
+        await checked_arguments(self, name, arguments)
+        return await super().get_prompt(name, arguments, context)
 
-def build_server(application: Application) -> TestbedServer:
-    """Make the server. Django must have been set up."""
-    return TestbedServer(application)
+    async def _complete(
+        self,
+        _of: PromptReference | ResourceTemplateReference,
+        argument: CompletionArgument,
+        _context: CompletionContext | None,
+    ) -> Completion:
+        values, total = await self.application.database(
+            complete, self.application.settings, argument.name, argument.value
+        )
+        return Completion(values=values, total=total, has_more=total > len(values))
+
+
+def build_server(
+    application: Application,
+    *,
+    toolsets: Collection[str] = (),
+    read_only: bool = False,
+    task_backends: Sequence[TaskBackend] = (),
+) -> TestbedServer:
+    """Make the server. Django must have been set up.
+
+    ``toolsets``: offer the tools of these alone. ``read_only``: nothing that changes anything.
+    Raises InvalidRequest for a toolset that there is not.
+    """
+    return TestbedServer(
+        application, toolsets=toolsets, read_only=read_only, task_backends=task_backends
+    )
+
+
+async def _set_level(_ctx: RequestContext, _params: SetLevelRequestParams) -> EmptyResult:
+    """Serve `logging/setLevel`: this server logs to its own log, clients ask with list_logs."""
+    return EmptyResult()
+
+
+def _names_of_all() -> set[str]:
+    return {tool.name for make in TOOLSETS.values() for tool in make()}

@@ -2,31 +2,44 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import time
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mcp_server.callers import Caller
-from swf_common_lib.errors import NotAuthenticated, TestbedError
+from swf_common_lib.errors import NotAuthenticated, TestbedError, Unavailable
 
 Verify = Callable[[str], Awaitable[Caller]]
 """Gives whose key it is; raises NotAuthenticated for an unknown or revoked one."""
 
+FRESH = 1.0
+"""Seconds for which a token that was checked is not looked up again; so a revocation takes."""
+REMEMBERED = 600.0
+"""Seconds that a token goes on being good for from its last check, while none can be made."""
+_MOST_REMEMBERED = 1000
 _HINT = "Send 'Authorization: Bearer <key>'; `testbed token` prints the operator's key."
-
 _SCHEMES = ("bearer", "token")
 
 
 class TokenGate:
-    """ASGI middleware: lets a request pass with its caller noted in it, or answers 401."""
+    """ASGI middleware: lets a request pass with its caller noted in it, or answers 401.
+
+    Tokens are looked up, at most once a second. While the database is down, that cannot be;
+    whoever was let in a while ago is then let in again, so that the server can say what is wrong.
+    """
 
     def __init__(self, app: ASGIApp, verify: Verify) -> None:
         self._app = app
         self._verify = verify
+        self._known: OrderedDict[bytes, tuple[Caller, float]] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -37,7 +50,7 @@ class TokenGate:
         try:
             if not key:
                 raise NotAuthenticated("the request has no token", _HINT)
-            caller = await self._verify(key)
+            caller = await self._caller(key)
         except TestbedError as error:
             await _refusal(error)(scope, receive, send)
             return
@@ -45,7 +58,33 @@ class TokenGate:
         token = AccessToken(
             token="", client_id=caller.name, scopes=[caller.scope], subject=caller.name
         )
-        await self._app({**scope, "user": AuthenticatedUser(token)}, receive, send)
+        with contextlib.suppress(ClientDisconnect):  # it left before it had asked
+            await self._app({**scope, "user": AuthenticatedUser(token)}, receive, send)
+
+    async def _caller(self, key: str) -> Caller:
+        digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
+        known, age = self._remembered(digest)
+        if known is not None and age < FRESH:
+            return known
+        try:
+            caller = await self._verify(key)
+        except Unavailable:
+            if known is None or age > REMEMBERED:
+                raise
+            return known
+        except NotAuthenticated:
+            self._known.pop(digest, None)
+            raise
+        self._known[digest] = (caller, time.monotonic())
+        self._known.move_to_end(digest)
+        if len(self._known) > _MOST_REMEMBERED:
+            self._known.popitem(last=False)
+        return caller
+
+    def _remembered(self, digest: bytes) -> tuple[Caller | None, float]:
+        """Give who was let in with a key, and how many seconds ago that was checked."""
+        caller, checked_at = self._known.get(digest, (None, 0.0))
+        return caller, time.monotonic() - checked_at
 
 
 def _key(header: str) -> str:

@@ -12,7 +12,8 @@ from mcp_types import ToolAnnotations
 from pydantic import ValidationError
 
 from mcp_server.callers import OPERATE, READ, caller_of
-from mcp_server.schemas import compact
+from mcp_server.schemas import lean_input, lean_output
+from mcp_server.words import for_assistants
 from swf_common_lib.config import did_you_mean
 from swf_common_lib.errors import TestbedError
 
@@ -99,36 +100,22 @@ def _tool(
     )
     assert isinstance(made, TestbedTool)  # noqa: S101 - from_function makes its own class
     made.scope = scope
-    made.parameters = {**compact(made.parameters), "additionalProperties": False}
-    schema = made.fn_metadata.output_schema
-    if schema is not None:
-        made.fn_metadata.output_schema = _open(compact(schema))
+    made.parameters = lean_input(made.parameters)
+    if made.fn_metadata.output_schema is not None:
+        made.fn_metadata.output_schema = lean_output(made.fn_metadata.output_schema)
     return made
-
-
-def _open(schema: dict[str, Any]) -> dict[str, Any]:
-    """Give a result's schema with the names and types of its fields alone.
-
-    What is always there, and that nothing else is, holds too, but nobody needs to read it.
-    """
-    schema = {**schema, "$defs": {**schema.get("$defs", {})}}
-    for definition in (schema, *schema["$defs"].values()):
-        for noise in ("additionalProperties", "description", "required"):
-            definition.pop(noise, None)
-    return schema if schema["$defs"] else {k: v for k, v in schema.items() if k != "$defs"}
 
 
 def _description(function: Callable[..., Any]) -> str:
     """Give the docstring as running text."""
-    paragraphs = (function.__doc__ or "").strip().split("\n\n")
-    return "\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+    return " ".join((function.__doc__ or "").split())
 
 
 def _told(name: str, error: UnexpectedToolError) -> ToolError:
     """Turn what a tool raised into what its caller can use; keep crashes' own text here."""
     cause = error.__cause__
     if isinstance(cause, TestbedError):
-        return ToolError(str(cause))
+        return ToolError(for_assistants(str(cause)))
     return UnexpectedToolError(
         f"{name} failed for a reason of its own; the log of the MCP server has it "
         "(`testbed logs mcp`). get_system_status says whether the testbed is well."

@@ -1,82 +1,59 @@
-"""Looking at agents."""
+"""Looking at agents, starting and stopping them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
 from typing import Annotated, Any
 
-from django.utils import timezone
 from mcp_types import CallToolResult
 from pydantic import Field
 
-from mcp_server.arguments import Cursor, Format, Limit, NamespaceFilter
-from mcp_server.callers import ToolContext, application_of
-from mcp_server.listing import ListResult, read_rows
-from mcp_server.results import Result, answer
-from mcp_server.tool import TestbedTool, read_tool
+from mcp_server.agent_view import AgentDetail, agent_detail, agent_items
+from mcp_server.arguments import Cursor, Format, Limit, Name, Since
+from mcp_server.callers import ToolContext, application_of, caller_of
+from mcp_server.listing import ListResult, listed
+from mcp_server.results import Result, answer, given
+from mcp_server.tool import TestbedTool, read_tool, write_tool
 from monitor.records.filters import AGENTS
-from monitor.records.models import SystemAgent
+from monitor.records.transitions import record_event
+from orchestrator.agents import chosen_programs
+from orchestrator.agents import start_agents as start_programs
+from orchestrator.agents import stop_agents as stop_programs
+from swf_common_lib.errors import TestbedError
+from swf_common_lib.settings import Settings
+
+Agents = Annotated[
+    list[Annotated[str, Field(max_length=100)]],
+    Field(max_length=20, examples=[["data", "workflow-runner"]]),
+]
 
 
-class AgentItem(Result):
-    """An agent."""
+class AgentsStarted(Result):
+    """Programs that run and listen now."""
 
-    name: str
-    agent_type: str
-    namespace: str | None = None
-    operational_state: str
-    health: str
-    heartbeat_age_s: float | None = None
-    hostname: str | None = None
-    pid: int | None = None
-    broker_connected: bool | None = None
-    description: str | None = None
-    first_seen: datetime | None = None
-    stf_files_processed: int | None = None
-    metadata: dict[str, Any] | None = None
+    started: list[dict[str, Any]]
+    next: str
 
 
-class AgentList(ListResult):
-    """Agents, those that came last first."""
+class AgentsStopped(Result):
+    """Programs that ran and do no longer."""
 
-    items: list[AgentItem]
+    stopped: list[str]
+    note: str | None = None
 
 
 async def list_agents(
     context: ToolContext,
-    agent_type: Annotated[
-        str,
-        Field(
-            max_length=100,
-            description="data, processing, fastmon, fast_processing, worker, workflow_runner ...",
-            examples=["data"],
-        ),
-    ] = "",
-    operational_state: Annotated[
-        str,
-        Field(
-            max_length=60,
-            description="STARTING, READY, PROCESSING, EXITED; comma-separated.",
-            examples=["READY,PROCESSING"],
-        ),
-    ] = "",
-    namespace: NamespaceFilter = "",
-    since: Annotated[
-        str,
-        Field(
-            max_length=40,
-            description="With a heartbeat not before; ISO 8601 or relative.",
-            examples=["-2m"],
-        ),
-    ] = "",
+    agent_type: Annotated[Name, Field(examples=["data"])] = "",
+    operational_state: Annotated[Name, Field(examples=["READY,PROCESSING"])] = "",
+    namespace: Name = "",
+    since: Annotated[Since, Field(description="Of the last heartbeat; -1m: alive.")] = "",
     limit: Limit = 20,
     cursor: Cursor = "",
     format: Format = "concise",  # noqa: A002 - the name that callers know
-) -> Annotated[CallToolResult, AgentList]:
-    """List agents (runners and workers among them) with state and age of the last heartbeat.
+) -> Annotated[CallToolResult, ListResult]:
+    """List agents, runners and workers with state and age of the last heartbeat.
 
-    since=-2m gives those alive now. Next: list_messages with sender for what one said.
+    Next: get_agent.
     """
     params = {
         "agent_type": agent_type,
@@ -84,48 +61,100 @@ async def list_agents(
         "namespace": namespace,
         "since": since,
     }
-    rows = await application_of(context).database(
-        read_rows,
+    detailed = format == "detailed"
+    return await listed(
+        application_of(context),
         AGENTS,
         params,
         limit,
         cursor,
-        lambda found: _items(found, format == "detailed"),
+        lambda rows: agent_items(rows, detailed),
     )
-    return answer(AgentList(**vars(rows)), rows.summary("agents"))
 
 
-def _items(agents: Sequence[SystemAgent], detailed: bool) -> list[AgentItem]:
-    return [_item(agent, detailed) for agent in agents]
+async def get_agent(
+    context: ToolContext,
+    name: Annotated[str, Field(min_length=1, max_length=100, examples=["data-agent-maria-1"])],
+) -> Annotated[CallToolResult, AgentDetail]:
+    """Get an agent: state, process, current work, recent errors, last lines. Name or program.
+
+    Next: as its `next` says.
+    """
+    application = application_of(context)
+    found = await application.database(agent_detail, application.settings, name)
+    state = found.agent["operational_state"] if found.agent else "never reported"
+    process = f", process {found.process['state']}" if found.process else ""
+    return answer(found, f"{name}: {state}{process}")
 
 
-def _item(agent: SystemAgent, detailed: bool) -> AgentItem:
-    age = None
-    if agent.last_heartbeat is not None:
-        age = round((timezone.now() - agent.last_heartbeat).total_seconds(), 1)
-    item = AgentItem(
-        name=agent.instance_name,
-        agent_type=agent.agent_type,
-        namespace=agent.namespace or None,
-        operational_state=agent.operational_state,
-        health=agent.status,
-        heartbeat_age_s=age,
+async def start_agents(
+    context: ToolContext,
+    agents: Agents = [],  # noqa: B006 - pydantic copies it
+) -> Annotated[CallToolResult, AgentsStarted]:
+    """Start agents and runner on this host (none named: all that testbed.toml enables).
+
+    Answers when they listen. Next: start_workflow.
+    """
+    application = application_of(context)
+    started = await application.processes(
+        _start, application.settings, caller_of(context).name, agents
     )
-    if not detailed:
-        return item
-    return item.model_copy(
-        update={
-            "hostname": agent.hostname or None,
-            "pid": agent.pid,
-            "broker_connected": agent.mq_connected,
-            "description": agent.description or None,
-            "first_seen": agent.first_seen,
-            "stf_files_processed": agent.total_stf_processed,
-            "metadata": agent.metadata or None,
-        }
+    return answer(started, f"listening: {', '.join(p['program'] for p in started.started)}")
+
+
+async def stop_agents(
+    context: ToolContext,
+    agents: Agents = [],  # noqa: B006
+) -> Annotated[CallToolResult, AgentsStopped]:
+    """Stop agents on this host (none named: all); a runner ends its executions in order first.
+
+    Next: start_agents.
+    """
+    application = application_of(context)
+    stopped = await application.processes(
+        _stop, application.settings, caller_of(context).name, agents
     )
+    return answer(stopped, f"stopped: {', '.join(stopped.stopped) or 'none ran'}")
+
+
+def _start(settings: Settings, user: str, names: list[str]) -> AgentsStarted:
+    chosen_programs(settings, names)  # a wrong name starts nothing, and leaves no trace
+    try:
+        processes = start_programs(settings, names)
+    except TestbedError as error:
+        _note("agents_start_failed", user, f"{_called(names)}: {error.detail}")
+        raise
+    _note("agents_started", user, ", ".join(process.name for process in processes))
+    return AgentsStarted(
+        started=[
+            given(program=p.name, state=p.state, pid=p.pid, uptime_s=round(p.uptime))
+            for p in processes
+        ],
+        next="start_workflow",
+    )
+
+
+def _stop(settings: Settings, user: str, names: list[str]) -> AgentsStopped:
+    stopped = stop_programs(settings, names)
+    if stopped:
+        _note("agents_stopped", user, ", ".join(stopped))
+    note = None if stopped else f"None of {_called(names)} ran; nothing was changed."
+    return AgentsStopped(stopped=stopped, note=note)
+
+
+def _called(names: list[str]) -> str:
+    return ", ".join(names) or "all that are enabled"
+
+
+def _note(event: str, user: str, what: str) -> None:
+    record_event("", event, actor=user, via="mcp", reason=what)
 
 
 def tools() -> list[TestbedTool]:
     """Give the tools of this module."""
-    return [read_tool(list_agents, "List agents")]
+    return [
+        read_tool(list_agents, "List agents"),
+        read_tool(get_agent, "Get an agent"),
+        write_tool(start_agents, "Start agents", destructive=False, idempotent=True),
+        write_tool(stop_agents, "Stop agents", destructive=True, idempotent=True),
+    ]

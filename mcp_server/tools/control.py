@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated, Any
+from typing import Annotated
 
 from mcp_types import CallToolResult
 from pydantic import Field
 
-from mcp_server.arguments import ExecutionId, Reason
+from mcp_server.arguments import (
+    Config,
+    ExecutionId,
+    IdempotencyKey,
+    Overrides,
+    Reason,
+    Workflow,
+)
 from mcp_server.callers import Caller, ToolContext, application_of, caller_of
 from mcp_server.control_view import Change, Standing, Started, change, look, reached, started
 from mcp_server.results import answer
+from mcp_server.tasks import wants_task
 from mcp_server.tool import TestbedTool, read_tool, write_tool
 from monitor.executions import StartRequest
 
@@ -25,80 +33,29 @@ _REACTION = 10.0
 
 async def start_workflow(
     context: ToolContext,
-    workflow: Annotated[
-        str,
-        Field(
-            max_length=200,
-            description="Name of the workflow; empty: the installation's default.",
-            examples=["stf_datataking"],
-        ),
-    ] = "",
-    config: Annotated[
-        str,
-        Field(
-            max_length=200,
-            description="Configuration, see list_workflow_definitions; empty: its default.",
-            examples=["fast_processing_default"],
-        ),
-    ] = "",
-    namespace: Annotated[
-        str,
-        Field(
-            max_length=100,
-            description="Empty: the installation's. Only agents of the same namespace take part.",
-            examples=["torre1"],
-        ),
-    ] = "",
+    workflow: Workflow = "",
+    config: Config = "",
+    namespace: Annotated[str, Field(max_length=100, description="Empty: the default.")] = "",
     stf_count: Annotated[
-        int | None, Field(ge=1, description="STF files of each physics period.", examples=[10])
+        int | None, Field(ge=1, description="STFs of each physics period.", examples=[10])
     ] = None,
     physics_period_count: Annotated[
-        int | None, Field(ge=0, description="0: until stopped.", examples=[1])
+        int | None, Field(ge=0, description="0: until stopped.")
     ] = None,
     physics_period_duration: Annotated[
-        float | None, Field(ge=0, description="Simulated s, without stf_count.", examples=[180])
+        float | None, Field(ge=0, description="Simulated s, without stf_count.")
     ] = None,
-    stf_interval: Annotated[
-        float | None, Field(gt=0, description="Simulated s between STFs.", examples=[2])
-    ] = None,
-    duration: Annotated[
-        float, Field(ge=0, description="Simulated s at most; 0: to its end.", examples=[120])
-    ] = 0,
-    realtime: Annotated[
-        bool | None,
-        Field(
-            description="true: one simulated second a second; false: as fast as possible; "
-            "unset: as the installation's default workflow says, else false.",
-            examples=[False],
-        ),
-    ] = None,
-    speed: Annotated[
-        float | None,
-        Field(
-            ge=0,
-            description="Simulated seconds a second, instead of realtime; 0: as fast as possible.",
-            examples=[10],
-        ),
-    ] = None,
-    parameters: Annotated[
-        dict[str, Any] | None,
-        Field(
-            description="Further parameters by name or section.name.",
-            examples=[{"target_worker_count": 60}],
-        ),
-    ] = None,
-    idempotency_key: Annotated[
-        str,
-        Field(
-            max_length=200,
-            description="A start repeated with the same key gives the same execution.",
-            examples=["night-scan-3"],
-        ),
-    ] = "",
+    stf_interval: Annotated[float | None, Field(gt=0, description="Simulated s.")] = None,
+    duration: Annotated[float, Field(ge=0, description="Simulated s at most; 0: no limit.")] = 0,
+    realtime: Annotated[bool | None, Field(description="false: as fast as possible.")] = None,
+    speed: Annotated[float | None, Field(ge=0, description="Simulated s per wall s.")] = None,
+    parameters: Overrides = None,
+    idempotency_key: IdempotencyKey = "",
 ) -> Annotated[CallToolResult, Started]:
-    """Start a workflow and return at once with its execution_id.
+    """Start a workflow; answers at once with its execution_id.
 
-    Everything is checked first; an error lists all faults. Next: wait_for_workflow.
+    Everything is checked first; a refusal lists all faults. Only agents of the same namespace take
+    part. Next: wait_for_workflow.
     """
     named = {
         "stf_count": stf_count,
@@ -128,9 +85,9 @@ async def start_workflow(
 async def stop_workflow(
     context: ToolContext, execution_id: ExecutionId, reason: Reason = ""
 ) -> Annotated[CallToolResult, Change]:
-    """Stop an execution for good, in order: it broadcasts end_run and becomes terminated.
+    """Stop an execution for good, in order: it broadcasts end_run. Gives the status reached.
 
-    Next: get_workflow_execution for what it did.
+    Next: get_workflow_execution.
     """
     return await _changed(context, execution_id, "stop", reason)
 
@@ -138,53 +95,78 @@ async def stop_workflow(
 async def pause_workflow(
     context: ToolContext, execution_id: ExecutionId, reason: Reason = ""
 ) -> Annotated[CallToolResult, Change]:
-    """Pause a running execution: the DAQ goes into standby, nothing is lost.
-
-    Next: resume_workflow.
-    """
+    """Pause a running execution: the DAQ goes into standby. Next: resume_workflow."""
     return await _changed(context, execution_id, "pause", reason)
 
 
 async def resume_workflow(
     context: ToolContext, execution_id: ExecutionId, reason: Reason = ""
 ) -> Annotated[CallToolResult, Change]:
-    """Let a paused execution go on where it stood.
-
-    Next: wait_for_workflow.
-    """
+    """Let a paused execution go on where it stood. Next: wait_for_workflow."""
     return await _changed(context, execution_id, "resume", reason)
 
 
 async def wait_for_workflow(
     context: ToolContext,
     execution_id: ExecutionId,
-    timeout_s: Annotated[
-        float, Field(ge=0, le=60, description="Wall seconds to wait at most.", examples=[30])
-    ] = 30,
+    timeout_s: Annotated[float, Field(ge=0, le=60)] = 30,
     include_processing: Annotated[
-        bool,
-        Field(
-            description="Wait also until agents and workers are done with its run.",
-            examples=[True],
-        ),
+        bool, Field(description="Also until agents and workers are done with its run.")
     ] = False,
 ) -> Annotated[CallToolResult, Standing]:
-    """Wait until an execution ends, or the time is over; progress notifications on the way.
+    """Wait until an execution ends or the time is over, with progress notifications.
 
-    Next: call again while finished is false; then get_workflow_execution.
+    Next: again while finished is false; then get_workflow_execution.
     """
+    return await waited(context, execution_id, timeout_s, include_processing)
+
+
+async def run_workflow(
+    context: ToolContext,
+    workflow: Workflow = "",
+    config: Config = "",
+    namespace: Annotated[str, Field(max_length=100)] = "",
+    parameters: Overrides = None,
+    speed: Annotated[float, Field(ge=0, description="As start_workflow; 0: fastest.")] = 0,
+    timeout_s: Annotated[float, Field(ge=0, le=600)] = 60,
+    idempotency_key: IdempotencyKey = "",
+) -> Annotated[CallToolResult, Standing]:
+    """Start a workflow and follow it to its end in one call.
+
+    A task for clients that know tasks; else it waits timeout_s. Next: wait_for_workflow if not
+    finished, get_workflow_execution.
+    """
+    request = StartRequest(
+        workflow=workflow or None,
+        config=config or None,
+        namespace=namespace,
+        parameters=parameters or {},
+        speed=speed,
+        executed_by=caller_of(context).name,
+        through="mcp",
+        idempotency_key=idempotency_key or None,
+    )
+    begun = await application_of(context).database(started, request)
+    wait = 0.0 if wants_task(context.request_context) else timeout_s
+    return await waited(context, begun.execution_id, wait, include_processing=False)
+
+
+async def waited(
+    context: ToolContext, execution_id: str, timeout_s: float, include_processing: bool
+) -> CallToolResult:
+    """Wait for an execution, telling of its progress, and give where it stands then."""
     application = application_of(context)
     begin = time.monotonic()
     told = ""
     while True:
         standing, line = await application.database(look, execution_id, include_processing)
-        waited = time.monotonic() - begin
-        if standing.finished or waited >= timeout_s or application.stopping:
-            return answer(standing.model_copy(update={"waited_s": round(waited, 2)}), line)
+        passed = time.monotonic() - begin
+        if standing.finished or passed >= timeout_s or application.stopping:
+            return answer(standing.model_copy(update={"waited_s": round(passed, 2)}), line)
         if line != told:
-            await context.report_progress(waited, timeout_s, line)
+            await context.report_progress(passed, timeout_s, line)
             told = line
-        await application.pause(min(_LOOK_EVERY, timeout_s - waited))
+        await application.pause(min(_LOOK_EVERY, timeout_s - passed))
 
 
 async def _changed(
@@ -211,4 +193,5 @@ def tools() -> list[TestbedTool]:
         write_tool(pause_workflow, "Pause an execution", destructive=False, idempotent=True),
         write_tool(resume_workflow, "Resume an execution", destructive=False, idempotent=True),
         read_tool(wait_for_workflow, "Wait for an execution"),
+        write_tool(run_workflow, "Run a workflow", destructive=False, idempotent=False),
     ]

@@ -7,61 +7,31 @@ from typing import Annotated
 from mcp_types import CallToolResult
 from pydantic import Field
 
-from mcp_server.arguments import (
-    Cursor,
-    ExecutionId,
-    Format,
-    Limit,
-    NamespaceFilter,
-    Since,
-    Until,
-)
+from mcp_server.arguments import Cursor, ExecutionId, Format, Limit, Name, Since, Until
 from mcp_server.callers import ToolContext, application_of
-from mcp_server.execution_view import (
-    ExecutionDetail,
-    ExecutionItem,
-    execution_detail,
-    execution_items,
-)
-from mcp_server.listing import ListResult, read_rows
+from mcp_server.comparison import Comparison, compare
+from mcp_server.diagnosis import Diagnosis, diagnose
+from mcp_server.execution_view import ExecutionDetail, execution_detail, execution_items
+from mcp_server.listing import ListResult, listed
 from mcp_server.results import answer
+from mcp_server.sizes import short
 from mcp_server.tool import TestbedTool, read_tool
 from monitor.records.filters import EXECUTIONS
 
 
-class ExecutionList(ListResult):
-    """Executions, newest first."""
-
-    items: list[ExecutionItem]
-
-
 async def list_workflow_executions(
     context: ToolContext,
-    workflow_name: Annotated[
-        str, Field(max_length=200, description="Only this workflow.", examples=["stf_datataking"])
-    ] = "",
-    status: Annotated[
-        str,
-        Field(
-            max_length=100,
-            description="pending, running, paused, completed, failed, terminated; comma-separated.",
-            examples=["running,paused"],
-        ),
-    ] = "",
-    namespace: NamespaceFilter = "",
-    executed_by: Annotated[
-        str, Field(max_length=100, description="Only this user's.", examples=["maria"])
-    ] = "",
+    workflow_name: Name = "",
+    status: Annotated[Name, Field(examples=["running,paused"])] = "",
+    namespace: Name = "",
+    executed_by: Name = "",
     since: Since = "",
     until: Until = "",
     limit: Limit = 20,
     cursor: Cursor = "",
     format: Format = "concise",  # noqa: A002 - the name that callers know
-) -> Annotated[CallToolResult, ExecutionList]:
-    """List executions of workflows, newest first: what runs and what ran.
-
-    Next: get_workflow_execution for one of them.
-    """
+) -> Annotated[CallToolResult, ListResult]:
+    """List what runs and what ran, newest first. Next: get_workflow_execution."""
     params = {
         "workflow_name": workflow_name,
         "status": status,
@@ -70,16 +40,16 @@ async def list_workflow_executions(
         "since": since,
         "until": until,
     }
-    rows = await application_of(context).database(
-        read_rows,
+    detailed = format == "detailed"
+    known = {name for name, value in params.items() if value and "," not in value}
+    return await listed(
+        application_of(context),
         EXECUTIONS,
         params,
         limit,
         cursor,
-        lambda found: execution_items(found, format == "detailed"),
+        lambda rows: execution_items(rows, detailed, known),
     )
-    result = ExecutionList(**vars(rows))
-    return answer(result, rows.summary("executions"))
 
 
 async def get_workflow_execution(
@@ -87,22 +57,48 @@ async def get_workflow_execution(
     execution_id: ExecutionId,
     format: Format = "concise",  # noqa: A002
 ) -> Annotated[CallToolResult, ExecutionDetail]:
-    """Look at one execution: status, progress, slice statistics and backlog, history, last error.
+    """Get status, progress, slice statistics (do the workers keep up?), history, error of one.
 
-    detailed adds the full configuration, environment, source and stack trace. Next: as `next` says.
+    detailed adds configuration, environment, source, stack trace. Next: as its `next` says.
     """
     detail = await application_of(context).database(
         execution_detail, execution_id, format == "detailed"
     )
     summary = f"{detail.execution_id} is {detail.status}"
     if detail.error:
-        summary += f": {detail.error.splitlines()[0]:.200}"
+        summary += f": {short(detail.error, 200)}"
     return answer(detail, summary)
+
+
+async def diagnose_execution(
+    context: ToolContext, execution_id: ExecutionId
+) -> Annotated[CallToolResult, Diagnosis]:
+    """Find out why an execution failed, waits, lags or hangs: causes, evidence, next steps.
+
+    Next: as the findings say.
+    """
+    application = application_of(context)
+    diagnosis = await diagnose(application, execution_id)
+    first = diagnosis.findings[0]["what"] if diagnosis.findings else "nothing is wrong with it"
+    return answer(diagnosis, f"{execution_id} is {diagnosis.status}: {short(first, 300)}")
+
+
+async def compare_executions(
+    context: ToolContext, a: ExecutionId, b: ExecutionId
+) -> Annotated[CallToolResult, Comparison]:
+    """Show what differs between two executions: configuration, source, counts, timings, outcome.
+
+    Next: get_workflow_execution for all of one.
+    """
+    found = await application_of(context).database(compare, a, b)
+    return answer(found, found.summary)
 
 
 def tools() -> list[TestbedTool]:
     """Give the tools of this module."""
     return [
-        read_tool(list_workflow_executions, "List workflow executions"),
-        read_tool(get_workflow_execution, "Get a workflow execution"),
+        read_tool(list_workflow_executions, "List executions"),
+        read_tool(get_workflow_execution, "Get an execution"),
+        read_tool(diagnose_execution, "Diagnose an execution"),
+        read_tool(compare_executions, "Compare two executions"),
     ]

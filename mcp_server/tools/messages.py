@@ -1,97 +1,49 @@
-"""Looking at what was said on the broker."""
+"""What was said on the broker, and saying something."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from mcp_types import CallToolResult
 from pydantic import Field
 
-from mcp_server.arguments import Cursor, Format, Limit, NamespaceFilter, Since, Until
-from mcp_server.callers import ToolContext, application_of
-from mcp_server.listing import ListResult, read_rows
+from mcp_server.arguments import Cursor, Format, Limit, Name, Since, Until
+from mcp_server.callers import ToolContext, application_of, caller_of
+from mcp_server.listing import ListResult, listed
+from mcp_server.message_view import message_detail, message_items
 from mcp_server.results import Result, answer
-from mcp_server.tool import TestbedTool, read_tool
+from mcp_server.sending import Sent, send
+from mcp_server.tool import TestbedTool, read_tool, write_tool
 from monitor.records.filters import MESSAGES
 from monitor.records.models import WorkflowMessage
-
-_TELLING = ("filename", "tf_filename", "stf_filename", "sequence", "total_stf_files", "reason")
-"""Fields of a body that tell what a message is about."""
+from swf_common_lib.errors import InvalidRequest, NotFound
 
 
-class MessageItem(Result):
-    """A message."""
+class MessageView(Result):
+    """A message as a whole."""
 
-    id: int
-    message_type: str
-    sender: str | None = None
-    sent_at: datetime
-    execution_id: str | None = None
-    run_id: str | None = None
-    tick: float | None = None
-    state: str | None = None
-    about: dict[str, Any] | None = None
-    problem: str | None = None
-    namespace: str | None = None
-    destination: str | None = None
-    message_id: str | None = None
-    content: dict[str, Any] | None = None
-
-
-class MessageList(ListResult):
-    """Messages in the order of their arrival, or the newest first."""
-
-    items: list[MessageItem]
+    message: dict[str, Any]
 
 
 async def list_messages(
     context: ToolContext,
-    execution_id: Annotated[
-        str,
-        Field(
-            max_length=250,
-            description="Only of this execution.",
-            examples=["stf_datataking-maria-0007"],
-        ),
-    ] = "",
-    run_id: Annotated[
-        str, Field(max_length=50, description="Only of this run.", examples=["100012"])
-    ] = "",
-    sender: Annotated[
-        str,
-        Field(max_length=100, description="Only from this agent.", examples=["data-agent-maria-1"]),
-    ] = "",
-    message_type: Annotated[
-        str,
-        Field(
-            max_length=300,
-            description="stf_gen, stf_ready, slice_status, end_run ...; comma-separated.",
-            examples=["stf_gen,stf_ready"],
-        ),
-    ] = "",
-    namespace: NamespaceFilter = "",
+    execution_id: Name = "",
+    run_id: Name = "",
+    sender: Name = "",
+    message_type: Annotated[Name, Field(examples=["stf_gen,stf_ready"])] = "",
+    namespace: Name = "",
     since: Since = "",
     until: Until = "",
-    newest_first: Annotated[
-        bool | None,
-        Field(
-            description="Default: in order of arrival with execution_id or run_id, "
-            "else newest first.",
-            examples=[True],
-        ),
-    ] = None,
+    order: Annotated[
+        Literal["", "newest", "oldest"],
+        Field(description="Default: oldest with execution_id or run_id, else newest."),
+    ] = "",
     limit: Limit = 20,
     cursor: Cursor = "",
     format: Format = "concise",  # noqa: A002 - the name that callers know
-) -> Annotated[CallToolResult, MessageList]:
-    """List messages of workflows, agents and workers: what happened, step by step.
-
-    detailed gives the whole bodies. Next: narrow down by sender, type or time.
-    """
-    if newest_first is None:
-        newest_first = not (execution_id or run_id)
+) -> Annotated[CallToolResult, ListResult]:
+    """List what workflows, agents and workers said, step by step. Next: get_message for a body."""
+    newest_first = order == "newest" if order else not (execution_id or run_id)
     params = {
         "execution_id": execution_id,
         "run_id": run_id,
@@ -102,51 +54,76 @@ async def list_messages(
         "until": until,
         "ordering": "-newest" if newest_first else "newest",
     }
-    rows = await application_of(context).database(
-        read_rows,
+    known = {name for name, value in params.items() if value and "," not in value}
+    detailed = format == "detailed"
+    return await listed(
+        application_of(context),
         MESSAGES,
         params,
         limit,
         cursor,
-        lambda found: _items(found, format == "detailed"),
+        lambda rows: (
+            [message_detail(row) for row in rows] if detailed else message_items(rows, known)
+        ),
     )
-    return answer(MessageList(**vars(rows)), rows.summary("messages"))
 
 
-def _items(messages: Sequence[WorkflowMessage], detailed: bool) -> list[MessageItem]:
-    return [_item(message, detailed) for message in messages]
+async def get_message(
+    context: ToolContext,
+    id: Annotated[int | None, Field(ge=1, description="As listed.")] = None,  # noqa: A002
+    message_id: Annotated[str, Field(max_length=200, description="Or the sender's UUID.")] = "",
+) -> Annotated[CallToolResult, MessageView]:
+    """Get one message with its whole body. Next: list_messages for what came around it."""
+    view = await application_of(context).database(_message, id, message_id)
+    return answer(view, f"{view.message['type']} from {view.message.get('sender', '?')}")
 
 
-def _item(message: WorkflowMessage, detailed: bool) -> MessageItem:
-    body = message.content if isinstance(message.content, dict) else {}
-    tick = body.get("simulation_tick")
-    state = "/".join(str(body[key]) for key in ("state", "substate") if body.get(key))
-    item = MessageItem(
-        id=message.pk,
-        message_type=message.message_type,
-        sender=message.sender_agent or None,
-        sent_at=message.sent_at,
-        execution_id=message.execution_id or None,
-        run_id=message.run_id or None,
-        tick=tick if isinstance(tick, int | float) else None,
-        state=state or None,
-        problem=message.problem or None,
+async def send_message(
+    context: ToolContext,
+    message_type: Annotated[str, Field(min_length=1, max_length=100, examples=["note"])],
+    content: Annotated[dict[str, Any] | None, Field(description="Further fields.")] = None,
+    namespace: Annotated[str, Field(max_length=100, description="Empty: the default.")] = "",
+    execution_id: Annotated[str, Field(max_length=250)] = "",
+    run_id: Annotated[str, Field(max_length=50)] = "",
+) -> Annotated[CallToolResult, Sent]:
+    """Broadcast a message to all agents (/topic/epictopic): they act on it as on any other.
+
+    To start or stop use start_workflow, stop_workflow. Next: get_message with its message_id.
+    """
+    application = application_of(context)
+    sent = await application.database(
+        send,
+        application.settings,
+        caller_of(context).name,
+        message_type=message_type,
+        content=content or {},
+        namespace=namespace,
+        execution_id=execution_id,
+        run_id=run_id,
     )
-    if not detailed:
-        about = {key: body[key] for key in _TELLING if body.get(key) not in (None, "")}
-        if isinstance(body.get("slices"), list):
-            about["slices"] = len(body["slices"])
-        return item.model_copy(update={"about": about or None})
-    return item.model_copy(
-        update={
-            "namespace": message.namespace or None,
-            "destination": message.destination,
-            "message_id": message.message_id,
-            "content": body,
-        }
-    )
+    return answer(sent, f"{message_type} is sent as {sent.message_id}")
+
+
+def _message(number: int | None, message_id: str) -> MessageView:
+    if (number is None) == (not message_id):
+        raise InvalidRequest("give either id or message_id", "list_messages shows ids.")
+    rows = WorkflowMessage.objects.all()
+    rows = rows.filter(pk=number) if number is not None else rows.filter(message_id=message_id)
+    row = rows.first()
+    if row is None:
+        newest = WorkflowMessage.objects.order_by("-id").values_list("id", flat=True).first()
+        hint = f"The newest has id {newest}." if newest else "There are no messages yet."
+        raise NotFound(
+            f"there is no message {number if number is not None else message_id!r}",
+            f"{hint} One that was just sent is recorded within a second.",
+        )
+    return MessageView(message=message_detail(row))
 
 
 def tools() -> list[TestbedTool]:
     """Give the tools of this module."""
-    return [read_tool(list_messages, "List messages")]
+    return [
+        read_tool(list_messages, "List messages"),
+        read_tool(get_message, "Get a message"),
+        write_tool(send_message, "Send a message", destructive=True, idempotent=False),
+    ]

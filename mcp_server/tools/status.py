@@ -2,78 +2,140 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Annotated, Any
 
 from mcp_types import CallToolResult
 
+from mcp_server.application import Application
 from mcp_server.callers import ToolContext, application_of
-from mcp_server.results import Result, answer
+from mcp_server.results import Result, answer, given
+from mcp_server.sizes import short
 from mcp_server.tool import TestbedTool, read_tool
-from monitor.records.status import system_status
+from mcp_server.words import for_assistants
+from monitor.executions.waiting import RUNNER
+from monitor.records.status import ERROR, OK, system_status
+from orchestrator.services import supervisor_of_agents
+from orchestrator.supervisor_connection import SupervisorUnavailable
+from swf_common_lib.errors import TestbedError, Unavailable
+from swf_common_lib.settings import Settings
 
-_OF_AGENTS = ("instance_name", "agent_type", "namespace", "operational_state", "alive")
-_OF_EXECUTIONS = (
-    "execution_id",
-    "status",
-    "status_reason",
-    "workflow_name",
-    "namespace",
-    "run_number",
-    "waiting_for",
-    "start_time",
-    "end_time",
-)
-"""What is shown of each; list_agents and list_workflow_executions show more."""
-
-
-class Problem(Result):
-    """Something that is wrong."""
-
-    severity: str
-    what: str
-    where: str
-    next: str
+_OF_EXECUTIONS = ("execution_id", "status", "namespace", "run_number")
+_ENDED_SHOWN = 3
+_UNFINISHED_SHOWN = 20
+_PROBLEMS_SHOWN = 20
+_DONE = ("completed", "failed", "terminated")
 
 
 class SystemStatus(Result):
     """State of the testbed as a whole."""
 
-    services: dict[str, dict[str, Any]]
-    agents: list[dict[str, Any]]
+    healthy: bool
+    problems: list[dict[str, Any]]
+    """What is wrong, where, and what to do next; errors first."""
+    services: dict[str, Any]
+    runners: list[str]
+    """Those that are alive."""
+    agents_alive: dict[str, int]
+    """By type."""
+    processes: dict[str, str] = {}
+    """Programs of this host's supervisord with their state; empty where it does not run."""
     executions: list[dict[str, Any]]
-    problems: list[Problem]
+    """Unfinished ones, and the last that ended."""
 
 
 async def get_system_status(context: ToolContext) -> Annotated[CallToolResult, SystemStatus]:
-    """Get the health of broker, database, ingest, runners and agents, what runs, and problems.
+    """Get health of services, runners, agents; what runs; problems and what to do about each.
 
-    Each problem says what is wrong, where, and what to do next. Call it first, and whenever
-    something does not go on. Next: as the problems say.
+    Call it first. Next: start_agents if none are up, start_workflow.
     """
-    status = await application_of(context).database(read_status)
+    status = await current_status(application_of(context))
     if not status.problems:
         return answer(status, "all is well")
     first = status.problems[0]
     count = len(status.problems)
     others = f" ({count - 1} more)" if count > 1 else ""
-    return answer(status, f"{first.severity}: {first.what}{others}")
+    return answer(status, f"{first['severity']}: {short(first['what'], 300)}{others}")
 
 
-def read_status() -> SystemStatus:
-    """Give the state of the testbed."""
-    found = system_status()
+async def current_status(application: Application) -> SystemStatus:
+    """Give the state of the testbed; a database that is down is part of it."""
+    try:
+        return await application.database(_status, application.settings)
+    except Unavailable as error:
+        problem = {
+            "severity": ERROR,
+            "what": f"{error.detail}; of agents and executions nothing can be told meanwhile",
+            "where": "database",
+            "next": "`testbed start-local` starts it, `testbed doctor` examines it.",
+        }
+        return SystemStatus(
+            healthy=False,
+            problems=[problem],
+            services={"database": {"status": ERROR, "detail": error.detail}},
+            runners=[],
+            agents_alive={},
+            processes={},
+            executions=[],
+        )
+
+
+def _status(settings: Settings) -> SystemStatus:
+    found = system_status(from_outside=True)
+    alive = [agent for agent in found["agents"] if agent["alive"]]
+    processes = _processes(settings)
+    problems = [
+        {name: for_assistants(text) for name, text in problem.items()}
+        for problem in (*found["problems"], *_dead_processes(processes))
+    ]
+    problems.sort(key=lambda problem: problem["severity"] != ERROR)
     return SystemStatus(
-        services=found["services"],
-        agents=[_part(agent, _OF_AGENTS) for agent in found["agents"]],
-        executions=[_part(execution, _OF_EXECUTIONS) for execution in found["executions"]],
-        problems=[Problem(**problem) for problem in found["problems"]],
+        healthy=not problems,
+        problems=problems[:_PROBLEMS_SHOWN],
+        services={
+            name: told["detail"] if told["status"] == OK else told
+            for name, told in found["services"].items()
+        },
+        runners=[a["instance_name"] for a in alive if a["agent_type"] == RUNNER][:20],
+        agents_alive=dict(sorted(Counter(agent["agent_type"] for agent in alive).items())),
+        processes=processes,
+        executions=_executions(found["executions"]),
     )
 
 
-def _part(row: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    return {name: row[name] for name in names if row.get(name) not in (None, "")}
+def _executions(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    unfinished = [row for row in rows if row["status"] not in _DONE][:_UNFINISHED_SHOWN]
+    ended = [row for row in rows if row["status"] in _DONE][:_ENDED_SHOWN]
+    return [
+        given(
+            **{name: row.get(name) for name in _OF_EXECUTIONS},
+            waiting_for=for_assistants(row.get("waiting_for", "")),
+        )
+        for row in unfinished + ended
+    ]
+
+
+def _processes(settings: Settings) -> dict[str, str]:
+    try:
+        found = supervisor_of_agents(settings).processes()
+    except (SupervisorUnavailable, TestbedError, OSError):
+        return {}  # nothing was started here; agents may run on another host
+    return {name: process.state for name, process in found.items()}
+
+
+def _dead_processes(processes: dict[str, str]) -> list[dict[str, Any]]:
+    return [
+        {
+            "severity": ERROR,
+            "what": f"program {name} does not stay up: supervisord has it as {state}",
+            "where": name,
+            "next": f"get_agent(name={name!r}) shows its last lines.",
+        }
+        for name, state in processes.items()
+        if state in ("FATAL", "BACKOFF")
+    ]
 
 
 def tools() -> list[TestbedTool]:
     """Give the tools of this module."""
-    return [read_tool(get_system_status, "Get the system's status")]
+    return [read_tool(get_system_status, "System status")]

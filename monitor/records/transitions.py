@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from monitor.records.changes import tell_changed
 from monitor.records.models import SystemStateEvent, WorkflowExecution
 from monitor.records.states import EXECUTION_SOURCES, TERMINAL
 
@@ -41,7 +42,7 @@ def transition(
     if to in TERMINAL:
         changes.setdefault("end_time", now)
         changes["lease_expires_at"] = None
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         rows = WorkflowExecution.objects.filter(only_if, pk=execution_id, status__in=allowed)
         if not rows.update(**changes):
             return False
@@ -67,3 +68,4 @@ def record_event(
         via=via[:20],
         event_data={"reason": reason},
     )
+    tell_changed([execution_id])

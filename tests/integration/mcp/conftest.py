@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -48,12 +49,28 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def monitor() -> Iterator[socket.socket]:
+    """What listens where the monitor would; closed, the monitor is down."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(100)
+        yield listener
+
+
+@pytest.fixture
 def application(
-    home: Path, broker: BrokerProcess, settings: Any, transactional_db: None
+    home: Path,
+    broker: BrokerProcess,
+    monitor: socket.socket,
+    settings: Any,
+    transactional_db: None,
 ) -> Iterator[Application]:
     """The application of a server in this process, on the tests' database."""
     announcer.cache_clear()
-    settings.TESTBED = load_settings(home=home, environ=broker.environ)
+    address = f"http://127.0.0.1:{monitor.getsockname()[1]}"
+    settings.TESTBED = load_settings(
+        home=home, environ={**broker.environ, "SWF_MONITOR_URL": address}
+    )
     made = Application(settings.TESTBED)
     yield made
     made.close()

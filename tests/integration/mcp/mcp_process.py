@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx2
 from mcp import Client
@@ -72,19 +73,21 @@ class Installation:
 
 @dataclass
 class McpProcess:
-    """``python -m mcp_server`` on a free port."""
+    """``python -m mcp_server`` (or another such program) on a free port."""
 
     installation: Installation
     port: int
     process: subprocess.Popen[bytes]
 
     @classmethod
-    def start(cls, installation: Installation) -> McpProcess:
+    def start(
+        cls, installation: Installation, module: str = "mcp_server", *arguments: str
+    ) -> McpProcess:
         """Start it and wait until it answers."""
         port = free_port()
         with (installation.home / "mcp.log").open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "mcp_server"],
+                [sys.executable, "-m", module, *arguments],
                 cwd=ROOT,
                 env={**installation.environment, "SWF_MCP_PORT": str(port)},
                 stdout=log,
@@ -119,14 +122,18 @@ class McpProcess:
 
     @asynccontextmanager
     async def client(
-        self, token: str | None = None, scheme: str = "Bearer", mode: str = "auto"
+        self,
+        token: str | None = None,
+        scheme: str = "Bearer",
+        mode: str = "auto",
+        **options: Any,
     ) -> AsyncIterator[Client]:
         """Connect with a token (default: the operator's)."""
         key = self.installation.token if token is None else token
         headers = {"Authorization": f"{scheme} {key}"}
         async with httpx2.AsyncClient(headers=headers, timeout=30) as http:
             transport = streamable_http_client(self.url, http_client=http)
-            async with Client(transport, mode=mode) as client:
+            async with Client(transport, mode=mode, **options) as client:
                 yield client
 
     def _wait_listening(self, timeout: float = 30.0) -> None:

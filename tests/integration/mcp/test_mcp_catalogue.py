@@ -1,4 +1,4 @@
-"""What an assistant reads of the tools before it calls one."""
+"""What an assistant reads of the server before it calls a tool: short, whole, and true."""
 
 from __future__ import annotations
 
@@ -6,16 +6,51 @@ import json
 from typing import Any
 
 import pytest
-from mcp_types import TextResourceContents, Tool
+from mcp import Client
+from mcp_types import Tool
 
 from mcp_server.application import Application
+from mcp_server.server import build_server
+from mcp_server.toolsets import TOOLSETS, chosen_tools
+from swf_common_lib.errors import InvalidRequest
 from tests.integration.mcp.conftest import Connect
-from tests.integration.web import rows
 
 pytestmark = [pytest.mark.anyio, pytest.mark.django_db(transaction=True)]
 
 MOST_BYTES = 20_000
-WRITING = {"start_workflow", "stop_workflow", "pause_workflow", "resume_workflow"}
+WRITING = {
+    "start_workflow",
+    "stop_workflow",
+    "pause_workflow",
+    "resume_workflow",
+    "run_workflow",
+    "start_agents",
+    "stop_agents",
+    "send_message",
+}
+DESTRUCTIVE = {"stop_workflow", "stop_agents", "send_message"}
+READING = {
+    "get_system_status",
+    "list_workflow_definitions",
+    "get_workflow_definition",
+    "validate_workflow_config",
+    "wait_for_workflow",
+    "list_workflow_executions",
+    "get_workflow_execution",
+    "diagnose_execution",
+    "compare_executions",
+    "list_agents",
+    "get_agent",
+    "list_messages",
+    "get_message",
+    "list_runs",
+    "get_run",
+    "list_stf_files",
+    "list_tf_slices",
+    "get_statistics",
+    "list_logs",
+    "list_namespaces",
+}
 
 
 async def _tools(connect: Connect) -> list[Tool]:
@@ -23,23 +58,11 @@ async def _tools(connect: Connect) -> list[Tool]:
         return (await client.list_tools()).tools
 
 
-async def test_the_tools(connect: Connect) -> None:
-    assert {tool.name for tool in await _tools(connect)} == {
-        *WRITING,
-        "wait_for_workflow",
-        "list_workflow_executions",
-        "get_workflow_execution",
-        "list_agents",
-        "list_messages",
-        "get_system_status",
-        "list_workflow_definitions",
-        "validate_workflow_config",
-    }
-
-
-async def test_all_of_it_is_short(connect: Connect) -> None:
-    async with connect() as client:
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_all_tools_are_there_and_short(connect: Connect, mode: str) -> None:
+    async with connect(mode=mode) as client:
         result = await client.list_tools()
+    assert {tool.name for tool in result.tools} == READING | WRITING
     assert len(result.model_dump_json(by_alias=True, exclude_none=True)) <= MOST_BYTES
 
 
@@ -53,54 +76,67 @@ async def test_every_tool_is_described(connect: Connect) -> None:
         hints = tool.annotations
         assert hints is not None
         assert hints.read_only_hint is (tool.name not in WRITING)
-        for hint in (hints.destructive_hint, hints.idempotent_hint, hints.open_world_hint):
-            assert hint is not None, tool.name
+        assert hints.destructive_hint is (tool.name in DESTRUCTIVE)
+        assert hints.idempotent_hint is not None
+        assert hints.open_world_hint is False
 
 
-async def test_every_parameter_is_described_and_bounded(connect: Connect) -> None:
+async def test_numbers_are_bounded_and_choices_listed(connect: Connect) -> None:
     for tool in await _tools(connect):
-        assert tool.input_schema["additionalProperties"] is False
         for name, schema in tool.input_schema["properties"].items():
             where = f"{tool.name}.{name}"
-            assert schema["description"], where
-            assert schema["examples"], where
-            assert _bounded(schema), where
+            if schema.get("type") in ("integer", "number"):
+                assert "minimum" in schema or "exclusiveMinimum" in schema, where
+            if name == "format":
+                assert schema["enum"] == ["concise", "detailed"], where
+            assert schema.get("type") or schema.get("enum"), where
 
 
-async def test_no_titles_of_pydantic(connect: Connect) -> None:
+async def test_nothing_of_pydantic_is_paid_for(connect: Connect) -> None:
     for tool in await _tools(connect):
         text = json.dumps([tool.input_schema, tool.output_schema])
-        assert '"title"' not in text
-        assert '"null"' not in text
+        for noise in ('"title"', '"null"', "$defs", "maxLength", "additionalProperties"):
+            assert noise not in text, tool.name
 
 
-def _bounded(schema: dict[str, Any]) -> bool:
-    if schema["type"] == "string":
-        return "maxLength" in schema or "enum" in schema
-    if schema["type"] in ("integer", "number"):
-        return "minimum" in schema or "exclusiveMinimum" in schema
-    return schema["type"] in ("boolean", "object")
+async def test_next_tools_exist(connect: Connect) -> None:
+    tools = await _tools(connect)
+    names = {tool.name for tool in tools}
+    for tool in tools:
+        after = str(tool.description).rpartition("Next:")[2]
+        named = {word.strip(".,;()") for word in after.split() if "_" in word}
+        known = {name for name in named if name.startswith(("get_", "list_", "start_", "wait_"))}
+        assert known <= names, tool.name
 
 
-async def test_resources(connect: Connect, application: Application) -> None:
-    done = await application.database(rows.whole_run)
-    async with connect() as client:
-        (listed,) = (await client.list_resources()).resources
-        (template,) = (await client.list_resource_templates()).resource_templates
-        status = (await client.read_resource("testbed://status")).contents[0]
-        address = template.uri_template.replace("{execution_id}", done.execution_id)
-        execution = (await client.read_resource(address)).contents[0]
-        with pytest.raises(Exception, match="stf_datataking-shifter-0001"):
-            await client.read_resource("testbed://executions/stf_datataking-shifter-0009")
-    assert listed.uri == "testbed://status"
-    assert isinstance(status, TextResourceContents)
-    assert "problems" in json.loads(status.text)
-    assert isinstance(execution, TextResourceContents)
-    assert json.loads(execution.text)["status"] == "completed"
+def _names(**options: Any) -> set[str]:
+    return {tool.name for tool in chosen_tools(**options)}
 
 
-async def test_the_older_protocol_is_spoken_too(connect: Connect) -> None:
-    async with connect(mode="legacy") as client:
-        assert (await client.list_tools()).tools
-        result = await client.call_tool("list_agents", {})
-    assert result.structured_content == {"items": [], "total": 0, "applied_filters": {}}
+def test_toolsets_are_parts_of_all() -> None:
+    assert _names(names=["status", "logs"]) == {
+        "get_system_status",
+        "list_logs",
+        "list_namespaces",
+    }
+    parts = [_names(names=[name]) for name in TOOLSETS]
+    assert set.union(*parts) == READING | WRITING
+    assert sum(len(part) for part in parts) == len(READING | WRITING)
+    with pytest.raises(InvalidRequest, match="did you mean executions"):
+        chosen_tools(["exections"])
+
+
+async def test_read_only_offers_nothing_that_changes(application: Application) -> None:
+    assert _names(read_only=True) == READING
+    async with Client(build_server(application, read_only=True)) as client:
+        assert {tool.name for tool in (await client.list_tools()).tools} == READING
+        refused = await client.call_tool("start_workflow", {})
+    assert refused.is_error
+    assert "read-only" in str(refused.content)
+
+
+async def test_tool_of_another_toolset_is_named_as_such(application: Application) -> None:
+    async with Client(build_server(application, toolsets=["status"])) as client:
+        refused = await client.call_tool("list_logs", {})
+    assert refused.is_error
+    assert "list_logs is not offered here" in str(refused.content)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import anyio
 import httpx2
 import pytest
-from mcp_types import CallToolResult, TextContent
+from mcp_types import CallToolResult, ResourceUpdatedNotification, TextContent
 
 from tests.broker_process import BrokerProcess
 from tests.integration.mcp.mcp_process import ROOT, Installation, McpProcess
@@ -114,6 +116,10 @@ async def test_read_token_reads_and_does_not_start(server: McpProcess) -> None:
             ("stop_workflow", {"execution_id": "x"}),
             ("pause_workflow", {"execution_id": "x"}),
             ("resume_workflow", {"execution_id": "x"}),
+            ("run_workflow", {}),
+            ("start_agents", {}),
+            ("stop_agents", {}),
+            ("send_message", {"message_type": "note"}),
         ):
             refused = await client.call_tool(tool, arguments)
             assert refused.is_error
@@ -147,10 +153,13 @@ async def test_revoked_token_ends_its_session(server: McpProcess) -> None:
             "from monitor.records.tokens import revoke_token; revoke_token('soon gone')"
         )
         session = {"mcp-session-id": opened.headers["mcp-session-id"]}
-        answer = await http.post(
-            server.url, json={"jsonrpc": "2.0", "id": 2, "method": "tools/list"}, headers=session
-        )
-    assert answer.status_code == 401
+        listing = {"jsonrpc": "2.0", "id": 2, "method": "tools/list"}
+        with anyio.fail_after(30):  # within a second; not looked up each time
+            while True:
+                answer = await http.post(server.url, json=listing, headers=session)
+                if answer.status_code == 401:
+                    break
+                await anyio.sleep(0.05)
 
 
 def test_session_of_another(server: McpProcess) -> None:
@@ -189,10 +198,117 @@ async def test_many_at_once(server: McpProcess) -> None:
 
     ids: set[str] = set()
     async with anyio.create_task_group() as group:
-        for number in range(20):
+        for number in range(50):
             group.start_soon(one, number)
-    assert len(results) == 20
+    assert len(results) == 50
     assert len(ids) == 5
+
+
+def start_request(key: str) -> bytes:
+    """A start as its bytes on the wire of the newer era: no session has to be opened before."""
+    meta = {
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {},
+    }
+    params = {
+        "name": "start_workflow",
+        "arguments": {"idempotency_key": key, "namespace": "vanished"},
+        "_meta": meta,
+    }
+    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+    return json.dumps(body).encode()
+
+
+async def test_client_that_vanishes_in_the_middle_of_a_start(server: McpProcess) -> None:
+    """At any moment: asking again with the same key gives one execution, none is half made."""
+    keys = [f"vanished-{number}" for number in range(10)]
+    for number, key in enumerate(keys):
+        body = start_request(key)
+        head = (
+            f"POST /mcp HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n"
+            f"Authorization: Bearer {server.installation.token}\r\n"
+            "Accept: application/json, text/event-stream\r\nContent-Type: application/json\r\n"
+            "MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/call\r\n"
+            f"Mcp-Name: start_workflow\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        with socket.create_connection(("127.0.0.1", server.port)) as connection:
+            connection.sendall(head.encode() + body)
+            connection.settimeout(0.005 * number)
+            with contextlib.suppress(TimeoutError, BlockingIOError):
+                connection.recv(1)
+    async with server.client() as client:
+        for key in keys:
+            again = await client.call_tool(
+                "start_workflow", {"idempotency_key": key, "namespace": "vanished"}
+            )
+            assert not again.is_error, text(again)
+        found = await client.call_tool("list_workflow_executions", {"namespace": "vanished"})
+    assert found.structured_content is not None
+    assert found.structured_content["total"] == len(keys)
+    histories = server.installation.django(
+        "from monitor.records.models import SystemStateEvent as E, WorkflowExecution as W\n"
+        "ids = W.objects.filter(namespace='vanished').values('execution_id')\n"
+        "print(E.objects.filter(execution_id__in=ids, event_type='execution_pending').count())"
+    )
+    assert histories == str(len(keys))
+
+
+@pytest.mark.filterwarnings("ignore:resources/.* is removed as of 2026-07-28")
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_change_made_by_another_process_is_pushed(server: McpProcess, mode: str) -> None:
+    told = anyio.Event()
+
+    async def handle(message: object) -> None:
+        if isinstance(message, ResourceUpdatedNotification) and message.params.uri == uri:
+            told.set()
+
+    async def hear(events: AsyncIterator[object]) -> None:
+        async for _event in events:
+            told.set()
+
+    async with server.client(mode=mode, message_handler=handle) as client:
+        started = await client.call_tool("start_workflow", {})
+        assert started.structured_content is not None
+        execution_id, uri = (started.structured_content[k] for k in ("execution_id", "resource"))
+        async with anyio.create_task_group() as group, contextlib.AsyncExitStack() as stack:
+            if mode == "legacy":
+                await client.subscribe_resource(uri)
+            else:
+                listening = client.listen(resource_subscriptions=[uri])
+                group.start_soon(hear, await stack.enter_async_context(listening))
+            code = f"from monitor.executions import claim; claim({execution_id!r}, 'runner-1')"
+            await anyio.to_thread.run_sync(server.installation.django, code)
+            with anyio.fail_after(30):
+                await told.wait()
+            group.cancel_scope.cancel()
+
+
+async def test_read_only_server_with_some_tools(installation: Installation) -> None:
+    limited = McpProcess.start(
+        installation, "mcp_server", "--read-only", "--toolsets", "control,logs"
+    )
+    try:
+        async with limited.client() as client:
+            names = {tool.name for tool in (await client.list_tools()).tools}
+            refused = await client.call_tool("stop_workflow", {"execution_id": "x"})
+    finally:
+        limited.stop()
+    assert names == {"wait_for_workflow", "list_logs", "list_namespaces"}
+    assert "read-only" in text(refused)
+
+
+def test_unknown_toolset(installation: Installation) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "mcp_server", "--toolsets", "lgos"],
+        cwd=ROOT,
+        env=installation.environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert "did you mean logs?" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 async def test_wait_sees_the_end(server: McpProcess) -> None:

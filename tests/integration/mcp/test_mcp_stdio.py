@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import anyio
 import pytest
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters
@@ -28,15 +29,16 @@ def installation(
     return made
 
 
-async def test_session(installation: Installation) -> None:
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_session(installation: Installation, mode: str) -> None:
     parameters = StdioServerParameters(
         command=sys.executable,
         args=["-m", "mcp_server", "--stdio"],
         env=installation.environment,
         cwd=ROOT,
     )
-    async with Client(parameters) as client:
-        assert len((await client.list_tools()).tools) >= 12
+    async with Client(parameters, mode=mode) as client:
+        assert len((await client.list_tools()).tools) == 28
         started = await client.call_tool("start_workflow", {"stf_count": 2})
         assert not started.is_error
         assert started.structured_content is not None
@@ -44,9 +46,16 @@ async def test_session(installation: Installation) -> None:
         assert execution_id.startswith("stf_datataking-")
         found = await client.call_tool("list_workflow_executions", {})
         refused = await client.call_tool("list_messages", {"limt": 1})
+        if mode == "auto":
+            uri = started.structured_content["resource"]
+            async with client.listen(resource_subscriptions=[uri]) as events:
+                await client.call_tool("stop_workflow", {"execution_id": execution_id})
+                with anyio.fail_after(60):
+                    await anext(events)
     assert found.structured_content is not None
     (item,) = found.structured_content["items"]
-    assert item["executed_by"] == getpass.getuser()
+    assert item["execution_id"] == execution_id
+    assert getpass.getuser() in execution_id
     assert refused.is_error
 
 

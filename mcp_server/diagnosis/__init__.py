@@ -1,0 +1,5 @@
+"""Why an execution is not where it should be: causes, evidence, next steps."""
+
+from mcp_server.diagnosis.diagnose import Diagnosis, diagnose
+
+__all__ = ["Diagnosis", "diagnose"]

@@ -1,0 +1,88 @@
+"""Putting a diagnosis together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mcp_server.application import Application
+from mcp_server.diagnosis.course import course_findings
+from mcp_server.diagnosis.finding import Finding, by_severity
+from mcp_server.diagnosis.services import queue_findings, queues, service_findings
+from mcp_server.diagnosis.work import agents_of, is_alive, work_findings
+from mcp_server.execution_view import is_finished, progress_view
+from mcp_server.results import Result, given, instant
+from mcp_server.sizes import short
+from monitor.executions.control import find
+from monitor.records.models import AppLog, WorkflowExecution
+from monitor.records.progress import progress_of
+from swf_common_lib.errors import Unavailable
+
+_ERROR = 40
+_ERRORS_SHOWN = 5
+
+
+class Diagnosis(Result):
+    """Where an execution stands and what is wrong with it, the worst first."""
+
+    execution_id: str
+    status: str
+    status_reason: str | None = None
+    finished: bool | None = None
+    findings: list[dict[str, Any]]
+    progress: dict[str, Any] | None = None
+    agents: list[dict[str, Any]] = []
+    queues: dict[str, Any] = {}
+    error_logs: list[dict[str, Any]] = []
+
+
+async def diagnose(application: Application, execution_id: str) -> Diagnosis:
+    """Find out what is wrong with an execution. Raises NotFound that names the nearest ids."""
+    try:
+        return await application.database(_diagnosis, execution_id)
+    except Unavailable as error:
+        down = Finding(
+            "database_down",
+            "error",
+            f"{error.detail}; nothing can be said of executions meanwhile, and nothing of what "
+            "runs is lost: runners and the broker keep what they have to say",
+            "`testbed start-local` starts it, `testbed doctor` examines it; then ask again.",
+        )
+        return Diagnosis(execution_id=execution_id, status="unknown", findings=[down.view()])
+
+
+def _diagnosis(execution_id: str) -> Diagnosis:
+    execution = find(execution_id)
+    services = list(service_findings())
+    down = {finding.cause for finding in services}
+    waiting = {} if "broker_down" in down else queues()
+    findings = [*services, *course_findings(execution)]
+    work = list(work_findings(execution, "monitor_down" not in down))
+    findings += work
+    if not any(finding.cause in ("agent_missing", "agent_silent") for finding in work):
+        findings += queue_findings(waiting)  # else it follows from those
+    return Diagnosis(
+        execution_id=execution.execution_id,
+        status=execution.status,
+        status_reason=execution.status_reason or None,
+        finished=is_finished(execution),
+        findings=[finding.view() for finding in by_severity(_once(findings))],
+        progress=progress_view(progress_of([execution])[execution.execution_id]),
+        agents=[
+            given(name=a.instance_name, type=a.agent_type, alive=is_alive(a), health=a.status)
+            for a in agents_of(execution)[:12]
+        ],
+        queues=waiting,
+        error_logs=_errors(execution),
+    )
+
+
+def _once(findings: list[Finding]) -> list[Finding]:
+    return list(dict.fromkeys(findings))
+
+
+def _errors(execution: WorkflowExecution) -> list[dict[str, Any]]:
+    rows = AppLog.objects.filter(execution_id=execution.execution_id, level__gte=_ERROR)
+    return [
+        given(at=instant(row.timestamp), source=row.instance_name, message=short(row.message, 300))
+        for row in rows.order_by("-id")[:_ERRORS_SHOWN]
+    ]

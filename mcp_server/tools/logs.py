@@ -1,0 +1,61 @@
+"""Looking at log records and namespaces."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from mcp_types import CallToolResult
+from pydantic import Field
+
+from mcp_server.arguments import Cursor, Format, Limit, Name, Since, Until
+from mcp_server.callers import ToolContext, application_of
+from mcp_server.listing import ListResult, listed
+from mcp_server.log_view import log_items, namespace_items
+from mcp_server.tool import TestbedTool, read_tool
+from monitor.records.filters import LOGS, NAMESPACES
+
+
+async def list_logs(
+    context: ToolContext,
+    level: Annotated[str, Field(max_length=20, description="At least.", examples=["ERROR"])] = "",
+    source: Annotated[Name, Field(description="Agent or service.")] = "",
+    execution_id: Name = "",
+    text: Annotated[str, Field(max_length=200, description="Part of the message.")] = "",
+    since: Since = "",
+    until: Until = "",
+    limit: Limit = 20,
+    cursor: Cursor = "",
+    format: Format = "concise",  # noqa: A002 - the name that callers know
+) -> Annotated[CallToolResult, ListResult]:
+    """List log records of agents and services, newest first. Next: get_agent for who wrote it."""
+    params = {
+        "level": level,
+        "instance_name": source,
+        "execution_id": execution_id,
+        "text": text,
+        "since": since,
+        "until": until,
+    }
+    detailed = format == "detailed"
+    return await listed(
+        application_of(context),
+        LOGS,
+        params,
+        limit,
+        cursor,
+        lambda rows: log_items(rows, detailed),
+    )
+
+
+async def list_namespaces(
+    context: ToolContext, owner: Name = "", limit: Limit = 20, cursor: Cursor = ""
+) -> Annotated[CallToolResult, ListResult]:
+    """List namespaces with owner and activity. Next: list_workflow_executions of one."""
+    return await listed(
+        application_of(context), NAMESPACES, {"owner": owner}, limit, cursor, namespace_items
+    )
+
+
+def tools() -> list[TestbedTool]:
+    """Give the tools of this module."""
+    return [read_tool(list_logs, "List logs"), read_tool(list_namespaces, "List namespaces")]

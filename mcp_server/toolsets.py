@@ -1,0 +1,52 @@
+"""The tools in sets: a server may offer some of them alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from types import MappingProxyType
+
+from mcp_server.callers import READ
+from mcp_server.tool import TestbedTool
+from mcp_server.tools import (
+    agents,
+    control,
+    data,
+    definitions,
+    executions,
+    logs,
+    messages,
+    status,
+)
+from swf_common_lib.config import did_you_mean
+from swf_common_lib.errors import InvalidRequest
+
+TOOLSETS: Mapping[str, Callable[[], list[TestbedTool]]] = MappingProxyType(
+    {
+        "status": status.tools,
+        "workflows": definitions.tools,
+        "control": control.tools,
+        "executions": executions.tools,
+        "agents": agents.tools,
+        "messages": messages.tools,
+        "data": data.tools,
+        "logs": logs.tools,
+    }
+)
+
+
+def chosen_tools(names: Collection[str] = (), *, read_only: bool = False) -> list[TestbedTool]:
+    """Give the tools of some sets (of all, when none is named), in the order of the sets.
+
+    ``read_only``: without those that change anything. Raises InvalidRequest for a set that there
+    is not.
+    """
+    for name in names:
+        if name not in TOOLSETS:
+            raise InvalidRequest(
+                f"there is no toolset {name!r}; {did_you_mean(name, TOOLSETS)}",
+                f"The toolsets are {', '.join(TOOLSETS)}.",
+            )
+    tools = [
+        tool for name, make in TOOLSETS.items() if name in (names or TOOLSETS) for tool in make()
+    ]
+    return [tool for tool in tools if tool.scope == READ] if read_only else tools

@@ -1,0 +1,79 @@
+"""Two installations for the faults, one after the other, and the table of what came of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from tests.activemq_process import require_activemq
+from tests.ports import choosing
+from tests.postgres_process import require_postgres
+from tests.system.conftest import ended
+from tests.system.faults.disk import on_a_disk_of_its_own
+from tests.system.faults.faulty import add_faulty_agent
+from tests.system.faults.table import ROW
+from tests.system.faults.watched import (
+    BOTH_PROCESSINGS,
+    CONFIG,
+    EMBEDDED,
+    SERVICES,
+    WatchedStack,
+)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "only_on(kind): a fault that one of the two stacks can have")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    left_out = [item for item in items if not _applies(item)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
+def _applies(item: pytest.Item) -> bool:
+    only = item.get_closest_marker("only_on")
+    return only is None or item.callspec.params["faulted"] in only.args  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def watched(faulted: WatchedStack, request: pytest.FixtureRequest) -> WatchedStack:
+    """An installation that runs, agents and all, with a ledger; each fault leaves it healed."""
+    properties = request.node.user_properties
+    faulted.report = lambda outcome: properties.append((ROW, outcome.values()))
+    faulted.mend()
+    return faulted
+
+
+@pytest.fixture(scope="session", params=[EMBEDDED, SERVICES])
+def faulted(request: pytest.FixtureRequest) -> Iterator[WatchedStack]:
+    """The installation of all tests of one stack."""
+    if request.param == SERVICES:
+        require_activemq()
+        require_postgres()
+    # Not below pytest's folders, which are shut to the user as whom root's PostgreSQL runs.
+    with TemporaryDirectory(prefix="f-") as folder:
+        Path(folder).chmod(0o711)
+        stack = WatchedStack.create(Path(folder) / "f")
+        (stack.own_workflows() / f"{CONFIG}.toml").write_text(BOTH_PROCESSINGS)
+        add_faulty_agent(stack)
+        if request.param == SERVICES:
+            with choosing():
+                stack.run(["init", "--services"])
+            yield from _watched(stack, request.param)
+        else:
+            with on_a_disk_of_its_own(stack):
+                yield from _watched(stack, request.param)
+
+
+def _watched(stack: WatchedStack, kind: str) -> Iterator[WatchedStack]:
+    try:
+        stack.start(agents=True)
+        stack.watch(kind)
+        yield stack
+        stack.close()
+    finally:
+        ended(stack)

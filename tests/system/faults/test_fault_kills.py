@@ -1,0 +1,47 @@
+"""SIGKILL of each of our programs in the middle of a run."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.system.faults.ledger import everything
+from tests.system.faults.watched import AGENTS, WatchedStack, sent_by
+
+pytestmark = pytest.mark.system
+
+PARTAKERS = (
+    "data-agent",
+    "processing-agent",
+    "fastmon-agent",
+    "fast-processing-agent",
+    "fast-processing-worker",
+)
+SERVICES = ("ingest", "web", "mcp")
+
+
+def test_each_program_that_takes_part_in_a_run(watched: WatchedStack) -> None:
+    """One after the other in one run; of an agent, what it says itself is accounted for."""
+    run = watched.begin()
+    for program in (*PARTAKERS, *SERVICES):
+        chosen = sent_by(AGENTS[program]) if program in PARTAKERS else everything
+        kill = watched.killing(program)
+        run.suffer(f"kill -9 {program}", kill, chosen=chosen, heard_again=False)
+    run.finish()
+    watched.check_next_run()
+
+
+def test_the_runner(watched: WatchedStack) -> None:
+    """Its execution is ended in its stead; the run's end is announced; a successor works."""
+    run = watched.begin()
+    run.go_on()
+    since = watched.ledger.mark()
+    killed = watched.kill("workflow-runner")
+    healed = watched.heal([killed], heard_again=False)
+
+    ended = run.end()
+    assert ended == "failed"
+    assert "stopped answering" in run.progress.record["error_message"]
+    run.check_complete()
+    stretch = watched.ledger.settle(since)
+    watched.tell("kill -9 workflow-runner", stretch, ended, healed)
+    watched.check_next_run()

@@ -1,0 +1,326 @@
+"""An installation under observation: runs on it, faults in it, and how it heals."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from orchestrator.runs import FINAL, Progress, change, look
+from swf_common_lib.errors import TestbedError
+from swf_common_lib.monitor_client import MonitorClient
+from tests.stack import Stack
+from tests.system.faults.ledger import Body, Chosen, Ledger, Mark, Stretch, everything
+from tests.system.faults.table import Outcome
+from tests.waiting import wait_until
+
+EMBEDDED = "embedded"
+SERVICES = "ActiveMQ + PostgreSQL"
+AGENTS = {
+    "data-agent": "data",
+    "processing-agent": "processing",
+    "fastmon-agent": "fastmon",
+    "fast-processing-agent": "fast_processing",
+    "fast-processing-worker": "worker",
+    "workflow-runner": "workflow_runner",
+}
+"""Programs and the types of the agents that they are."""
+CONFIG = "both_processings"
+BOTH_PROCESSINGS = """\
+[workflow]
+name = "stf_datataking"
+includes = ["fast_processing_default.toml", "stf_processing_default.toml"]
+
+[daq_state_machine]
+no_beam_not_ready_delay = 1
+beam_not_ready_delay = 2
+beam_not_ready_end_delay = 2
+
+[fast_processing]
+slice_processing_time = 3
+worker_rampup_time = 3
+worker_rampdown_time = 1
+
+[stf_processing]
+stf_processing_time = 2
+"""
+"""The configuration of all runs here: every agent has something to do, delays are short."""
+SPEED = 10
+"""Simulated seconds a second: about five STF files a second."""
+ENDLESS = 100_000
+"""STF files of a run that lasts until it is stopped."""
+ONCE_A_RUN = ("run_imminent", "end_run", "run_imminent_worker", "end_run_worker")
+ONCE_AN_STF = (
+    "stf_gen",
+    "stf_ready",
+    "processing_complete",
+    "tf_file_registered",
+    "tf_slices_registered",
+)
+SLICES = 15
+"""Of each STF file."""
+OUTAGE = 10.0
+"""Seconds that a service is away, where it is stopped."""
+PATIENCE = 90.0
+"""Seconds that something may take on a slow machine before it counts as never."""
+
+Suffered = tuple[str, Stretch, Chosen, float]
+"""A fault's name, the ledger over it, what of that is to be accounted for, seconds to heal."""
+
+
+@dataclass
+class Run:
+    """An execution, and the ledger from its beginning on."""
+
+    watched: WatchedStack
+    execution_id: str
+    since: Mark
+    suffered: list[Suffered] = field(default_factory=list)
+
+    @property
+    def progress(self) -> Progress:
+        return look(self.watched.monitor, self.execution_id)
+
+    @property
+    def run_id(self) -> str:
+        """What its messages say of their run."""
+        return str(self.progress.record["run_number"])
+
+    def go_on(self, stf_files: int = 2) -> None:
+        """Wait until so many more STF files are on record."""
+        wanted = self.progress.stf_files + stf_files
+        wait_until(
+            lambda: self.progress.stf_files >= wanted,
+            PATIENCE,
+            f"{self.execution_id} does not come to STF {wanted}",
+        )
+
+    def suffer(
+        self,
+        fault: str,
+        cause: Callable[[], Collection[int]],
+        *,
+        chosen: Chosen = everything,
+        heard_again: bool = True,
+    ) -> None:
+        """Bring a fault about in the middle of data taking, and wait until all is healed.
+
+        ``cause`` returns when the fault is over, with the ids of the processes that it killed.
+        ``heard_again``: every agent has to have said since then that it is well.
+        """
+        self.go_on()
+        since = self.watched.ledger.mark()
+        killed = cause()
+        healed = self.watched.heal(killed, heard_again=heard_again)
+        self.go_on()
+        self.watched.ledger.await_heard(chosen)
+        self.suffered.append((fault, self.watched.ledger.settle(since), chosen, healed))
+
+    def finish(self) -> None:
+        """Stop it, check that it is complete, and put what it suffered into the table."""
+        change(self.watched.monitor, self.execution_id, "stop", "the faults are over")
+        ended = self.end()
+        self.check_complete()
+        self.tell(ended)
+
+    def tell(self, ended: str) -> None:
+        """Put what it suffered into the table."""
+        for fault, stretch, chosen, healed in self.suffered:
+            self.watched.tell(fault, stretch, ended, healed, chosen)
+
+    def end(self) -> str:
+        """Wait until the execution and all that it caused are over; give how it ended."""
+        try:
+            wait_until(lambda: self._over, PATIENCE)
+        except AssertionError:
+            stands = self.progress
+            told = f"{stands.status}, {dict(stands.statistics)}"
+            raise AssertionError(f"{self.execution_id} does not end: {told}") from None
+        return self.progress.status
+
+    @property
+    def _over(self) -> bool:
+        progress = self.progress
+        return progress.status in FINAL and progress.phase == "completed"
+
+    def check_complete(self, *, begun: bool = True) -> None:
+        """Check that everything that belongs to the run is on record, once.
+
+        ``begun``: it came as far as data taking.
+        """
+        counts = self.progress.statistics
+        stf_files = counts["stf_files"]["generated"]
+        assert counts["stf_files"]["registered"] == counts["samples"] == stf_files
+        assert counts["stf_files"]["processed"] == stf_files
+        slices = counts["slices"]
+        assert slices["created"] == slices["completed"] == stf_files * SLICES, slices
+        kinds = self.kinds()
+        expected = {
+            **dict.fromkeys(ONCE_A_RUN, 1),
+            **dict.fromkeys(ONCE_AN_STF, stf_files),
+            "start_run": int(begun),
+        }
+        assert {kind: kinds[kind] for kind in expected} == expected
+
+    def kinds(self) -> Counter[str]:
+        """Count this execution's messages in the database by type."""
+        bodies = [body for _, body in self.watched.ledger.settle(self.since).rows]
+        return Counter(b["msg_type"] for b in bodies if b.get("execution_id") == self.execution_id)
+
+
+class WatchedStack(Stack):
+    """A running installation with a ledger beside it."""
+
+    kind: str
+    ledger: Ledger
+    monitor: MonitorClient
+    report: Callable[[Outcome], None]
+    """Takes the rows of the table."""
+    expected: Sequence[str]
+    """Programs that are to run."""
+
+    def watch(self, kind: str) -> None:
+        """Open the ledger of a stack that is up."""
+        self.kind = kind
+        self.expected = tuple(self.pids())
+        self.monitor = self.client(patience=PATIENCE)
+        self._asking = self.client(patience=0)
+        self.ledger = Ledger(self.settings)
+        self.ledger.open()
+
+    def close(self) -> None:
+        self.ledger.close()
+        self.monitor.session.close()
+        self._asking.session.close()
+
+    def up(self, **environment: str) -> None:
+        """Start services and agents, those that do not run."""
+        self.run(["start-local"], **environment)
+        self.run(["start-agents"], **environment)
+
+    def mend(self) -> None:
+        """After a test that failed: spare the others what it has left behind."""
+        if self.ailments(float("inf")):
+            self.up()
+        for execution in self.monitor.get("status/")["executions"]:
+            if execution["status"] not in FINAL:
+                change(self.monitor, execution["execution_id"], "stop", "its test has failed")
+
+    # Runs
+
+    def begin(self, *, stf_count: int = ENDLESS, speed: float = SPEED, **parameters: Any) -> Run:
+        """Start a run."""
+        since = self.ledger.mark()
+        body = {
+            "workflow": "stf_datataking",
+            "config": CONFIG,
+            "speed": speed,
+            "parameters": {"stf_count": stf_count, **parameters},
+        }
+        record = self.monitor.post("workflow-executions/start/", body)
+        return Run(self, record["execution_id"], since)
+
+    def check_next_run(self) -> None:
+        """Check that whoever comes next notices nothing: no execution in hand, a run complete."""
+        self.check_ready()
+        run = self.begin(stf_count=2, speed=0)
+        assert run.end() == "completed"
+        assert run.progress.stf_files == 2
+        run.check_complete()
+
+    # Faults
+
+    def pids(self) -> dict[str, int]:
+        """Give the process ids of all programs that are up."""
+        processes = self.services.processes() | self.agents.processes()
+        return {name: process.pid for name, process in processes.items() if process.active}
+
+    def killing(self, program: str) -> Callable[[], Collection[int]]:
+        """Give the fault that kills a program with SIGKILL."""
+        return lambda: [self.kill(program)]
+
+    def stopping(self, service: str) -> Callable[[], Collection[int]]:
+        """Give the fault that takes a service away for a while."""
+
+        def cause() -> Collection[int]:
+            self.services.stop(service)
+            time.sleep(OUTAGE)  # not a wait for anything: the outage itself
+            self.services.start(service)
+            return ()
+
+        return cause
+
+    def heal(self, killed: Collection[int] = (), *, heard_again: bool = True) -> float:
+        """Wait until all is up and ready without a hand; give the seconds that took."""
+        since = time.monotonic()
+        found = ["nothing was asked"]
+
+        def healthy() -> bool:
+            age = time.monotonic() - since if heard_again else float("inf")
+            found[:] = self.ailments(age, killed)
+            return not found
+
+        try:
+            wait_until(healthy, PATIENCE)
+        except AssertionError:
+            raise AssertionError(f"not healed: {found}") from None
+        return time.monotonic() - since
+
+    def ailments(self, age: float, killed: Collection[int] = ()) -> list[str]:
+        """Give what is not as it should be; an agent's word counts up to an age in seconds."""
+        processes = self.services.processes() | self.agents.processes()
+        found = [
+            f"{name} is {processes[name].state}"
+            for name in self.expected
+            if not processes[name].running or processes[name].pid in killed
+        ]
+        if found:
+            return found
+        try:
+            status = self._asking.get("status/")
+        except TestbedError as error:
+            return [error.detail]
+        records = {agent["pid"]: agent for agent in status["agents"]}
+        for program in AGENTS:
+            agent = records.get(processes[program].pid)
+            if agent is None or not -1 < (agent["heartbeat_age_seconds"] or 0) < age:
+                found.append(f"{program} has not been heard of since")
+            elif not agent["alive"] or agent["status"] != "OK" or agent["mq_connected"] is not True:
+                found.append(f"{program}: {agent['description']}")
+            elif agent["operational_state"] not in ("READY", "PROCESSING"):
+                found.append(f"{program} is {agent['operational_state']}")
+        return found + [problem["what"] for problem in status["problems"]]
+
+    def check_ready(self) -> None:
+        """Check that nothing is left at work: no execution unfinished, every agent ready."""
+
+        def at_rest() -> bool:
+            status = self.monitor.get("status/")
+            unfinished = [one for one in status["executions"] if one["status"] not in FINAL]
+            alive = [one for one in status["agents"] if one["alive"]]
+            return not unfinished and all(one["operational_state"] == "READY" for one in alive)
+
+        wait_until(at_rest, PATIENCE, "executions or agents are still at work")
+
+    def tell(
+        self, fault: str, stretch: Stretch, ended: str, healed: float, chosen: Chosen = everything
+    ) -> None:
+        """Put a row into the table, then check what it says."""
+        account = stretch.account(chosen)
+        told = (account.sent, account.recorded, len(account.twice))
+        self.report(Outcome(fault, self.kind, *told, ended, healed))
+        assert account.sent, f"{fault}: nothing was sent, so nothing is shown"
+        assert not account.lost, f"{fault}: lost {account.lost[:5]}"
+        assert not account.twice, f"{fault}: twice {account.twice[:5]}"
+        assert stretch.in_order, f"{fault}: the order is another"
+
+
+def sent_by(agent_type: str) -> Chosen:
+    """Choose the messages of one type of agent."""
+
+    def chosen(body: Body) -> bool:
+        return str(body.get("sender", "")).startswith(f"{agent_type}-agent-")
+
+    return chosen

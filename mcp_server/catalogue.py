@@ -97,11 +97,11 @@ def _parameters(schema: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _prompt(prompt: Any) -> str:
-    arguments = ", ".join(
-        argument.name if argument.required else f"[{argument.name}]"
-        for argument in prompt.arguments or ()
-    )
-    return f"- `{prompt.name}({arguments})`: {prompt.description}"
+    lines = [f"- `{prompt.name}`: {prompt.description}"]
+    for argument in prompt.arguments or ():
+        optional = "" if argument.required else ", optional"
+        lines.append(f"  - `{argument.name}`{optional}: {argument.description or ''}".rstrip(": "))
+    return "\n".join(lines)
 
 
 def _cell(text: str) -> str:

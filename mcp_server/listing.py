@@ -22,7 +22,7 @@ from swf_common_lib.errors import InvalidRequest
 M = TypeVar("M", bound=Model)
 Item = dict[str, Any]
 
-COUNTED = 10_000
+COUNTED = 2_000
 """Rows of a list that are counted at most: to count a million takes longer than to read a page."""
 MOST_OF_ITEMS = MOST_BYTES - 4_000
 """Bytes of a page's items; the rest of the answer needs its room too."""

@@ -33,7 +33,7 @@ from mcp_server.resources import add_resources
 from mcp_server.subscriptions import RequestContext, Subscriptions
 from mcp_server.tasks import TaskBackend, TasksExtension
 from mcp_server.tasks.executions import ExecutionTasks
-from mcp_server.toolsets import TOOLSETS, chosen_tools
+from mcp_server.toolsets import chosen_tools
 from mcp_server.watch import Watcher
 from swf_common_lib.config import did_you_mean
 
@@ -158,4 +158,4 @@ async def _set_level(_ctx: RequestContext, _params: SetLevelRequestParams) -> Em
 
 
 def _names_of_all() -> set[str]:
-    return {tool.name for make in TOOLSETS.values() for tool in make()}
+    return {tool.name for tool in chosen_tools()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 
 from mcp_server.callers import READ
@@ -34,6 +35,12 @@ TOOLSETS: Mapping[str, Callable[[], list[TestbedTool]]] = MappingProxyType(
 )
 
 
+@lru_cache(maxsize=1)
+def tools_by_set() -> Mapping[str, tuple[TestbedTool, ...]]:
+    """Give the tools of each set. They hold no state: all servers of a process share them."""
+    return MappingProxyType({name: tuple(make()) for name, make in TOOLSETS.items()})
+
+
 def chosen_tools(names: Collection[str] = (), *, read_only: bool = False) -> list[TestbedTool]:
     """Give the tools of some sets (of all, when none is named), in the order of the sets.
 
@@ -46,7 +53,6 @@ def chosen_tools(names: Collection[str] = (), *, read_only: bool = False) -> lis
                 f"there is no toolset {name!r}; {did_you_mean(name, TOOLSETS)}",
                 f"The toolsets are {', '.join(TOOLSETS)}.",
             )
-    tools = [
-        tool for name, make in TOOLSETS.items() if name in (names or TOOLSETS) for tool in make()
-    ]
+    sets = tools_by_set()
+    tools = [tool for name in TOOLSETS if name in (names or TOOLSETS) for tool in sets[name]]
     return [tool for tool in tools if tool.scope == READ] if read_only else tools

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Max
 from django.utils import timezone
 
 from mcp_server.diagnosis.finding import Finding
@@ -108,8 +107,8 @@ def _steps(execution: WorkflowExecution, state: RunState | None) -> list[Step]:
 
 def _quiet_since(execution: WorkflowExecution) -> datetime | None:
     rows = WorkflowMessage.objects.filter(execution_id=execution.execution_id)
-    newest: datetime | None = rows.aggregate(newest=Max("received_at"))["newest"]
-    return newest
+    newest = rows.order_by("-sent_at", "-id").only("received_at").first()
+    return None if newest is None else newest.received_at
 
 
 def _of_step(
@@ -207,7 +206,7 @@ def _failed_slices(state: RunState) -> Iterator[Finding]:
 
 def _not_understood(execution: WorkflowExecution) -> Iterator[Finding]:
     rows = WorkflowMessage.objects.filter(execution_id=execution.execution_id).exclude(problem="")
-    first = rows.order_by("id").first()
+    first = rows.order_by("sent_at", "id").first()  # the order of an index
     if first is not None:
         yield Finding(
             "message_not_understood",

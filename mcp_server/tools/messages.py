@@ -44,6 +44,8 @@ async def list_messages(
 ) -> Annotated[CallToolResult, ListResult]:
     """List what workflows, agents and workers said, step by step. Next: get_message for a body."""
     newest_first = order == "newest" if order else not (execution_id or run_id)
+    # In sent order an index gives the messages of one execution, however many others there are.
+    column = "sent_at" if execution_id and "," not in execution_id else "newest"
     params = {
         "execution_id": execution_id,
         "run_id": run_id,
@@ -52,7 +54,7 @@ async def list_messages(
         "namespace": namespace,
         "since": since,
         "until": until,
-        "ordering": "-newest" if newest_first else "newest",
+        "ordering": f"-{column}" if newest_first else column,
     }
     known = {name for name, value in params.items() if value and "," not in value}
     detailed = format == "detailed"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,21 +21,9 @@ from monitor.records.models import (
 )
 from monitor.records.tokens import create_token
 from swf_common_lib.settings import load_settings
-from tests.broker_process import BrokerProcess, start_broker
-from tests.stack import free_ports
-
-WORKFLOWS = Path(__file__).parents[3] / "workflows"
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """A checkout with the shipped workflows and a ``testbed.toml``."""
-    shutil.copytree(WORKFLOWS, tmp_path / "workflows", ignore=shutil.ignore_patterns("__pycache__"))
-    (tmp_path / "testbed.toml").write_text(
-        '[testbed]\nnamespace = "torre1"\n'
-        '[workflow]\nname = "stf_datataking"\nconfig = "fast_processing_default"\n'
-    )
-    return tmp_path
+from tests.broker_process import BrokerProcess
+from tests.ports import free_port
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture(autouse=True)
@@ -44,19 +31,11 @@ def installation(home: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> 
     """The installation that this process' monitor belongs to; its broker is not there."""
     monkeypatch.setattr(Announcer, "patience", 0.05)
     announcer.cache_clear()
-    port = str(free_ports(1)[0])
+    port = str(free_port())
     settings.TESTBED = load_settings(home=home, environ={"ACTIVEMQ_PORT": port})
     yield home
     announcer().close()
     announcer.cache_clear()
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerProcess]:
-    """A running broker."""
-    started = start_broker(tmp_path_factory.mktemp("broker"))
-    yield started
-    started.stop()
 
 
 @pytest.fixture
@@ -67,7 +46,7 @@ def with_broker(
     announcer().close()
     announcer.cache_clear()
     settings.TESTBED = load_settings(home=installation, environ=broker.environ)
-    monkeypatch.setattr(Announcer, "patience", 5.0)
+    monkeypatch.setattr(Announcer, "patience", PATIENCE)
     return broker
 
 

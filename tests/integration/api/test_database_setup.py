@@ -14,6 +14,7 @@ from django.core.management import call_command
 from monitor.database import databases
 from swf_common_lib.settings import load_settings
 from tests.monitor_database import MonitorDatabase
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[3]
 MIGRATIONS = ROOT / "monitor/records/migrations"
@@ -39,7 +40,7 @@ def set_up(folder: Path, environ: dict[str, str], *module: str) -> subprocess.Co
         },
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
 
 

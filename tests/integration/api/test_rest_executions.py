@@ -24,6 +24,7 @@ from swf_common_lib.errors import ConfigurationError
 
 NOW = "2026-05-01T12:00:00Z"
 START = "/api/workflow-executions/start/"
+CHECK = "/api/workflow-executions/check/"
 CODE = "class WorkflowExecutor:\n    pass\n"
 
 MakeExecution = Callable[..., WorkflowExecution]
@@ -149,8 +150,11 @@ def test_the_record_has_the_runs_statistics(
 # Starting
 
 
-def test_a_start_makes_a_complete_pending_record(api: APIClient) -> None:
-    answer = api.post(START, {"workflow": "stf_datataking", "parameters": {"stf_count": 5}})
+def test_a_start_makes_a_complete_pending_record(
+    api: APIClient, django_capture_on_commit_callbacks: Any
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):  # it tries to announce it
+        answer = api.post(START, {"workflow": "stf_datataking", "parameters": {"stf_count": 5}})
     assert answer.status_code == 201
     record = answer.json()
     assert record["execution_id"] == "stf_datataking-user_operate-0001"
@@ -158,7 +162,8 @@ def test_a_start_makes_a_complete_pending_record(api: APIClient) -> None:
     assert record["parameter_values"]["fast_processing"]["stf_count"] == 5
     assert record["parameter_values"]["testbed"] == {"namespace": "torre1"}
     assert record["options"] == {"speed": 0.0, "duration": 0.0}
-    assert "broker" in record["waiting_for"]
+    told = api.get(f"/api/workflow-executions/{record['execution_id']}/").json()
+    assert "the message broker" in told["waiting_for"]
     assert Namespace.objects.get().name == "torre1"
     definition = WorkflowDefinition.objects.get()
     assert (definition.workflow_name, definition.version) == ("stf_datataking", "1.0")
@@ -199,6 +204,19 @@ def test_starts_that_are_refused(
     answer = api.post(START, body)
     assert answer.status_code == status, answer.content
     assert said in answer.content.decode()
+    assert not WorkflowExecution.objects.exists()
+    checked = api.post(CHECK, body)
+    assert (checked.status_code, checked.json()) == (status, answer.json())
+
+
+def test_a_check_says_what_a_start_would_execute(api: APIClient) -> None:
+    body = {"workflow": "stf_datataking", "parameters": {"stf_count": 4}, "speed": 2}
+    answer = api.post(CHECK, body)
+    assert answer.status_code == 200
+    plan = answer.json()
+    assert (plan["workflow_name"], plan["version"]) == ("stf_datataking", "1.0")
+    assert plan["parameter_values"]["fast_processing"]["stf_count"] == 4
+    assert plan["options"]["speed"] == 2
     assert not WorkflowExecution.objects.exists()
 
 
@@ -262,7 +280,11 @@ def test_a_claim_gives_the_code_and_a_lease(api: APIClient) -> None:
     assert claimed["source_path"] == "workflows/stf_datataking.py"
     assert claimed["lease_seconds"] == 10
     assert claimed["lease_expires_at"] > claimed["start_time"]
-    assert api.post(path, {"runner": "r1"}).status_code == 200  # the answer was lost
+    again = api.post(path, {"runner": "r1"})  # the answer was lost
+    assert again.status_code == 200
+    numbers = [claimed["reserved_run_number"], again.json()["reserved_run_number"]]
+    numbers.append(api.post("/api/state/next-run-number/").json()["run_number"])
+    assert len(set(numbers)) == 3  # nobody else gets a number that was given out
     refused = api.post(path, {"runner": "r2"})
     assert refused.status_code == 409
     assert "r1" in refused.json()["detail"]
@@ -279,6 +301,7 @@ def test_a_runner_that_starts_has_it_at_once(api: APIClient) -> None:
     assert record["lease_expires_at"]
     assert record["source_text"]
     assert record["waiting_for"] == ""
+    assert isinstance(record["reserved_run_number"], int)
 
 
 # Stop, pause, resume

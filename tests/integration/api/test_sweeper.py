@@ -15,6 +15,7 @@ from rest_framework.test import APIClient
 
 from monitor.executions import StartRequest, request_change, start, waiting_for
 from monitor.executions.announcer import announcer
+from monitor.executions.control import LEASE
 from monitor.executions.sweeper import Sweeper
 from monitor.records.models import (
     RunState,
@@ -26,7 +27,7 @@ from monitor.records.models import (
 from swf_common_lib.messages import derived_id
 from swf_common_lib.messaging import BROADCAST, WORKFLOW_CONTROL, Destination, MessageBus
 from tests.broker_process import BrokerProcess
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -43,11 +44,11 @@ def listen(with_broker: BrokerProcess, settings: Any) -> Iterator[Listen]:
     def subscribe(destination: Destination) -> Callable[[], dict[str, Any]]:
         bus = MessageBus(settings.TESTBED)
         buses.append(bus)
-        bus.start(5.0)
+        bus.start(PATIENCE)
         bus.subscribe(destination, ack="auto", prefetch=100)
 
         def following() -> dict[str, Any]:
-            delivery = bus.receive(5.0)
+            delivery = bus.receive(PATIENCE)
             assert delivery is not None, "nothing came"
             body: dict[str, Any] = json.loads(delivery.body)
             return body
@@ -88,6 +89,7 @@ def test_what_was_not_announced_is_announced_later(listen: Listen, live_runner: 
     announcer().open()
     Sweeper().sweep()
     assert commands()["execution_id"] == execution.execution_id
+    WorkflowExecution.objects.update(announced_at=timezone.now())  # just now, however long it took
     assert waiting_for(reload(execution)) == ""
 
     # Nobody took it: it is announced again, but not at once.
@@ -177,9 +179,23 @@ def test_without_a_run_there_is_no_end_to_announce(new_execution: MakeExecution)
 
 def test_a_lease_that_is_renewed_is_kept(api: APIClient, new_execution: MakeExecution) -> None:
     execution = new_execution(
-        status="running", runner="r1", lease_expires_at=timezone.now() + timedelta(seconds=5)
+        status="running", runner="r1", lease_expires_at=timezone.now() + timedelta(hours=1)
     )
     Sweeper(settling=0).sweep()
+    assert reload(execution).status == "running"
+
+
+def test_a_clock_set_back_makes_no_lease_longer(new_execution: MakeExecution) -> None:
+    before = timezone.now()
+    execution = new_execution(
+        status="running", runner="r1", lease_expires_at=before + timedelta(hours=1)
+    )
+
+    Sweeper(settling=0).sweep()
+
+    lease = reload(execution).lease_expires_at
+    assert lease is not None
+    assert lease - timezone.now() <= LEASE
     assert reload(execution).status == "running"
 
 

@@ -297,20 +297,6 @@ async def test_read_only_server_with_some_tools(installation: Installation) -> N
     assert "read-only" in text(refused)
 
 
-def test_unknown_toolset(installation: Installation) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "mcp_server", "--toolsets", "lgos"],
-        cwd=ROOT,
-        env=installation.environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == 1
-    assert "did you mean logs?" in done.stderr
-    assert "Traceback" not in done.stderr
-
-
 async def test_wait_sees_the_end(server: McpProcess) -> None:
     told: list[str | None] = []
 

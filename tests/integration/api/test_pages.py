@@ -1,0 +1,56 @@
+"""Counting of a page's whole selection: all of it, or no further than asked."""
+
+from __future__ import annotations
+
+import pytest
+from django.utils import timezone
+
+from monitor.records.models import WorkflowMessage
+from monitor.records.pages import Page, page_of
+
+pytestmark = pytest.mark.django_db
+
+ROWS = 7
+
+
+@pytest.fixture(autouse=True)
+def messages() -> None:
+    now = timezone.now()
+    WorkflowMessage.objects.bulk_create(
+        WorkflowMessage(
+            message_id=f"m{number}",
+            message_type="note",
+            destination="/topic/epictopic",
+            sent_at=now,
+            received_at=now,
+            content={},
+        )
+        for number in range(ROWS)
+    )
+
+
+def _page(cursor: str | None = None, count_to: int | None = None) -> Page[WorkflowMessage]:
+    return page_of(WorkflowMessage.objects.all(), ("-id",), 3, cursor, count_to)
+
+
+def test_all_are_counted_unless_told() -> None:
+    page = _page()
+    assert (page.total, page.more_than_total) == (ROWS, False)
+
+
+def test_counting_ends_where_told() -> None:
+    page = _page(count_to=ROWS - 1)
+    assert (page.total, page.more_than_total) == (ROWS - 1, True)
+    following = _page(page.next_cursor, count_to=2)
+    assert (following.total, following.more_than_total) == (2, True)
+
+
+def test_a_count_that_just_suffices_is_exact() -> None:
+    page = _page(count_to=ROWS)
+    assert (page.total, page.more_than_total) == (ROWS, False)
+
+
+def test_what_fits_on_one_page_needs_no_counting() -> None:
+    page = page_of(WorkflowMessage.objects.all(), ("-id",), ROWS, None, 2)
+    assert (page.total, page.more_than_total) == (ROWS, False)
+    assert page.next_cursor is None

@@ -1,0 +1,92 @@
+"""Answers that fit, schemas without noise, words for who has tools."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mcp_server.schemas import lean_input, lean_output
+from mcp_server.sizes import fitted, short, size_of
+from mcp_server.words import for_assistants
+
+_LEAVES = st.none() | st.booleans() | st.integers() | st.text(max_size=400)
+_VALUES = st.recursive(
+    _LEAVES,
+    lambda inner: (
+        st.lists(inner, max_size=15) | st.dictionaries(st.text(max_size=9), inner, max_size=15)
+    ),
+    max_leaves=25,
+)
+
+
+@given(st.dictionaries(st.text(max_size=9), _VALUES, max_size=6))
+def test_whatever_fits(value: dict[str, Any]) -> None:
+    told = fitted(value, most=600)
+    assert size_of(told) <= 600
+    if size_of(value) <= 600:
+        assert told == value
+
+
+def test_what_is_cut_says_so() -> None:
+    told = fitted({"id": 7, "text": "x" * 9_000, "list": list(range(9_000))}, most=2_000)
+    assert told["id"] == 7
+    assert "characters left out" in told["text"]
+    assert "more left out" in told["list"][-1]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("a\nb", "a"), ("abcdefgh", "abcde..."), ("abcdefghi", "abcde..."), ("", ""), (" a ", "a")],
+)
+def test_short(text: str, expected: str) -> None:
+    assert short(text, 8) == (text if len(text.strip()) == 8 else expected)
+
+
+def test_input_schema() -> None:
+    schema = {
+        "title": "Arguments",
+        "type": "object",
+        "properties": {
+            "name": {"title": "Name", "type": "string", "maxLength": 9, "default": ""},
+            "count": {
+                "anyOf": [{"type": "integer", "minimum": 1}, {"type": "null"}],
+                "default": None,
+                "examples": [3],
+            },
+            "run": {"type": "integer", "minimum": 1, "maximum": 2**63 - 1},
+        },
+        "required": ["run"],
+    }
+    assert lean_input(schema) == {
+        "type": "object",
+        "properties": {
+            "name": {"type": "string"},
+            "count": {"type": "integer", "minimum": 1, "examples": [3]},
+            "run": {"type": "integer", "minimum": 1},
+        },
+        "required": ["run"],
+    }
+
+
+def test_output_schema_has_what_is_always_there() -> None:
+    schema = {
+        "type": "object",
+        "properties": {
+            "items": {"type": "array", "items": {"type": "object"}},
+            "note": {"anyOf": [{"type": "string"}, {"type": "null"}]},
+            "state": {"$ref": "#/$defs/State"},
+        },
+        "required": ["items", "state"],
+    }
+    assert lean_output(schema) == {
+        "type": "object",
+        "properties": {"items": {"type": "array"}, "state": {"type": "object"}},
+    }
+
+
+def test_commands_become_tools() -> None:
+    said = "no runner: `testbed start-agents` starts it. See testbed status."
+    assert for_assistants(said) == "no runner: start_agents starts it. See get_system_status."

@@ -1,12 +1,15 @@
 """Throughput and latency, each as a ratio to a raw limit measured in the same run: ``make bench``.
 
-Nothing is asserted. The limits: a bare stomp.py loop to the same broker, a bare ``executemany``
-into the same schema, a bare HTTP exchange with the same monitor.
+Nothing is asserted. The limits: bare stomp.py on the same broker, bare rows into the same schema, a
+bare HTTP exchange with the same monitor. Whole installations are measured on the embedded services
+and, where they are installed, on ActiveMQ and PostgreSQL.
 """
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +20,12 @@ from orchestrator.activemq import require_installed
 from swf_common_lib.errors import ConfigurationError
 from tests.activemq_process import start_activemq
 from tests.benchmarks.bench_ingest import ingest
-from tests.benchmarks.bench_publish import bare_queue, publish
+from tests.benchmarks.bench_publish import publish
 from tests.benchmarks.bench_stack import stack_figures
 from tests.benchmarks.figures import Figures
 from tests.broker_process import start_broker
 from tests.postgres_process import DURABLE, postgres_programs, running_postgres
+from tests.stack import Stack
 
 
 def main() -> None:
@@ -37,20 +41,40 @@ def main() -> None:
 
     title = "runner out, confirmed and persistent"
     with tempfile.TemporaryDirectory() as folder:
-        add(publish(Path(folder), f"{title}, embedded broker", start_broker, 1))
+        add(publish(Path(folder), f"{title}, embedded broker", start_broker, 1, "≥ 8,000"))
     if _activemq_installed():
         with tempfile.TemporaryDirectory() as folder:
-            add(publish(Path(folder), f"{title}, ActiveMQ", start_activemq, 4))
+            add(publish(Path(folder), f"{title}, ActiveMQ", start_activemq, 4, "ratio ≥ 0.80"))
     add(_recorded("SQLite", ingest(), "bare executemany", "≥ 8,000"))
     if postgres_programs() is not None:
         with running_postgres(**DURABLE) as server:
             recorded = ingest(database=server.environ)
         add(_recorded("PostgreSQL", recorded, "bare COPY", "≥ 15,000"))
-    with tempfile.TemporaryDirectory() as folder:
-        queue_rate = bare_queue(Path(folder))
-        for figures in stack_figures(Path(folder) / "s", queue_rate):
-            add(figures)
+    for figures in _installations():
+        add(figures)
     console.print(table)
+
+
+def _installations() -> Iterator[Figures]:
+    with _running() as stack:
+        yield from stack_figures(stack, "embedded")
+    if _activemq_installed() and postgres_programs() is not None:
+        with _running("--services") as stack:
+            yield from stack_figures(stack, "ActiveMQ + PostgreSQL")
+
+
+@contextmanager
+def _running(*how: str) -> Iterator[Stack]:
+    """Run an installation, agents and all; ``how``: options of ``testbed init``."""
+    with tempfile.TemporaryDirectory(prefix="s-") as folder:
+        Path(folder).chmod(0o711)  # root's PostgreSQL runs as another user
+        stack = Stack.create(Path(folder) / "s")
+        try:
+            stack.run(["init", *how])
+            stack.start(agents=True)
+            yield stack
+        finally:
+            stack.run(["stop-local"], check=False)
 
 
 def _recorded(database: str, recorded: dict[str, Any], limit: str, aim: str) -> Figures:

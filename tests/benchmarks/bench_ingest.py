@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from swf_common_lib.messaging import BROADCAST, Delivery, Subscription
 
 CHECKOUT = Path(__file__).parents[2]
 RUN = 100_001
 SLICES = 15
 
 
-def ingest(
-    messages: int = 40_000, batch: int = 2_000, database: Mapping[str, str] | None = None
-) -> dict[str, Any]:
+def ingest(messages: int = 40_000, database: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Record a backlog of messages, and the same rows bare.
 
     ``database``: the settings of an empty PostgreSQL database; a fresh SQLite file without them.
 
-    ``messages_per_second``: the whole of ingest's work in batches (parsing, deduplication, rows,
-    projections, commit), on a mix as fast processing makes it. ``limit_per_second``: the rows of
+    ``messages_per_second``: the whole of ingest's work but for the connection to the broker, as the
+    service does it (one thread parses; one takes batches, leaves out what is known, draws rows,
+    commits), on a mix as fast processing makes it. ``limit_per_second``: the rows of
     the messages' table alone, ready made, into the same schema: on SQLite by one ``executemany`` a
     batch, on PostgreSQL by one ``COPY``.
     """
@@ -37,7 +40,7 @@ def ingest(
             "DJANGO_SETTINGS_MODULE": "monitor.settings",
         }
         done = subprocess.run(
-            [sys.executable, "-m", "tests.benchmarks.bench_ingest", str(messages), str(batch)],
+            [sys.executable, "-m", "tests.benchmarks.bench_ingest", str(messages)],
             cwd=CHECKOUT,
             env=environment,
             check=True,
@@ -48,15 +51,34 @@ def ingest(
     return result
 
 
-def backlog(messages: int) -> list[Any]:
-    """Make a mix of messages: STFs written and ready, slices registered, slices done."""
-    from monitor.ingest.entry import Incoming
-
+def backlog(messages: int) -> list[Delivery]:
+    """Make a mix of messages: STFs written and ready, samples registered, slices done."""
+    subscription = Subscription("bench", BROADCAST, "client", 0, "", "", queue.SimpleQueue())
     return [
-        Incoming(json.dumps(body).encode(), {}, "/topic/epictopic")
+        Delivery(json.dumps(body).encode(), {}, subscription, generation=1)
         for number in range(messages // 4)
         for body in _of_stf(number)
     ]
+
+
+class Backlog:
+    """Gives deliveries without delay, as many as a broker would give unacknowledged."""
+
+    def __init__(self, deliveries: Iterable[Delivery], prefetch: int) -> None:
+        self._deliveries = iter(deliveries)
+        self._allowed = threading.Semaphore(prefetch)
+
+    def receive(self, timeout: float) -> Delivery | None:
+        """Give the next; None when there is none, or too many are not acknowledged."""
+        return next(self._deliveries, None) if self._allowed.acquire(timeout=timeout) else None
+
+    def wake(self) -> None:
+        """Make a ``receive`` that waits return."""
+        self._allowed.release()
+
+    def acknowledge(self, number: int) -> None:
+        """Let as many more be given."""
+        self._allowed.release(number)
 
 
 def _of_stf(number: int) -> list[dict[str, Any]]:
@@ -107,29 +129,46 @@ def _of_stf(number: int) -> list[dict[str, Any]]:
     return [{**envelope, **body, "message_id": f"{number}-{body['msg_type']}"} for body in bodies]
 
 
-def _measure(messages: int, batch: int) -> dict[str, Any]:
+def _measure(messages: int) -> dict[str, Any]:
     import django
 
     django.setup()
     from django.core.management import call_command
 
     call_command("migrate", verbosity=0)
-    from monitor.ingest.batch import record_batch
+    from monitor.ingest.collector import BATCH_LIMIT
     from monitor.records.models import WorkflowMessage
 
-    incoming = backlog(messages)
-    started = time.perf_counter()
-    for start in range(0, len(incoming), batch):
-        record_batch(incoming[start : start + batch])
-    seconds = time.perf_counter() - started
-    assert WorkflowMessage.objects.count() == len(incoming)
-    limit = _bare_seconds(batch)
+    deliveries = backlog(messages)
+    seconds = _recording_seconds(deliveries)
+    assert WorkflowMessage.objects.count() == len(deliveries)
+    limit = _bare_seconds(BATCH_LIMIT)
     return {
-        "messages": len(incoming),
-        "messages_per_second": round(len(incoming) / seconds),
-        "limit_per_second": round(len(incoming) / limit),
+        "messages": len(deliveries),
+        "messages_per_second": round(len(deliveries) / seconds),
+        "limit_per_second": round(len(deliveries) / limit),
         "ratio": round(limit / seconds, 3),
     }
+
+
+def _recording_seconds(deliveries: Sequence[Delivery]) -> float:
+    from monitor.ingest.batch import record_batch
+    from monitor.ingest.collector import Collector
+    from monitor.ingest.reader import Reader
+    from monitor.ingest.service import PREFETCH
+
+    source = Backlog(deliveries, PREFETCH)
+    reader = Reader(source)
+    collector = Collector(reader)
+    recorded = 0
+    started = time.perf_counter()
+    with reader.reading():
+        while recorded < len(deliveries):
+            batch = collector.collect(1.0)
+            recorded += record_batch([read.entry for read in batch]).new
+            source.acknowledge(len(batch))
+            collector.done()
+        return time.perf_counter() - started
 
 
 def _bare_seconds(batch: int) -> float:
@@ -165,4 +204,4 @@ def _copy(raw: Any, table: str, rows: list[Any]) -> None:
 
 
 if __name__ == "__main__":
-    print(json.dumps(_measure(int(sys.argv[1]), int(sys.argv[2]))))
+    print(json.dumps(_measure(int(sys.argv[1]))))

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import logging
-import os
-import subprocess
-import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import simpy
 
 import workflows
-from swf_common_lib.messaging import BROADCAST, MessageBus
+from swf_common_lib.messaging import MessageBus
 from swf_common_lib.monitor_client import MonitorClient
 from swf_common_lib.settings import Settings, load_settings
 from tests.benchmarks import bench_publish
 from tests.benchmarks.figures import Figures
-from tests.broker_process import ROOT, BrokerProcess, start_broker
+from tests.benchmarks.subscriber import running_subscriber
+from tests.broker_process import start_broker
 from tests.integration.workflows.scripted_monitor import scripted_monitor
 from workflows.clock import Clock
 from workflows.execution import Execution, Services
@@ -44,7 +40,7 @@ def runner_out(folder: Path) -> Figures:
     """
     broker = start_broker(folder)
     try:
-        with scripted_monitor() as monitor, _subscriber(broker):
+        with scripted_monitor() as monitor, running_subscriber(broker):
             settings = load_settings(folder, {**broker.environ, "SWF_MONITOR_URL": monitor.url})
             bare = bench_publish._bare(broker)
             rate = _rate(settings)
@@ -58,30 +54,6 @@ def runner_out(folder: Path) -> Figures:
         "bare stomp.py",
         "≥ 8,000",
     )
-
-
-@contextmanager
-def _subscriber(broker: BrokerProcess) -> Iterator[None]:
-    """Run ``subscribe`` as a process."""
-    command = [sys.executable, "-m", "tests.benchmarks.bench_runner", "subscribe"]
-    environ = {**os.environ, **broker.environ}
-    process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE)
-    try:
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"ready\n"
-        yield
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def subscribe() -> None:
-    """Take the broadcasts durably, and acknowledge them, until killed."""
-    subscriber = MessageBus(load_settings(), "bench")
-    subscriber.start(10)
-    subscriber.subscribe(BROADCAST, ack="client", prefetch=5000, durable="bench")
-    print("ready", flush=True)
-    bench_publish._drain(subscriber, threading.Event())
 
 
 def _rate(settings: Settings) -> float:
@@ -151,8 +123,6 @@ class _Nowhere:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["subscribe"]:
-        subscribe()
     with tempfile.TemporaryDirectory() as temporary:
         for figures in (runner_share(), runner_out(Path(temporary))):
             print("  ".join(figures.row()))

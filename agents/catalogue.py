@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -13,6 +14,8 @@ from swf_common_lib.messages import utc_now
 from swf_common_lib.monitor_client import MonitorClient
 
 SETTING = "SWF_CATALOGUE"
+REMEMBERED_FILES = 10_000
+"""New files of a dataset that are compared with later ones of the same name."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,13 @@ class _OpenDataset:
     row: int
     """Key of the run's row in the monitor."""
     open: bool
-    files: dict[str, CatalogueFile] = field(default_factory=dict)
+    files: OrderedDict[str, CatalogueFile] = field(default_factory=OrderedDict)
+
+    def add(self, file: CatalogueFile) -> None:
+        """Remember a file; when there are many, not those any more that came long before it."""
+        self.files[file.lfn] = file
+        while self.open and len(self.files) > REMEMBERED_FILES:
+            self.files.popitem(last=False)
 
 
 class MonitorCatalogue:
@@ -110,7 +119,8 @@ class MonitorCatalogue:
             run = self._monitor.patch(f"runs/{run['run_id']}/", {"dataset": dataset.name})
         known = _OpenDataset(dataset, int(run["run_id"]), bool(run.get("dataset_open", True)))
         self._datasets[dataset.name] = known
-        known.files = {file.lfn: file for file in self.list_files(dataset.name)}
+        files = reversed(self.list_files(dataset.name))  # the monitor gives the newest first
+        known.files = OrderedDict((file.lfn, file) for file in files)
 
     def register_file(self, dataset: str, lfn: str, size: int, adler32: str, pfn: str = "") -> None:
         """Check that the file may be registered so; its ``stf_ready`` message makes the row."""
@@ -124,7 +134,7 @@ class MonitorCatalogue:
                 f"dataset {dataset} is closed; {lfn} cannot be added to it",
                 "The run has ended: a file of it that comes now was not announced in its order.",
             )
-        known.files[lfn] = file
+        known.add(file)
 
     def close(self, dataset: str) -> None:
         """Close the dataset and note the end of its run."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import zlib
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from typing import Any
 
+from agents.recent import Recent
 from agents.run_parameters import ParametersOfRuns, RunParameters
 from agents.slice_results import SliceOutcome, outcome
 from agents.slicing import TfRange, cut
@@ -26,8 +27,8 @@ from swf_common_lib.messaging.destinations import slice_queue
 from swf_common_lib.settings import Settings
 
 RESULTS_PREFETCH = 2000
-REMEMBERED_RESULTS = 100_000
-"""Results whose repetition is recognised."""
+REMEMBERED_RESULTS = 20_000
+"""Results whose repetition is recognised: more than a broker may deliver again."""
 STATES_A_MESSAGE = 500
 """Slices in one ``slice_status`` message."""
 
@@ -51,7 +52,7 @@ class FastProcessingAgent(BaseAgent):
         self.slices_queued = 0
         self.results_seen = 0
         self._news: dict[RunKey, list[tuple[SliceResult, dict[str, Any]]]] = defaultdict(list)
-        self._seen: OrderedDict[str, None] = OrderedDict()
+        self._seen: Recent[str] = Recent(REMEMBERED_RESULTS)
 
     def subscriptions(self) -> list[SubscriptionSpec]:
         """Listen to the broadcasts, and take the results of this namespace."""
@@ -136,7 +137,7 @@ class FastProcessingAgent(BaseAgent):
         if result.failed and self._try_again(message, result):
             state |= {"status": "queued", "retries": result.retries + 1}
         self._news[(message.execution_id, message.run_id)].append((message, state))
-        self._remember(message.message_id)
+        self._seen.add(message.message_id)
 
     def _try_again(self, message: SliceResult, result: SliceOutcome) -> bool:
         """Queue the slice of a failed try again; False when that was its last try."""
@@ -169,11 +170,6 @@ class FastProcessingAgent(BaseAgent):
             )
         self.broadcast("slice_status", first, slices=[state for _, state in pairs], **fields)
         self.results_seen += len(pairs)
-
-    def _remember(self, message_id: str) -> None:
-        self._seen[message_id] = None
-        if len(self._seen) > REMEMBERED_RESULTS:
-            self._seen.popitem(last=False)
 
     def heartbeat_metadata(self) -> dict[str, Any]:
         """Tell how many slices were queued and how many results came."""

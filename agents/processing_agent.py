@@ -47,7 +47,11 @@ class ProcessingAgent(BaseAgent):
 
     def subscriptions(self) -> list[SubscriptionSpec]:
         """Listen to the broadcasts, and keep many of them while their tasks run."""
-        return [SubscriptionSpec(BROADCAST, prefetch=PREFETCH, durable=self.role)]
+        return [
+            SubscriptionSpec(
+                BROADCAST, prefetch=PREFETCH, durable=self.role, selector=self.interest
+            )
+        ]
 
     def started(self) -> None:
         """Say who processes."""

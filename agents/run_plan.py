@@ -10,6 +10,8 @@ from typing import Any
 from agents.run_parameters import pace, run_parameters
 from swf_common_lib.messages import UNPACED, RunImminentWorker, SliceContent
 
+ACKNOWLEDGED_WITHIN = 0.25
+"""Wall seconds from the end of a slice until a busy broker has sent another in its place."""
 FAST_PREFETCH = 600
 """Slices of an unpaced run at one process at once, over all its queues."""
 
@@ -42,9 +44,14 @@ class RunPlan:
     def prefetch(self) -> int:
         """Slices that one of the run's queues may send ahead of acknowledgements.
 
-        A paced run's are as many as there are workers: more would be kept from other processes.
+        A paced run's are as many as its workers take up while an acknowledgement is on its way:
+        fewer would leave workers idle, more would be kept from other processes.
         """
-        slices = self.workers if self.paced else FAST_PREFETCH
+        slices = FAST_PREFETCH
+        if self.paced:
+            each = self.processing_time / self.time_scale
+            ahead = self.workers * ACKNOWLEDGED_WITHIN / each if each > 0 else FAST_PREFETCH
+            slices = self.workers + int(min(ahead, FAST_PREFETCH))
         return max(1, -(-slices // self.streams))
 
     @property

@@ -8,10 +8,14 @@ from __future__ import annotations
 import heapq
 from dataclasses import dataclass, field
 
+from agents.recent import Recent
 from agents.run_plan import RunPlan
 from agents.worker_pool import Assignment, PoolWorker, WorkerPool
 from swf_common_lib.messages import SliceWork
 from swf_common_lib.messaging import Delivery
+
+REMEMBERED_TRIES = 20_000
+"""Finished tries of a run whose repetition is recognised: more than a broker may deliver again."""
 
 TryKey = tuple[str, int, int]
 """TF filename, slice id, tries before: one try of one slice of the run."""
@@ -60,7 +64,7 @@ class RunWork:
         """Data taking is over."""
         self.tick = 0.0
         """Simulated time of the latest message of the run."""
-        self._done: set[TryKey] = set()
+        self._done: Recent[TryKey] = Recent(REMEMBERED_TRIES)
         self._due: list[tuple[float, TryKey]] = []
         self._wall_free: list[float] = []
         self._opened = now

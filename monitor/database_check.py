@@ -1,22 +1,21 @@
 """`python -m monitor.database_check`: how the database stands, as JSON; `testbed doctor` runs it.
 
-It needs no running monitor. The exit status is 1 when the database cannot be reached.
+It needs no running monitor. When the database cannot be reached, the JSON says why and what to do.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import sys
 
 import django
 from django.db import Error as DatabaseFault
 
-from swf_common_lib.errors import TestbedError
+from swf_common_lib.errors import NotFound, TestbedError
 
 
 def main() -> int:
-    """Print the state; give the exit status."""
+    """Print the state, or the problem; give the exit status."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "monitor.settings")
     try:
         django.setup()
@@ -28,14 +27,14 @@ def main() -> int:
         testbed = settings.TESTBED
         if not testbed.swf_database_url and not testbed.database_file.is_file():
             # To look at it would make it.
-            print(f"there is no database {testbed.database_file}", file=sys.stderr)
-            return 1
+            raise NotFound(f"there is no database {testbed.database_file}", "Run `testbed init`.")
         require_answer()
-        state = database_state()
-    except (TestbedError, DatabaseFault) as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(json.dumps(state))
+        told = database_state()
+    except TestbedError as error:
+        told = {"problem": error.detail, "remedy": error.hint}
+    except DatabaseFault as error:
+        told = {"problem": " ".join(str(error).split()), "remedy": ""}
+    print(json.dumps(told))
     return 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 
+handler400 = "monitor.api.problems.bad_request"
 handler500 = "monitor.api.problems.server_error"
 
 urlpatterns = [

@@ -12,13 +12,13 @@ from orchestrator.services import RUNNER, supervisor_of_agents
 from orchestrator.supervisor import ProgramFailed, Supervisor
 from orchestrator.supervisor_configuration import Program
 from swf_common_lib.config import TestbedFile, load_testbed_file
-from swf_common_lib.errors import BrokerUnavailable, ConfigurationError, NotFound
+from swf_common_lib.errors import BrokerUnavailable, ConfigurationError, Conflict, NotFound
 from swf_common_lib.monitor_client import MonitorClient
 from swf_common_lib.settings import Settings
 
 LISTENING = ("READY", "PROCESSING")
 """Operational states of an agent that hears messages."""
-REPORT_TIMEOUT = 30.0
+REPORT_TIMEOUT = 60.0
 """Seconds that a started agent may take until the monitor knows it as ready."""
 
 
@@ -61,8 +61,9 @@ def start_agents(settings: Settings, names: Sequence[str] = ()) -> list[Process]
 
     One that runs under another namespace than `testbed.toml` says now is started afresh.
     Raises MonitorUnavailable before anything is started, ProgramFailed for one that does not
-    live or does not report to the monitor.
+    live or does not report to the monitor, Conflict in a container of the services.
     """
+    _require_host_of_agents(settings, "start-agents")
     testbed = load_testbed_file(settings.swf_testbed_config)
     programs = chosen_programs(settings, names) or enabled_programs(settings, testbed)
     MonitorClient.from_settings(settings).get("status/")  # without it nothing could be told ready
@@ -76,7 +77,11 @@ def start_agents(settings: Settings, names: Sequence[str] = ()) -> list[Process]
 
 
 def stop_agents(settings: Settings, names: Sequence[str] = ()) -> list[str]:
-    """Stop agents (all, unless named) and give the names of those that ran."""
+    """Stop agents (all, unless named) and give the names of those that ran.
+
+    Raises Conflict in a container of the services.
+    """
+    _require_host_of_agents(settings, "stop-agents")
     supervisor = supervisor_of_agents(settings)
     wanted = chosen_programs(settings, names)
     if not supervisor.alive():
@@ -87,6 +92,14 @@ def stop_agents(settings: Settings, names: Sequence[str] = ()) -> list[str]:
         supervisor.stop(RUNNER)
     supervisor.stop(*(name for name in stopping if name != RUNNER))
     return stopping
+
+
+def _require_host_of_agents(settings: Settings, command: str) -> None:
+    if settings.swf_services == "container":
+        raise Conflict(
+            "agents do not run in the containers of the services, and cannot be reached from there",
+            f"On the host of the agents: testbed {command}.",
+        )
 
 
 def _program_running(script: str, programs: Iterable[Program]) -> Program | None:

@@ -22,7 +22,7 @@ from orchestrator.postgres import runtime_folder_mode
 from orchestrator.private_file import write_private
 from orchestrator.services import Report, start_services
 from swf_common_lib.database_url import parse_database_url
-from swf_common_lib.errors import ConfigurationError, TestbedError
+from swf_common_lib.errors import ConfigurationError, Conflict, TestbedError
 from swf_common_lib.settings import Settings, load_settings
 
 TESTBED_TOML = """\
@@ -108,8 +108,10 @@ def prepare(
 
     ``new_ports`` picks ports again. ``stack`` changes what the installation runs on: ``services``
     (an ActiveMQ and a PostgreSQL of its own, started here), ``embedded``, or ``compose`` (all in
-    containers). Raises SetupFailed when the database cannot be prepared.
+    containers). Raises SetupFailed when the database cannot be prepared, Conflict in a container.
     """
+    if settings.swf_services == "container":
+        raise Conflict("this is a container of docker-compose.yml", "Run it on the host.")
     done: list[str] = []
     for folder in (settings.swf_runtime_dir, settings.log_dir):
         if not folder.is_dir():

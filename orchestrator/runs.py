@@ -67,13 +67,20 @@ class Progress:
     @property
     def over(self) -> bool:
         """Whether the execution and all work that its run caused are done."""
-        if self.status not in FINAL:
-            return False
-        return self.status != "completed" or self.phase in ("", "completed")
+        if self.status != "completed":
+            return self.status in FINAL
+        if not self.phase:  # there was no run, or ingest has not come to it yet
+            return not (self.record.get("performance_metrics") or {}).get("stf_files")
+        return self.phase == "completed"
 
     def _counts(self, name: str) -> Mapping[str, Any]:
         counts = self.statistics.get(name)
         return counts if isinstance(counts, Mapping) else {}
+
+
+def check(client: MonitorClient, request: Mapping[str, Any]) -> None:
+    """Have the monitor check a start without starting anything. Raises what ``start`` raises."""
+    client.post("workflow-executions/check/", _stated(request))
 
 
 def start(client: MonitorClient, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -81,9 +88,12 @@ def start(client: MonitorClient, request: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises ConfigurationError, NotFound and the other errors of the monitor.
     """
-    body = {name: value for name, value in request.items() if value is not None}
-    answer: dict[str, Any] = client.post("workflow-executions/start/", body)
+    answer: dict[str, Any] = client.post("workflow-executions/start/", _stated(request))
     return answer
+
+
+def _stated(request: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in request.items() if value is not None}
 
 
 def look(client: MonitorClient, execution_id: str) -> Progress:

@@ -7,7 +7,7 @@ The functions take the session of whoever asks, so that workflow files can use t
 from __future__ import annotations
 
 import logging
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import requests
 
@@ -19,9 +19,24 @@ TIMEOUT = 10.0
 Logger: TypeAlias = "logging.Logger | logging.LoggerAdapter[Any]"
 
 
+@runtime_checkable
+class BringsRunNumber(Protocol):
+    """A session with a run number that the monitor gave out already."""
+
+    def take_run_number(self) -> int | None:
+        """Give that number, the first time; None afterwards, or when there is none."""
+        ...
+
+
 def get_next_run_number(monitor_url: str, session: requests.Session, logger: Logger) -> str:
-    """Give a run number that nobody had before, as text. Raises MonitorUnavailable."""
-    number = _next(monitor_url, session, "next-run-number", "run_number", {})
+    """Give a run number that nobody had before, as text. Raises MonitorUnavailable.
+
+    The monitor is asked when the session brings none: a runner's brings the one that came with
+    the claim of its execution.
+    """
+    number = session.take_run_number() if isinstance(session, BringsRunNumber) else None
+    if number is None:
+        number = _next(monitor_url, session, "next-run-number", "run_number", {})
     logger.info("run number %s", number, extra={"run_id": str(number)})
     return str(number)
 

@@ -21,6 +21,7 @@ from swf_common_lib.errors import (
     InvalidMessage,
     MonitorUnavailable,
     NotFound,
+    TestbedError,
     Unavailable,
 )
 from swf_common_lib.handling import BATCH_DELIVERIES, DeliveryHandling
@@ -80,12 +81,24 @@ class BaseAgent:
         self._subscriptions: list[Subscription] = []
         self._executions: OrderedDict[str, dict[str, Any]] = OrderedDict()
         self._handling = self._new_handling()
+        self._connection_told = False
 
     # What a subclass may say
 
     def subscriptions(self) -> list[SubscriptionSpec]:
-        """Give the subscriptions; by default the broadcasts, durable by role."""
-        return [SubscriptionSpec(BROADCAST, durable=self.role if self.durable else "")]
+        """Give the subscriptions; by default the broadcasts of interest, durable by role."""
+        durable = self.role if self.durable else ""
+        return [SubscriptionSpec(BROADCAST, durable=durable, selector=self.interest)]
+
+    @property
+    def interest(self) -> str:
+        """Selector of the message types that there is a handler for, so that no others come.
+
+        A message whose headers give no type comes too: its body may.
+        """
+        handlers = (name for name in dir(type(self)) if name.startswith("on_"))
+        types = ", ".join(f"'{name.removeprefix('on_')}'" for name in sorted(handlers))
+        return f"msg_type IS NULL OR msg_type IN ({types})"
 
     def accepts(self, message: Message) -> bool:
         """Tell whether a message concerns this agent; by default those of its namespace."""
@@ -147,6 +160,9 @@ class BaseAgent:
             self.name,
             self.settings.swf_monitor_http_url,
             self.settings.swf_runtime_dir / "spool",
+            # Without one they are taken from the monitor's own host alone.
+            self.settings.log_token,
+            self.settings.swf_monitor_ca_certs,
         )
         logging.getLogger().addHandler(self._log_handler)
         self.logger.info("%s starts in namespace %s", self.name, self.namespace or "(all)")
@@ -193,11 +209,12 @@ class BaseAgent:
             self.bus.flush(self.farewell_patience)
         except Unavailable as error:
             self.logger.warning("%s", error.detail)
+        awaited = self._somebody_stands_by()
         for subscription in self._subscriptions:
             try:
                 # An orderly end forgets the durable subscription, so that a later start does
                 # not live through what happened in between.
-                self.bus.unsubscribe(subscription, forget=True)
+                self.bus.unsubscribe(subscription, forget=not awaited)
             except Unavailable:
                 self.logger.warning("the subscription to %s stays", subscription.destination)
         self.bus.close(1.0)
@@ -208,9 +225,27 @@ class BaseAgent:
             logging.getLogger().removeHandler(self._log_handler)
             self._log_handler.close()
 
+    def _somebody_stands_by(self) -> bool:
+        """Tell whether another instance of the role waits to go on where this one ends."""
+        if not self.durable:
+            return False
+        try:
+            agents = MonitorClient.from_settings(self.settings).get("status/")["agents"]
+        except TestbedError as error:
+            self.logger.info("nobody is known to stand by: %s", error.detail)
+            return False
+        return any(
+            (other["agent_type"], other["namespace"]) == (self.agent_type, self.namespace)
+            and other["instance_name"] != self.name
+            and other["alive"]
+            and not other["mq_connected"]
+            for other in agents
+        )
+
     def describe(self) -> dict[str, Any]:
         """Give the body of a heartbeat: who this is and how it is."""
         status = self.bus.status()
+        self._connection_told = status.connected
         description = self.description if status.connected else f"waiting: {status.detail}"
         return {
             "instance_name": self.name,
@@ -236,6 +271,8 @@ class BaseAgent:
             self._handling.work_batch(first)
             self.state = "READY"
         self._handling.attempt(self.tick, "the periodic work")
+        if self._heartbeat is not None and self.bus.connected != self._connection_told:
+            self._heartbeat.beat_now()  # that the broker is gone, or back, is news
 
     def _handle(self, delivery: Delivery) -> Callable[[], None] | None:
         """Give what a delivery asks for; None when it does not concern this agent."""

@@ -123,13 +123,21 @@ def _decoded(line: bytes) -> dict[str, Any]:
 class MonitorLogHandler(logging.Handler):
     """Sends log records to ``POST /api/logs/``, in batches, from a thread of its own."""
 
-    def __init__(self, app_name: str, instance_name: str, url: str, spool_dir: Path) -> None:
+    def __init__(
+        self,
+        app_name: str,
+        instance_name: str,
+        url: str,
+        spool_dir: Path,
+        token: str = "",
+        ca_certs: str = "",
+    ) -> None:
         super().__init__(logging.INFO)
         self.app_name = app_name
         self.instance_name = instance_name
         self._spool_dir = spool_dir
         self._spool = Spool.own(spool_dir / f"{instance_name}.jsonl")
-        self._client = MonitorClient(url, token="")
+        self._client = MonitorClient(url, token, ca_certs=ca_certs)
         self._news = threading.Event()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="monitor-log", daemon=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -52,18 +53,25 @@ class MonitorClient:
         token: str,
         patience: float = 0.0,
         stop: threading.Event | None = None,
+        ca_certs: str = "",
     ) -> None:
         self.url = url.rstrip("/")
         self.patience = patience
         self._stop = stop or threading.Event()
-        self.session = new_session(self.url, token)
+        self.session = new_session(self.url, token, ca_certs)
 
     @classmethod
     def from_settings(
         cls, settings: Settings, patience: float = 0.0, stop: threading.Event | None = None
     ) -> MonitorClient:
         """Make a client for the monitor that the settings name."""
-        return cls(settings.swf_monitor_url, settings.swf_api_token, patience, stop)
+        return cls(
+            settings.swf_monitor_url,
+            settings.swf_api_token,
+            patience,
+            stop,
+            settings.swf_monitor_ca_certs,
+        )
 
     def get(self, path: str, **params: Any) -> Any:
         """GET a path below ``/api/``; None values among ``params`` are left out."""
@@ -123,9 +131,27 @@ class MonitorClient:
         return answer
 
 
-def new_session(url: str, token: str) -> requests.Session:
-    """Make an HTTP session that carries the token."""
-    session = requests.Session()
+class MonitorSession(requests.Session):
+    """A ``requests.Session`` whose own ``verify`` counts more than REQUESTS_CA_BUNDLE."""
+
+    def merge_environment_settings(
+        self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any
+    ) -> Any:
+        """Give the settings for one request."""
+        chosen = self.verify if verify is None else verify
+        return super().merge_environment_settings(url, proxies, stream, chosen, cert)
+
+
+def new_session(url: str, token: str, ca_certs: str = "") -> MonitorSession:
+    """Make an HTTP session that carries the token and trusts the authorities in ``ca_certs``.
+
+    Raises ConfigurationError when there is no such file.
+    """
+    if ca_certs and not Path(ca_certs).is_file():
+        problem = f"SWF_MONITOR_CA_CERTS: there is no file {ca_certs}"
+        raise ConfigurationError([problem], "Put the authority's certificate (PEM) there.")
+    session = MonitorSession()
+    session.verify = ca_certs or True
     # On plain HTTP nothing of the environment (proxies, .netrc) may divert or replace the token.
     session.trust_env = url.startswith("https:")
     if token:

@@ -39,6 +39,8 @@ class Settings:
     """Base URL of the monitor, without a trailing slash."""
     swf_monitor_http_url: str
     """Base URL for log records; the monitor's, unless set."""
+    swf_monitor_ca_certs: str
+    """PEM file with the authorities of the monitor's certificate; empty: the well-known ones."""
     swf_api_token: str = field(repr=False)
     """Token for REST and MCP; from the runtime folder's ``token`` file, unless set."""
     swf_web_port: int
@@ -47,7 +49,7 @@ class Settings:
     """Port on which this machine's MCP server listens (loopback)."""
     swf_services: str
     """What runs the services: ``local`` (supervisord, here), ``compose`` (containers, here), or
-    ``elsewhere``: this host has agents alone."""
+    ``elsewhere``: this host has agents alone. ``container``: this is one of those containers."""
     swf_mcp_url: str
     """Address of the MCP server."""
     swf_listen: str
@@ -94,6 +96,11 @@ class Settings:
     """What the broker writes before a topic's name; ``/topic/`` for ActiveMQ Classic."""
     activemq_durable_header: str
     """Header that names a durable subscription; Artemis: ``durable-subscription-name``."""
+
+    @property
+    def log_token(self) -> str:
+        """The token for log records: the monitor's; none for an address other than its own."""
+        return self.swf_api_token if self.swf_monitor_http_url == self.swf_monitor_url else ""
 
     @property
     def public_url(self) -> str:
@@ -156,6 +163,7 @@ def _defaults(home: Path) -> dict[str, Any]:
         "SWF_WEB_PORT": 8002,
         "SWF_MCP_PORT": 8001,
         "SWF_SERVICES": "local",
+        "SWF_MONITOR_CA_CERTS": "",
         "SWF_LISTEN": LISTEN_ADDRESSES[0],
         "SWF_PUBLIC_URL": "",
         "SWF_ALLOWED_HOSTS": "",
@@ -250,7 +258,7 @@ def _address_problems(values: Mapping[str, Any], given: set[str]) -> list[str]:
         if host.strip() and not _HOST_NAME.fullmatch(host.strip()):
             problems.append(f"SWF_ALLOWED_HOSTS: {host.strip()!r} is not a host name (no port)")
     for name, allowed in (
-        ("SWF_SERVICES", ("local", "compose", "elsewhere")),
+        ("SWF_SERVICES", ("local", "compose", "elsewhere", "container")),
         ("SWF_LISTEN", LISTEN_ADDRESSES),
         ("SWF_DATABASE_SERVER", ("external", "local")),
     ):

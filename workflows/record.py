@@ -28,6 +28,8 @@ class ExecutionRecord:
     """Simulated seconds after which it is ended; 0: at its own end."""
     commit: str = ""
     """Commit of the source tree, where known."""
+    run_number: int | None = None
+    """Given out with the claim, for the execution's first run."""
 
     @classmethod
     def from_json(cls, claimed: Mapping[str, Any]) -> ExecutionRecord:
@@ -49,4 +51,5 @@ class ExecutionRecord:
             speed=float(default if speed is None else speed),
             duration=float(options.get("duration") or 0.0),
             commit=str((claimed.get("source") or {}).get("commit", "")),
+            run_number=claimed.get("reserved_run_number"),
         )

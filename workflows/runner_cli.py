@@ -16,7 +16,7 @@ from rich.console import Console
 
 from swf_common_lib.agent_main import agent_namespace, stop_on_signals
 from swf_common_lib.command_line import CommandParser
-from swf_common_lib.errors import ConfigurationError, InvalidRequest, NotFound, TestbedError
+from swf_common_lib.errors import ConfigurationError, TestbedError
 from swf_common_lib.logs import log_to_stderr
 from swf_common_lib.settings import Settings, load_settings
 from workflows.execution import COMPLETED, Execution
@@ -25,8 +25,8 @@ from workflows.run_options import RunRequest, add_run_options
 from workflows.runner_agent import MAX_EXECUTIONS
 from workflows.workflow_runner import WorkflowRunner
 
-OK, FAILED, USAGE = 0, 1, 2
-"""Exit statuses: completed; not completed or not possible now; never possible as it was asked."""
+OK, FAILED = 0, 1
+"""Exit statuses. A command line that is none at all gives 2, as everywhere."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,8 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _persistent(options, settings)
     except TestbedError as error:
         print(f"workflow_runner: {error}", file=sys.stderr)
-        faulty = isinstance(error, ConfigurationError | InvalidRequest | NotFound)
-        return USAGE if faulty else FAILED
+        return FAILED
 
 
 def _parser() -> argparse.ArgumentParser:

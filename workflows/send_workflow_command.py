@@ -14,12 +14,7 @@ from typing import Any
 
 from swf_common_lib.command_line import CommandParser
 from swf_common_lib.config import load_testbed_file
-from swf_common_lib.errors import (
-    BrokerUnavailable,
-    ConfigurationError,
-    MonitorUnavailable,
-    TestbedError,
-)
+from swf_common_lib.errors import BrokerUnavailable, MonitorUnavailable, TestbedError
 from swf_common_lib.logs import log_to_stderr
 from swf_common_lib.messages import parse_message
 from swf_common_lib.messaging import WORKFLOW_CONTROL, MessageBus
@@ -35,7 +30,10 @@ ANSWER_PATIENCE = 10.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Send one command; gives the exit status: 0 done, 1 refused or not possible, 2 faulty."""
+    """Send one command; gives the exit status: 0 done, 1 not done.
+
+    A command line that is none at all ends the program with 2, as everywhere.
+    """
     options = _parser().parse_args(arguments)
     log_to_stderr(logging.ERROR)
     try:
@@ -43,9 +41,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         body = _body(options, settings)
         with _connected(settings) as bus:
             answer = _ask(bus, body, options.timeout)
-    except ConfigurationError as error:
-        print(f"send_workflow_command: {error}", file=sys.stderr)
-        return 2
     except TestbedError as error:
         print(f"send_workflow_command: {error}", file=sys.stderr)
         return 1

@@ -1,4 +1,8 @@
-"""The HTTP session of a workflow: it waits for a monitor that is away, but not past a stop."""
+"""The HTTP session of a workflow: it waits for a monitor that is away, but not past a stop.
+
+It brings the run number that came with the claim of its execution: taking data begins without
+another question to the monitor.
+"""
 
 from __future__ import annotations
 
@@ -8,26 +12,41 @@ from typing import Any
 import requests
 
 from swf_common_lib.errors import MonitorUnavailable
-from swf_common_lib.monitor_client import new_session
+from swf_common_lib.monitor_client import MonitorSession, new_session
 
 TIMEOUT = 10.0
 """Seconds to wait for an answer, where the caller names none."""
 AWAY_STATUS = {502, 503, 504}
 
 
-class WorkflowSession(requests.Session):
+class WorkflowSession(MonitorSession):
     """A ``requests.Session`` with the token, whose calls are tried again until they are answered.
 
     ``wait_stop(seconds)`` waits that long for a stop of the execution and tells whether one was
-    asked for: then a call that is not answered raises MonitorUnavailable.
+    asked for: then a call that is not answered raises MonitorUnavailable. ``run_number`` is one
+    that the monitor has given out for the execution.
     """
 
-    def __init__(self, url: str, token: str, wait_stop: Callable[[float], bool]) -> None:
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        wait_stop: Callable[[float], bool],
+        run_number: int | None = None,
+        ca_certs: str = "",
+    ) -> None:
         super().__init__()
-        template = new_session(url, token)
+        self._run_number = run_number
+        template = new_session(url, token, ca_certs)
         self.trust_env = template.trust_env
+        self.verify = template.verify
         self.headers.update(template.headers)
         self._wait_stop = wait_stop
+
+    def take_run_number(self) -> int | None:
+        """Give the run number that was brought along; None once it is taken."""
+        number, self._run_number = self._run_number, None
+        return number
 
     def request(self, method: str | bytes, url: str | bytes, **options: Any) -> requests.Response:  # type: ignore[override]
         """Make a call; see ``requests.Session.request``."""

@@ -6,9 +6,10 @@ import logging
 import sys
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import DisallowedHost, PermissionDenied, RequestDataTooBig
 from django.db import DataError, IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.template.loader import render_to_string
 from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
@@ -111,6 +112,24 @@ def unknown_address(request: HttpRequest) -> HttpResponse:
     if not request.path.endswith("/"):
         hint = f"A slash belongs to the end of every address: {request.path}/. {hint}"
     return as_json(NotFound(f"there is nothing at {request.path}", hint))
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer for a request that is refused before anybody looks at its address (handler400)."""
+    if isinstance(exception, DisallowedHost):
+        host = request.META.get("HTTP_HOST", "")
+        problem = InvalidRequest(
+            f"the monitor takes no requests under the host name {host!r}",
+            "On the monitor's host SWF_PUBLIC_URL or SWF_ALLOWED_HOSTS names those that it takes; a"
+            " reverse proxy has to pass on the header Host.",
+        )
+    elif isinstance(exception, RequestDataTooBig):
+        problem = InvalidRequest("the form is too large", "Send less: at most 2.5 MB.")
+    else:
+        problem = InvalidRequest(f"the request cannot be used: {exception}")
+    if request.path.startswith(API):
+        return as_json(problem)
+    return HttpResponse(render_to_string("400.html", {"problem": problem}), status=400)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -10,6 +10,7 @@ from rest_framework import serializers
 from monitor.api.fields import RecordSerializer, TableField, TimeField
 from monitor.executions import waiting_for
 from monitor.executions.control import LEASE
+from monitor.executions.plan import Plan
 from monitor.executions.request import StartRequest
 from monitor.records.models import RunState, WorkflowDefinition, WorkflowExecution
 from monitor.records.states import ExecutionStatus
@@ -55,7 +56,6 @@ class ExecutionSerializer(RecordSerializer):
         model = WorkflowExecution
         exclude = ["end_unannounced"]
         read_only_fields = [
-            "runner",
             "lease_expires_at",
             "expires_at",
             "announced_at",
@@ -99,8 +99,13 @@ class ExecutionDetailSerializer(ExecutionSerializer):
 
 
 class ClaimedSerializer(ExecutionSerializer):
-    """A workflow execution as its runner needs it, with the code."""
+    """A workflow execution as its runner needs it: the code, and a run number for its run.
 
+    The number comes along because asking for it later would be one more exchange before the first
+    broadcast.
+    """
+
+    reserved_run_number = serializers.IntegerField(read_only=True)
     source_text = serializers.SerializerMethodField()
     source_path = serializers.SerializerMethodField()
     lease_seconds = serializers.SerializerMethodField()
@@ -157,6 +162,16 @@ class StartSerializer(serializers.Serializer[StartRequest]):
                 '{"stf_count": 5}.',
             )
         return attrs
+
+
+class PlanSerializer(serializers.Serializer[Plan]):
+    """What a start would execute."""
+
+    workflow_name = serializers.CharField(source="definition.workflow_name")
+    version = serializers.CharField(source="definition.version")
+    parameter_values = TableField(source="expanded.sections")
+    options = TableField()
+    notes = serializers.ListField(source="expanded.notes", child=serializers.CharField())
 
 
 def _instead(name: str) -> str:

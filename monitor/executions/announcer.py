@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Mapping
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -92,10 +93,12 @@ class Announcer:
             self.send(WORKFLOW_CONTROL, body, ttl_ms=ANNOUNCEMENT_LIFE_MS)
         except BrokerUnavailable:
             return False
-        WorkflowExecution.objects.filter(
-            pk=execution.execution_id, status=ExecutionStatus.PENDING
-        ).update(announced_at=timezone.now())
         return True
+
+    def announce_again(self, execution: WorkflowExecution) -> None:
+        """Announce an execution that nobody has taken yet, and note when, if that was possible."""
+        if self.announce(execution):
+            note_announcement(execution, timezone.now())
 
     def command(self, execution: WorkflowExecution, what: str, reason: str) -> None:
         """Tell the runner of an execution to stop, pause or resume it. Raises BrokerUnavailable.
@@ -113,6 +116,14 @@ class Announcer:
     def broadcast(self, body: Mapping[str, Any]) -> None:
         """Say something to all agents. Raises BrokerUnavailable."""
         self.send(BROADCAST, body)
+
+
+def note_announcement(execution: WorkflowExecution, when: datetime | None) -> None:
+    """Note when a pending execution was announced; None: it still has to be."""
+    execution.announced_at = when
+    WorkflowExecution.objects.filter(
+        pk=execution.execution_id, status=ExecutionStatus.PENDING
+    ).update(announced_at=when)
 
 
 @lru_cache(maxsize=1)

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from monitor.executions.announcer import announcer
+from monitor.records.changes import tell_changed
 from monitor.records.models import WorkflowExecution
 from monitor.records.states import EXECUTION_SOURCES, TERMINAL, ExecutionStatus
 from monitor.records.transitions import record_event, transition
@@ -44,8 +45,9 @@ def find(execution_id: str) -> WorkflowExecution:
     )
     if execution is None:
         newest = WorkflowExecution.objects.order_by("-created_at")
-        known = list(newest.values_list("execution_id", flat=True)[:200])
-        near = get_close_matches(execution_id[:250], known, n=3, cutoff=0.5) or known[:3]
+        known = {one.casefold(): one for one in newest.values_list("execution_id", flat=True)[:200]}
+        like = get_close_matches(execution_id[:250].casefold(), known, n=3, cutoff=0.5)
+        near = [known[one] for one in like or list(known)[:3]]
         hint = f"Nearest: {', '.join(near)}." if near else "There are no executions yet."
         raise NotFound(f"there is no execution {execution_id[:250]!r}", hint)
     return execution
@@ -151,6 +153,7 @@ def report(
             transition(execution_id, status, actor=actor, via=via, reason=reason, **fields)
         elif fields:
             WorkflowExecution.objects.filter(pk=execution_id).update(**fields)
+            tell_changed([execution_id])
     return find(execution_id)
 
 

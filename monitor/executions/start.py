@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
-from monitor.executions.announcer import announcer
+from monitor.executions.announcer import announcer, note_announcement
 from monitor.executions.control import claim
 from monitor.executions.plan import Plan, make_plan
 from monitor.executions.request import StartRequest
@@ -82,6 +82,9 @@ def _create(request: StartRequest, plan: Plan, user: str) -> WorkflowExecution:
         execution_environment={"database": connection.vendor},
         status=ExecutionStatus.PENDING,
         created_at=now,
+        # Noted before it is done: a write behind the announcement would hold up the runner's claim.
+        # Should it come to nothing, the sweeper announces again.
+        announced_at=None if request.runner else now,
         expires_at=now + timedelta(seconds=settings.TESTBED.swf_pending_timeout),
         executed_by=user,
         started_through=request.through,
@@ -107,7 +110,6 @@ def _new_id(workflow_name: str, user: str) -> str:
 
 
 def _announce(execution: WorkflowExecution) -> None:
-    if announcer().announce(execution):
-        execution.announced_at = timezone.now()
-    else:
+    if not announcer().announce(execution):
+        note_announcement(execution, None)
         logger.warning("%s is not announced yet: no broker", execution.execution_id)

@@ -17,17 +17,20 @@ from monitor.database_server import reason
 from monitor.executions.announcer import announcer
 from monitor.executions.control import LEASE
 from monitor.executions.ends import announce_ends
+from monitor.executions.lost import ACTOR, LOST_AFTER, VIA, look_after_lost
 from monitor.executions.waiting import live_runners
-from monitor.records.models import WorkflowExecution
+from monitor.records.models import SystemAgent, WorkflowExecution
 from monitor.records.states import ACTIVE, ExecutionStatus
 from monitor.records.transitions import transition
 from swf_common_lib.errors import TestbedError
 
 INTERVAL = 1.0
 STALLED = 3.0
-"""Seconds between two sweeps that mean that we were not running ourselves."""
+"""Seconds between two sweeps that mean that we were not running ourselves; or for a write, that
+others could not write either."""
 ANNOUNCE_AGAIN = timedelta(seconds=10)
-ACTOR, VIA = "monitor", "sweeper"
+LOST_INTERVAL = 10.0
+"""Seconds between two looks for what lost agents left behind."""
 
 logger = logging.getLogger(__name__)
 
@@ -36,14 +39,21 @@ class Sweeper(threading.Thread):
     """Looks after unfinished executions, once a second, in the process that gets the heartbeats.
 
     It judges leases and runners only after it has been able to work for ``settling`` seconds, as
-    long as a lease lasts: a monitor that was away, stopped or without its database has heard no
-    heartbeats itself.
+    long as a lease lasts, and other agents after ``patience`` seconds: a monitor that was away,
+    stopped or without its database has heard no heartbeats itself.
     """
 
-    def __init__(self, interval: float = INTERVAL, settling: float = LEASE.total_seconds()) -> None:
+    def __init__(
+        self,
+        interval: float = INTERVAL,
+        settling: float = LEASE.total_seconds(),
+        patience: float = LOST_AFTER.total_seconds(),
+    ) -> None:
         super().__init__(name="sweeper", daemon=True)
         self._interval = interval
         self._settling = settling
+        self._patience = patience
+        self._next_lost = 0.0
         self._closing = threading.Event()
         self._able_since = time.monotonic()
         self._last = time.monotonic()
@@ -81,16 +91,43 @@ class Sweeper(threading.Thread):
                 status__in=[ExecutionStatus.PENDING, *ACTIVE]
             )
         )
+        if any(execution.lease_expires_at for execution in unfinished):
+            self._prove_way()
         pending = [e for e in unfinished if e.status == ExecutionStatus.PENDING and e.expires_at]
-        settled = beginning - self._able_since >= self._settling
+        able = beginning - self._able_since
+        settled = able >= self._settling
         if pending:
             self._look_after_pending(pending, now, settled)
+        self._shorten_leases(unfinished, now)
         if settled:
             for execution in unfinished:
                 if execution.lease_expires_at is not None and execution.lease_expires_at < now:
                     self._end(execution, now)
+        if able >= self._patience and beginning >= self._next_lost:
+            self._next_lost = beginning + LOST_INTERVAL
+            look_after_lost(now)
         announce_ends(now)
         self._last = time.monotonic()
+
+    def _prove_way(self) -> None:
+        """Write nothing to where heartbeats are written.
+
+        Where somebody's lock makes that take long, no lease can have been renewed meanwhile.
+        """
+        beginning = time.monotonic()
+        SystemAgent.objects.filter(pk=0).update(description="")
+        WorkflowExecution.objects.filter(pk="").update(status_reason="")
+        if time.monotonic() - beginning > STALLED:
+            logger.warning("the database let nobody write for a while: leases are judged later")
+            self._able_since = time.monotonic()
+
+    def _shorten_leases(self, unfinished: list[WorkflowExecution], now: datetime) -> None:
+        """Let no lease last longer than leases do: the clock was set back since it was given."""
+        for execution in unfinished:
+            lease = execution.lease_expires_at
+            if lease is not None and lease > now + 2 * LEASE:
+                rows = WorkflowExecution.objects.filter(pk=execution.pk, lease_expires_at=lease)
+                rows.update(lease_expires_at=now + LEASE)
 
     def _look_after_pending(
         self, pending: list[WorkflowExecution], now: datetime, settled: bool
@@ -101,7 +138,7 @@ class Sweeper(threading.Thread):
                 runners = live_runners() if runners is None else runners
                 self._expire(execution, runners, now)
             elif _unheard(execution, now) and announcer().status().connected:
-                announcer().announce(execution)
+                announcer().announce_again(execution)
 
     def _expire(self, execution: WorkflowExecution, runners: list[str], now: datetime) -> None:
         waited = (now - execution.created_at).total_seconds()
@@ -140,4 +177,5 @@ class Sweeper(threading.Thread):
 
 def _unheard(execution: WorkflowExecution, now: datetime) -> bool:
     announced = execution.announced_at
-    return announced is None or announced < now - ANNOUNCE_AGAIN
+    # In either direction: the clock may have been set back since.
+    return announced is None or abs(announced - now) > ANNOUNCE_AGAIN

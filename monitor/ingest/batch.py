@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from django.db import (
@@ -16,8 +16,9 @@ from django.db import (
     transaction,
 )
 
-from monitor.ingest.entry import RAW_LIMIT, Entry, Incoming, now, read_entry
+from monitor.ingest.entry import RAW_LIMIT, Entry
 from monitor.ingest.projections import project
+from monitor.records.changes import tell_changed
 from monitor.records.models import WorkflowMessage
 from monitor.records.one_writer import one_writer
 from monitor.records.rows import insert_rows, portions, time_form
@@ -67,24 +68,22 @@ class Recorded:
     """New messages by type."""
 
 
-def record_batch(batch: Sequence[Incoming]) -> Recorded:
+def record_batch(batch: Sequence[Entry]) -> Recorded:
     """Record messages and what they say, each once, however often they come.
 
     All or nothing: raises DatabaseError when the database could not take the batch, which has
     then left no trace. A message that cannot be understood, or over which a projection fails, is
     recorded with its problem and keeps nothing else from being recorded.
     """
-    received_at = now()
     entries: dict[str, Entry] = {}
-    for incoming in batch:
-        entry = read_entry(incoming, received_at)
+    for entry in batch:
         entries.setdefault(entry.message_id, entry)
     with one_writer():
         known = _known(entries)
         new = [entry for entry in entries.values() if entry.message_id not in known]
-        if new:
-            _record(new, received_at)
-    return _summary(batch, new)
+        recorded = _record(new) if new else []
+        tell_changed(entry.execution_id for entry in recorded)
+    return _summary(batch, recorded)
 
 
 def _known(message_ids: Sequence[str] | dict[str, Entry]) -> set[str]:
@@ -95,23 +94,24 @@ def _known(message_ids: Sequence[str] | dict[str, Entry]) -> set[str]:
     return known
 
 
-def _record(entries: Sequence[Entry], received_at: datetime) -> None:
-    """Record entries; when that fails, their halves, until the ones that cause it are alone."""
+def _record(entries: Sequence[Entry]) -> list[Entry]:
+    """Record entries; when that fails, their halves, until the ones that cause it are alone.
+
+    Gives them as they were recorded.
+    """
     try:
         with transaction.atomic():
             project(entries)
-            _insert(entries, received_at)
+            _insert(entries)
     except _FAULTS_OF_A_MESSAGE as error:
         if len(entries) == 1:
-            _record_without_projection(entries[0], received_at, error)
-            return
+            return [_record_without_projection(entries[0], error)]
         middle = len(entries) // 2
-        _record(entries[:middle], received_at)
-        _record(entries[middle:], received_at)
+        return [*_record(entries[:middle]), *_record(entries[middle:])]
+    return list(entries)
 
 
-def _record_without_projection(entry: Entry, received_at: datetime, error: Exception) -> None:
-    problem = f"{type(error).__name__}: {error}"
+def _record_without_projection(entry: Entry, error: Exception) -> Entry:
     logger.error(
         "message %s (%s from %s) is recorded, but nothing could be drawn from it",
         entry.message_id,
@@ -119,19 +119,21 @@ def _record_without_projection(entry: Entry, received_at: datetime, error: Excep
         entry.sender,
         exc_info=error,
     )
-    entry.give_up(problem)
+    # A copy: if the database goes away before the commit, the batch is tried again as it was.
+    entry = replace(entry)
+    entry.give_up(f"{type(error).__name__}: {error}")
     try:
         with transaction.atomic():
-            _insert([entry], received_at)
+            _insert([entry])
     except (DataError, IntegrityError, ValueError):
         # Not even the body can be stored as JSON by this database: keep it as text.
         entry.content = json.dumps({"raw": entry.content[:RAW_LIMIT]})
-        _insert([entry], received_at)
+        _insert([entry])
+    return entry
 
 
-def _insert(entries: Sequence[Entry], received_at: datetime) -> None:
+def _insert(entries: Sequence[Entry]) -> None:
     stored_time = time_form()
-    received = stored_time(received_at)
     insert_rows(
         WorkflowMessage,
         _FIELDS,
@@ -145,7 +147,7 @@ def _insert(entries: Sequence[Entry], received_at: datetime) -> None:
                 entry.run_id,
                 entry.destination,
                 stored_time(entry.sent_at),
-                received,
+                stored_time(entry.received_at),
                 entry.content,
                 entry.problem,
             )
@@ -154,7 +156,7 @@ def _insert(entries: Sequence[Entry], received_at: datetime) -> None:
     )
 
 
-def _summary(batch: Sequence[Incoming], new: Sequence[Entry]) -> Recorded:
+def _summary(batch: Sequence[Entry], new: Sequence[Entry]) -> Recorded:
     recorded = Recorded(new=len(new), repeated=len(batch) - len(new))
     for entry in new:
         recorded.types[entry.message_type] = recorded.types.get(entry.message_type, 0) + 1

@@ -1,42 +1,49 @@
-"""Batches of deliveries: large when much is waiting, at once when little is."""
+"""Batches of messages: large when much is waiting, at once when little is."""
 
 from __future__ import annotations
 
 import time
 
-from swf_common_lib.messaging import Delivery, MessageBus
+from monitor.ingest.reader import Read, Reader
 
 BATCH_LIMIT = 2_000
 """Messages of one transaction."""
-LINGER = 0.02
-"""Seconds for which a batch is kept open while messages keep coming: a transaction for each of
-them would cost more than they do."""
+LINGER = 4.0
+"""For how long a batch is kept open while messages keep coming, as a multiple of the time that the
+one before took: a transaction for each message would cost more than they do."""
+LINGER_LEAST, LINGER_MOST = 0.02, 0.15
+"""Bounds of that, seconds. The most is what ingest lags behind by its own will."""
 BUSY = 0.05
 """Seconds since the last batch within which messages count as keeping coming."""
 
 
 class Collector:
-    """Takes deliveries from the bus in batches."""
+    """Takes from the reader in batches."""
 
-    def __init__(self, bus: MessageBus) -> None:
-        self._bus = bus
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
         self._last = 0.0
+        self._collected = 0.0
+        self._linger = LINGER_LEAST
 
-    def collect(self, timeout: float) -> list[Delivery]:
+    def collect(self, timeout: float) -> list[Read]:
         """Give what waits; wait up to ``timeout`` seconds for the first. Empty when none came."""
-        first = self._bus.receive(timeout)
+        first = self._reader.receive(timeout)
         if first is None:
             return []
         batch = [first]
         begun = time.monotonic()
-        until = begun + LINGER if begun - self._last < BUSY else begun
+        until = begun + self._linger if begun - self._last < BUSY else begun
         while len(batch) < BATCH_LIMIT:
-            delivery = self._bus.receive(max(0.0, until - time.monotonic()))
-            if delivery is None:
+            following = self._reader.receive(max(0.0, until - time.monotonic()))
+            if following is None:
                 break
-            batch.append(delivery)
+            batch.append(following)
+        self._collected = time.monotonic()
         return batch
 
     def done(self) -> None:
         """Note that the last batch is recorded."""
         self._last = time.monotonic()
+        took = self._last - self._collected
+        self._linger = min(max(LINGER * took, LINGER_LEAST), LINGER_MOST)

@@ -11,9 +11,9 @@ from datetime import datetime, timezone
 from typing import Any
 
 from monitor.ingest.times import parse_time
-from monitor.ingest.validity import PROJECTED, fault, run_number
+from monitor.ingest.validity import PROJECTED, run_number, understood
 from swf_common_lib.errors import InvalidMessage
-from swf_common_lib.messages import Message, parse_body, parse_message
+from swf_common_lib.messages import Message, parse_body
 
 RAW_LIMIT = 65_536
 """Bytes that are kept of a body that cannot be understood."""
@@ -54,6 +54,7 @@ class Entry:
     run_id: str
     destination: str
     sent_at: datetime
+    received_at: datetime
     content: str
     """JSON text of the body."""
     problem: str = ""
@@ -67,8 +68,9 @@ class Entry:
         self.message = None
 
 
-def read_entry(incoming: Incoming, received_at: datetime) -> Entry:
+def read_entry(incoming: Incoming) -> Entry:
     """Make sense of a message; what cannot be understood becomes an entry with a problem."""
+    received_at = now()
     try:
         body = parse_body(incoming.body)
         content = incoming.body.decode()
@@ -77,7 +79,6 @@ def read_entry(incoming: Incoming, received_at: datetime) -> Entry:
     problems: list[str] = []
     if "\\u" in content:
         body, content = _storable(body, content, problems)
-    sent_at = parse_time(body.get("timestamp"), received_at)
     entry = Entry(
         message_id=_identity(body.get("message_id"), incoming),
         message_type=_type(body, problems),
@@ -86,7 +87,8 @@ def read_entry(incoming: Incoming, received_at: datetime) -> Entry:
         execution_id=_text(body, "execution_id", problems),
         run_id=_text(body, "run_id", problems),
         destination=incoming.destination[:200],
-        sent_at=sent_at,
+        sent_at=parse_time(body.get("timestamp"), received_at),
+        received_at=received_at,
         content=content,
         problem="; ".join(problems),
     )
@@ -107,6 +109,7 @@ def malformed(incoming: Incoming, problem: str, received_at: datetime) -> Entry:
         run_id="",
         destination=incoming.destination[:200],
         sent_at=received_at,
+        received_at=received_at,
         content=json.dumps({"raw": raw}),
         problem=_printable(problem)[:PROBLEM_LIMIT],
     )
@@ -114,16 +117,17 @@ def malformed(incoming: Incoming, problem: str, received_at: datetime) -> Entry:
 
 def _understand(entry: Entry, body: dict[str, Any]) -> None:
     try:
-        message = parse_message(body)
+        message, problems = understood(body)
         number = run_number(message)
     except InvalidMessage as error:
         entry.give_up(_printable(error.detail))
         return
-    problem = fault(message)
-    if problem or entry.problem:
-        entry.give_up(problem)
+    if entry.problem:
+        entry.give_up("; ".join(problems))
         return
     entry.message, entry.run_number = message, number
+    if problems:
+        entry.problem = _printable("; ".join(problems))[:PROBLEM_LIMIT]
 
 
 def _identity(given: Any, incoming: Incoming) -> str:

@@ -10,9 +10,10 @@ from django.db import DatabaseError, InterfaceError, connection
 from monitor.database_server import reason
 from monitor.ingest.batch import Recorded, record_batch
 from monitor.ingest.collector import Collector
-from monitor.ingest.entry import Incoming
+from monitor.ingest.entry import Entry
 from monitor.ingest.presence import Presence
-from swf_common_lib.messaging import BROADCAST, WORKERS, Delivery, MessageBus
+from monitor.ingest.reader import Read, Reader
+from swf_common_lib.messaging import BROADCAST, WORKERS, MessageBus
 from swf_common_lib.settings import Settings
 
 CLIENT_ID = "monitor-ingest"
@@ -42,7 +43,8 @@ class Ingest:
 
     def __init__(self, settings: Settings) -> None:
         self._bus = MessageBus(settings, CLIENT_ID)
-        self._collector = Collector(self._bus)
+        self._reader = Reader(self._bus)
+        self._collector = Collector(self._reader)
         self._presence = Presence()
         self._stopping = threading.Event()
         self._connection_told = ""
@@ -51,7 +53,7 @@ class Ingest:
     def stop(self) -> None:
         """Let ``run`` return after the batch at hand. May be called from a signal handler."""
         self._stopping.set()
-        self._bus.wake()
+        self._reader.wake()
 
     def run(self) -> None:
         """Record until ``stop`` is called."""
@@ -59,27 +61,30 @@ class Ingest:
             self._bus.subscribe(topic, ack="client", prefetch=PREFETCH, durable=name)
         self._bus.start()
         try:
-            while not self._stopping.is_set():
-                batch = self._collector.collect(min(0.5, self._presence.seconds_to_report()))
-                if batch and self._record(batch):
-                    self._acknowledge(batch)
-                    self._collector.done()
-                self._tell_connection()
-                if not self._presence.seconds_to_report():
-                    self._report()
+            with self._reader.reading():
+                self._record_until_stopped()
         finally:
             self._report(ending=True)
             self._bus.close(CLOSING)
             connection.close()
 
-    def _record(self, batch: list[Delivery]) -> bool:
+    def _record_until_stopped(self) -> None:
+        while not self._stopping.is_set():
+            batch = self._collector.collect(min(0.5, self._presence.seconds_to_report()))
+            if batch and self._record([read.entry for read in batch]):
+                self._acknowledge(batch)
+                self._collector.done()
+            self._tell_connection()
+            if not self._presence.seconds_to_report():
+                self._report()
+
+    def _record(self, batch: list[Entry]) -> bool:
         """Record a batch, however long the database is away; False if told to stop before."""
-        incoming = [Incoming(item.body, item.headers, item.destination) for item in batch]
         delay = BACKOFF_FIRST
         while True:
             try:
                 self._wait_briefly_for_others()
-                recorded = record_batch(incoming)
+                recorded = record_batch(batch)
             except (DatabaseError, InterfaceError) as error:
                 self._tell_database(error)
             else:
@@ -104,9 +109,9 @@ class Ingest:
                 recorded.new,
             )
 
-    def _acknowledge(self, batch: list[Delivery]) -> None:
+    def _acknowledge(self, batch: list[Read]) -> None:
         """Acknowledge the last delivery of each subscription: that includes those before it."""
-        last = {delivery.subscription.id: delivery for delivery in batch}
+        last = {read.delivery.subscription.id: read.delivery for read in batch}
         for delivery in last.values():
             self._bus.ack(delivery)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from monitor.records.states import WorkerStatus as WorkerStates
 from swf_common_lib.errors import InvalidMessage
 from swf_common_lib.messages import (
@@ -11,13 +13,14 @@ from swf_common_lib.messages import (
     ProcessingComplete,
     ResumeRun,
     RunImminent,
-    SliceStatus,
+    SliceState,
     StartRun,
     StfGen,
     StfReady,
     TfFileRegistered,
     TfSlicesRegistered,
-    WorkerStatus,
+    WorkerState,
+    parse_message,
 )
 
 DAQ_TYPES = frozenset({"run_imminent", "start_run", "pause_run", "resume_run", "end_run"})
@@ -49,6 +52,9 @@ SLICE_STATES = {
 NAME_LIMIT = 255
 """Characters that the tables keep of a file's name."""
 WORKER_LIMIT = 200
+_WORKER_STATES = frozenset(WorkerStates.values)
+_NEWS = {"slice_status": "slices", "worker_status": "workers"}
+"""Messages of many things that have nothing to do with each other, and the field that has them."""
 
 
 def run_number(message: Message) -> int:
@@ -59,7 +65,46 @@ def run_number(message: Message) -> int:
     return int(text)
 
 
-def fault(message: Message) -> str:
+def understood(body: dict[str, Any]) -> tuple[Message, list[str]]:
+    """Turn the body of a message into its model; say what is wrong with entries left out of it.
+
+    News of many slices or workers counts without its bad entries. Raises InvalidMessage for a
+    message of which nothing is left, or that is wrong as a whole.
+    """
+    field = _NEWS.get(body["msg_type"], "")
+    try:
+        message = parse_message(body)
+    except InvalidMessage:
+        if not isinstance(body.get(field), list):
+            raise
+        return _sifted(body, field)
+    if field and any(_entry_fault(entry) for entry in getattr(message, field)):
+        return _sifted(body, field)
+    if problem := _fault(message):
+        raise InvalidMessage(problem)
+    return message, []
+
+
+def _sifted(body: dict[str, Any], field: str) -> tuple[Message, list[str]]:
+    """Parse a message without those of its entries that are wrong, and say what is."""
+    parse_message({**body, field: []})  # nothing is wrong but with entries
+    good, problems = [], []
+    for number, entry in enumerate(body[field]):
+        try:
+            parsed = parse_message({**body, field: [entry]})
+        except InvalidMessage as error:
+            problems.append(error.detail.replace(f"{field}.0", f"{field}.{number}"))
+            continue
+        if problem := _entry_fault(getattr(parsed, field)[0]):
+            problems.append(f"{field}.{number}: {problem}")
+        else:
+            good.append(entry)
+    if not good:
+        raise InvalidMessage("; ".join(problems))
+    return parse_message({**body, field: good}), problems
+
+
+def _fault(message: Message) -> str:
     """Say why nothing can be drawn from a message; empty when all is well."""
     if isinstance(message, (StfGen, StfReady, ProcessingComplete)):
         return _too_long("filename", message.filename)
@@ -67,34 +112,21 @@ def fault(message: Message) -> str:
         return _too_long("tf_filename", message.tf_filename) or _too_long(
             "stf_filename", message.stf_filename
         )
-    if isinstance(message, SliceStatus):
-        return _slice_fault(message)
-    if isinstance(message, WorkerStatus):
-        return _worker_fault(message)
     return ""
 
 
-def _slice_fault(message: SliceStatus) -> str:
-    for state in message.slices:
-        if state.status not in SLICE_STATES:
+def _entry_fault(entry: SliceState | WorkerState) -> str:
+    """Say what is wrong with the news of one slice or worker; empty when nothing is."""
+    if isinstance(entry, SliceState):
+        if entry.status not in SLICE_STATES:
             return (
-                f"slice {state.slice_id} of {state.tf_filename[:60]}:"
-                f" {state.status[:60]!r} is no status of a slice"
+                f"slice {entry.slice_id} of {entry.tf_filename[:60]}:"
+                f" {entry.status[:60]!r} is no status of a slice"
             )
-        if len(state.tf_filename) > NAME_LIMIT:
-            return _too_long("tf_filename", state.tf_filename)
-    return ""
-
-
-def _worker_fault(message: WorkerStatus) -> str:
-    for worker in message.workers:
-        if worker.status not in WorkerStates.values:
-            return (
-                f"worker {worker.worker_id[:60]}: {worker.status[:60]!r} is no status of a worker"
-            )
-        if len(worker.worker_id) > WORKER_LIMIT:
-            return _too_long("worker_id", worker.worker_id, WORKER_LIMIT)
-    return ""
+        return _too_long("tf_filename", entry.tf_filename)
+    if entry.status not in _WORKER_STATES:
+        return f"worker {entry.worker_id[:60]}: {entry.status[:60]!r} is no status of a worker"
+    return _too_long("worker_id", entry.worker_id, WORKER_LIMIT)
 
 
 def _too_long(field: str, value: str, limit: int = NAME_LIMIT) -> str:

@@ -30,7 +30,7 @@ def next_number(name: str, first: int = 1) -> int:
 
     Two callers never get the same one: the UPDATE locks the row until the number was read.
     """
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         row = Counter.objects.filter(pk=name)
         if not row.update(value=F("value") + 1):
             Counter.objects.bulk_create(

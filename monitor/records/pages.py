@@ -20,23 +20,35 @@ class Page(Generic[M]):
 
     items: list[M]
     total: int
-    """Rows of the whole selection; exact."""
+    """Rows of the whole selection."""
     next_cursor: str | None
     """What to ask for to get the rows after these; None when there are none."""
+    more_than_total: bool = False
+    """There are more rows than ``total``: they were not counted to their end."""
 
 
 def take_page(
-    selection: Selection[M], params: Mapping[str, str], limit: int, cursor: str | None = None
+    selection: Selection[M],
+    params: Mapping[str, str],
+    limit: int,
+    cursor: str | None = None,
+    count_to: int | None = None,
 ) -> Page[M]:
     """Give at most ``limit`` rows that ``params`` select, from ``cursor`` on.
 
-    Raises InvalidRequest for parameters that cannot be used and for a cursor that is none.
+    ``count_to``: count the rows of the whole selection this far at most; to count all of a large
+    table takes longer than all the rest. Raises InvalidRequest for parameters that cannot be used
+    and for a cursor that is none.
     """
-    return page_of(selection.select(params), selection.order(params), limit, cursor)
+    return page_of(selection.select(params), selection.order(params), limit, cursor, count_to)
 
 
 def page_of(
-    rows: QuerySet[M], order: Sequence[str], limit: int, cursor: str | None = None
+    rows: QuerySet[M],
+    order: Sequence[str],
+    limit: int,
+    cursor: str | None = None,
+    count_to: int | None = None,
 ) -> Page[M]:
     """Give at most ``limit`` of ``rows``, ordered by columns that are unique together."""
     rows = rows.order_by(*order)
@@ -46,7 +58,17 @@ def page_of(
     if cursor:
         wanted = rows.filter(beyond(columns, decode_key(rows.model, columns, cursor), comparison))
     found = list(wanted[: limit + 1])
-    if len(found) <= limit:
-        total = rows.count() if cursor else len(found)
-        return Page(found, total, None)
-    return Page(found[:limit], rows.count(), encode_key(found[limit - 1], columns))
+    following = None if len(found) <= limit else encode_key(found[limit - 1], columns)
+    if cursor or following:
+        total, more = _count(rows, count_to)
+    else:
+        total, more = len(found), False
+    return Page(found[:limit], total, following, more)
+
+
+def _count(rows: QuerySet[M], most: int | None) -> tuple[int, bool]:
+    """Count ``rows``, up to ``most`` of them; say whether there are more."""
+    if most is None:
+        return rows.count(), False
+    counted = rows.order_by()[: most + 1].count()
+    return min(counted, most), counted > most

@@ -11,12 +11,13 @@ from django.core.cache import cache
 from django.db.models import Count
 from django.utils import timezone
 
+from monitor.records.kept import KEPT, LARGE
 from monitor.records.models import RunState, WorkflowExecution, WorkflowMessage
 from swf_common_lib.config import data_taking
 
 _SETTLED = timedelta(minutes=10)
 """After this time from its end an execution's messages are taken to be complete."""
-_COUNT_KEPT = 3600
+_SETTLED_KEPT = 3600
 
 
 @dataclass(frozen=True)
@@ -71,14 +72,18 @@ def expected_stfs(execution: WorkflowExecution, states: dict[int, RunState]) -> 
 
 
 def _message_counts(executions: list[WorkflowExecution]) -> dict[str, int]:
-    """Count the messages of executions; what ended a while ago is counted once an hour."""
+    """Count the messages of executions.
+
+    Those of one that ended a while ago are counted once an hour, great numbers every few seconds.
+    """
     settled_before = timezone.now() - _SETTLED
+    keys = {_cache_key(execution): execution.execution_id for execution in executions}
     settled = {
-        _cache_key(execution): execution.execution_id
+        execution.execution_id
         for execution in executions
         if execution.end_time is not None and execution.end_time < settled_before
     }
-    known = {settled[key]: count for key, count in cache.get_many(settled).items()}
+    known = {keys[key]: count for key, count in cache.get_many(keys).items()}
     uncounted = [e.execution_id for e in executions if e.execution_id not in known]
     rows = (
         WorkflowMessage.objects.filter(execution_id__in=uncounted)
@@ -86,8 +91,10 @@ def _message_counts(executions: list[WorkflowExecution]) -> dict[str, int]:
         .annotate(Count("id"))
     )
     counts = {**dict.fromkeys(uncounted, 0), **dict(rows)}
-    fresh = {key: counts[name] for key, name in settled.items() if name in counts}
-    cache.set_many(fresh, _COUNT_KEPT)
+    fresh = {key: counts[name] for key, name in keys.items() if name in counts}
+    cache.set_many({key: n for key, n in fresh.items() if keys[key] in settled}, _SETTLED_KEPT)
+    many = {key: n for key, n in fresh.items() if keys[key] not in settled and n >= LARGE}
+    cache.set_many(many, KEPT)
     return {**known, **counts}
 
 

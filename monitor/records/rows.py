@@ -88,19 +88,21 @@ def _column(model: type[Model], field: str) -> str:
 
 
 def time_form() -> Callable[[datetime], Any]:
-    """Give the function that turns a time into the form in which the database stores it."""
+    """Give the function that turns a time into the form in which rows for the database hold it."""
+    if connection.vendor == "postgresql":
+        return datetime.isoformat  # psycopg takes four times as long over a datetime
     adapt: Callable[[datetime], Any] = connection.ops.adapt_datetimefield_value
     return adapt
 
 
 def stored_time(value: datetime) -> Any:
-    """Give one time in the form in which the database stores it."""
+    """Give one time in the form in which rows for the database hold it."""
     return time_form()(value)
 
 
-def stored_uuid(value: UUID) -> UUID | str:
-    """Give a UUID in the form in which the database stores it."""
-    return value if connection.features.has_native_uuid_field else value.hex
+def stored_uuid(value: UUID) -> str:
+    """Give a UUID in the form in which rows for the database hold it."""
+    return value.hex
 
 
 def portions(values: Iterable[str]) -> Iterator[list[str]]:

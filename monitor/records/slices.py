@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
@@ -18,23 +18,19 @@ from django.utils import timezone
 
 from monitor.records.models import RunState, TFSlice
 from monitor.records.one_writer import one_writer
-from monitor.records.rows import insert_rows, portions, stored_time, update_rows
+from monitor.records.rows import insert_rows, portions, time_form, update_rows
 from monitor.records.states import SliceStatus
 from swf_common_lib.errors import Conflict, NotFound
 
-_RANK = {
+_RANK: dict[str, int] = {
     SliceStatus.QUEUED: 0,
     SliceStatus.PROCESSING: 1,
     SliceStatus.COMPLETED: 2,
     SliceStatus.FAILED: 2,
 }
 _FINAL = 2
-_COUNTED = {
-    SliceStatus.QUEUED: "queued",
-    SliceStatus.PROCESSING: "processing",
-    SliceStatus.COMPLETED: "completed",
-    SliceStatus.FAILED: "failed",
-}
+Identity = tuple[str, int]
+"""TF filename and slice id: one slice within a run."""
 
 
 @dataclass
@@ -49,14 +45,58 @@ class SliceCounts:
 
     def add(self, status: str, number: int) -> None:
         """Count ``number`` more (or less) slices in ``status``."""
-        name = _COUNTED[SliceStatus(status)]
+        name = str(status)
         setattr(self, name, getattr(self, name) + number)
 
     def __bool__(self) -> bool:
         return any(getattr(self, field.name) for field in fields(self))
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
+class Slice:
+    """A slice as its row holds it: a model's instance takes ten times as long to make.
+
+    Its state may be changed; which slice it is and what it consists of are said once, by its
+    registration. One that only news told of is bare: it consists of no time frames.
+    """
+
+    tf_filename: str
+    slice_id: int
+    stf_filename: str = ""
+    tf_first: int = 0
+    tf_last: int = 0
+    tf_count: int = 0
+    created_tick: float | None = None
+    status: str = "queued"
+    retries: int = 0
+    assigned_worker: str = ""
+    error: str = ""
+    started_tick: float | None = None
+    finished_tick: float | None = None
+    processing_start_at: datetime | None = None
+    processed_at: datetime | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    key: int | None = None
+    """Of its row; None: it has none yet."""
+
+
+_IDENTITY = ("tf_filename", "slice_id")
+_REGISTERED = ("stf_filename", "tf_first", "tf_last", "tf_count", "created_tick")
+_WRITTEN = (
+    "status",
+    "retries",
+    "assigned_worker",
+    "error",
+    "started_tick",
+    "finished_tick",
+    "processing_start_at",
+    "processed_at",
+    "metadata",
+)
+_COLUMNS = (*_IDENTITY, *_REGISTERED, *_WRITTEN)
+
+
+@dataclass(frozen=True, slots=True)
 class SliceChange:
     """What became of one slice. Ticks are simulated seconds; None and "" change nothing."""
 
@@ -79,49 +119,113 @@ def register_slices(rows: Sequence[TFSlice]) -> dict[int, SliceCounts]:
     Gives the changes of the counts by run number. A run whose state is not recorded has no
     counts to change.
     """
-    counts: dict[int, SliceCounts] = {}
+    made: defaultdict[int, list[Slice]] = defaultdict(list)
+    for row in rows:
+        made[row.run_number].append(Slice(*(getattr(row, name) for name in _COLUMNS)))
     with one_writer():
-        known = _known(rows)
-        new: dict[tuple[int, str, int], TFSlice] = {}
-        for row in rows:
-            key = (row.run_number, row.tf_filename, row.slice_id)
-            if key not in known and key not in new:
-                new[key] = row
-        _insert(new.values())
-        for row in new.values():
-            change = counts.setdefault(row.run_number, SliceCounts())
-            change.created += 1
-            change.add(row.status, 1)
-        for run_number, change in counts.items():
-            count_slices(run_number, change)
-    return counts
+        return {number: follow_slices(number, slices) for number, slices in made.items()}
 
 
-def apply_slice_states(run_number: int, changes: Iterable[SliceChange]) -> SliceCounts:
-    """Take news of slices of a run, in order; give what it changed of the counts.
+def follow_slices(
+    run_number: int, made: Sequence[Slice], news: Sequence[SliceChange] = ()
+) -> SliceCounts:
+    """Register slices of a run and take news of slices, in order; give the changes of the counts.
 
-    A status only moves forward and a final one stays: old news changes nothing. News of a slice
-    that is not registered is left out.
+    What is registered already stays as it is. Within a try a status only moves forward, a further
+    try begins anew, and a final status stays: old news changes nothing. News of a slice that is not
+    registered makes a bare row of it: its registration has still to come, and will say the rest.
     """
-    news: dict[tuple[str, int], list[SliceChange]] = defaultdict(list)
-    for change in changes:
-        news[change.tf_filename, change.slice_id].append(change)
     counts = SliceCounts()
-    touched: list[TFSlice] = []
     with one_writer():
-        for row in _rows(run_number, {tf_filename for tf_filename, _ in news}):
-            before = row.status
-            if not sum(
-                _apply(row, change) for change in news.get((row.tf_filename, row.slice_id), ())
-            ):
-                continue
-            touched.append(row)
-            if row.status != before:
-                counts.add(before, -1)
-                counts.add(row.status, 1)
-        _write(touched)
+        slices = _known(run_number, {*map(_identity, made), *map(_identity, news)})
+        before = {identity: one.status for identity, one in slices.items()}
+        completed = _register(slices, made)
+        touched = _take(slices, news)
+        new = [one for one in slices.values() if one.key is None]
+        _insert(run_number, new)
+        _write_registrations(completed)
+        _write_states([one for one in touched if one.key is not None])
+        for one in new:
+            counts.created += 1
+            counts.add(one.status, 1)
+        for identity, status in before.items():
+            counts.add(status, -1)
+            counts.add(slices[identity].status, 1)
         count_slices(run_number, counts)
     return counts
+
+
+def _known(run_number: int, wanted: Set[Identity]) -> dict[Identity, Slice]:
+    """Read slices that are there; nobody else writes them meanwhile (``one_writer``)."""
+    known: dict[Identity, Slice] = {}
+    for portion in portions(sorted({name for name, _ in wanted})):
+        rows = TFSlice.objects.filter(run_number=run_number, tf_filename__among=portion)
+        for row in rows.values_list(*_COLUMNS, "id"):
+            if row[:2] in wanted:
+                known[row[:2]] = Slice(*row)
+    return known
+
+
+def _register(slices: dict[Identity, Slice], made: Iterable[Slice]) -> list[Slice]:
+    """Add slices that are not there; give the bare ones, now that the rest of them is known."""
+    completed = []
+    for one in made:
+        present = slices.setdefault(_identity(one), one)
+        if present is not one and not present.tf_count and one.tf_count:
+            for name in _REGISTERED:
+                setattr(present, name, getattr(one, name))
+            if present.key is not None:
+                completed.append(present)
+    return completed
+
+
+def _take(slices: dict[Identity, Slice], news: Iterable[SliceChange]) -> list[Slice]:
+    """Change slices as the news says; give those that it changed."""
+    touched: dict[Identity, Slice] = {}
+    for change in news:
+        identity = _identity(change)
+        one = slices.get(identity)
+        if one is None:
+            one = slices[identity] = Slice(*identity)
+        if _apply(one, change):
+            touched[identity] = one
+    return list(touched.values())
+
+
+def _apply(one: Slice, change: SliceChange) -> bool:
+    present, following = _RANK[one.status], _RANK[change.status]
+    if present == _FINAL:
+        return False
+    # Not every worker tells which try its result is of: the end is believed whatever it says.
+    if following != _FINAL and (change.retries, following) < (one.retries, present):
+        return False
+    one.status = change.status
+    if following == 0 and change.retries > one.retries:
+        _begin_anew(one, change)
+        return True
+    one.retries = max(one.retries, change.retries)
+    one.assigned_worker = change.worker or one.assigned_worker
+    one.error = change.error or one.error
+    if change.started_tick is not None:
+        one.started_tick = change.started_tick
+    if change.finished_tick is not None:
+        one.finished_tick = change.finished_tick
+    if change.processing_start_at is not None:
+        one.processing_start_at = change.processing_start_at
+    if change.processed_at is not None:
+        one.processed_at = change.processed_at
+    if change.metadata:
+        one.metadata = {**one.metadata, **change.metadata}
+    return True
+
+
+def _begin_anew(one: Slice, change: SliceChange) -> None:
+    """Let a slice wait for its next try: it is nobody's, and nothing has begun."""
+    one.retries = change.retries
+    one.error = change.error or one.error
+    one.assigned_worker = ""
+    one.started_tick = one.finished_tick = None
+    one.processing_start_at = one.processed_at = None
 
 
 def count_slices(run_number: int, change: SliceCounts) -> None:
@@ -135,114 +239,54 @@ def count_slices(run_number: int, change: SliceCounts) -> None:
         RunState.objects.filter(pk=run_number).update(**increments, updated_at=timezone.now())
 
 
-def _known(rows: Sequence[TFSlice]) -> set[tuple[int, str, int]]:
-    by_run: dict[int, set[str]] = defaultdict(set)
-    for row in rows:
-        by_run[row.run_number].add(row.tf_filename)
-    known: set[tuple[int, str, int]] = set()
-    for run_number, names in by_run.items():
-        for portion in portions(sorted(names)):
-            known.update(
-                TFSlice.objects.filter(
-                    run_number=run_number, tf_filename__among=portion
-                ).values_list("run_number", "tf_filename", "slice_id")
-            )
-    return known
-
-
-def _rows(run_number: int, names: set[str]) -> Iterable[TFSlice]:
-    for portion in portions(sorted(names)):
-        # PostgreSQL: nobody else may change them until we have; SQLite has one writer anyway.
-        yield from TFSlice.objects.select_for_update().filter(
-            run_number=run_number, tf_filename__among=portion
-        )
-
-
-def _apply(row: TFSlice, change: SliceChange) -> bool:
-    if change.status not in _RANK:
-        return False
-    present, next_rank = _RANK[SliceStatus(row.status)], _RANK[SliceStatus(change.status)]
-    if present == _FINAL or next_rank < present:
-        return False
-    row.status = change.status
-    row.retries = max(row.retries, change.retries)
-    row.assigned_worker = change.worker or row.assigned_worker
-    row.error = change.error or row.error
-    for name in ("started_tick", "finished_tick", "processing_start_at", "processed_at"):
-        if getattr(change, name) is not None:
-            setattr(row, name, getattr(change, name))
-    if change.metadata:
-        row.metadata = {**row.metadata, **change.metadata}
-    return True
-
-
-_WRITTEN = (
-    "status",
-    "retries",
-    "assigned_worker",
-    "error",
-    "started_tick",
-    "finished_tick",
-    "processing_start_at",
-    "processed_at",
-    "metadata",
-)
-_INSERTED = (
-    "run_number",
-    "tf_filename",
-    "slice_id",
-    "stf_filename",
-    "tf_first",
-    "tf_last",
-    "tf_count",
-    "created_tick",
-    *_WRITTEN,
-    "created_at",
-)
-
-
-def _insert(rows: Iterable[TFSlice]) -> None:
-    """Insert rows with one prepared statement: Django's bulk_create takes 6 times as long."""
+def _insert(run_number: int, slices: Iterable[Slice]) -> None:
+    stored_time = time_form()
     created_at = stored_time(timezone.now())
     insert_rows(
         TFSlice,
-        _INSERTED,
+        ("run_number", "created_at", *_COLUMNS),
         [
             (
-                row.run_number,
-                row.tf_filename,
-                row.slice_id,
-                row.stf_filename,
-                row.tf_first,
-                row.tf_last,
-                row.tf_count,
-                row.created_tick,
-                *_written(row),
+                run_number,
                 created_at,
+                *_identity(one),
+                *_registration(one),
+                *_state(one, stored_time),
             )
-            for row in rows
+            for one in slices
         ],
     )
 
 
-def _write(rows: Sequence[TFSlice]) -> None:
-    """Write rows with one prepared statement: Django's bulk_update takes 20 times as long."""
-    update_rows(TFSlice, _WRITTEN, [(*_written(row), row.pk) for row in rows])
+def _write_registrations(slices: Iterable[Slice]) -> None:
+    update_rows(TFSlice, _REGISTERED, [(*_registration(one), one.key) for one in slices])
 
 
-def _written(row: TFSlice) -> tuple[Any, ...]:
-    """Give the values of ``_WRITTEN`` as the database stores them."""
-    begun, done = row.processing_start_at, row.processed_at
+def _write_states(slices: Iterable[Slice]) -> None:
+    stored_time = time_form()
+    update_rows(TFSlice, _WRITTEN, [(*_state(one, stored_time), one.key) for one in slices])
+
+
+def _identity(one: Slice | SliceChange) -> Identity:
+    return one.tf_filename, one.slice_id
+
+
+def _registration(one: Slice) -> tuple[Any, ...]:
+    return one.stf_filename, one.tf_first, one.tf_last, one.tf_count, one.created_tick
+
+
+def _state(one: Slice, stored_time: Callable[[datetime], Any]) -> tuple[Any, ...]:
+    begun, done = one.processing_start_at, one.processed_at
     return (
-        str(row.status),
-        row.retries,
-        row.assigned_worker,
-        row.error,
-        row.started_tick,
-        row.finished_tick,
+        str(one.status),
+        one.retries,
+        one.assigned_worker,
+        one.error,
+        one.started_tick,
+        one.finished_tick,
         None if begun is None else stored_time(begun),
         None if done is None else stored_time(done),
-        json.dumps(row.metadata) if row.metadata else "{}",
+        json.dumps(one.metadata) if one.metadata else "{}",
     )
 
 
@@ -257,8 +301,8 @@ def change_slice(pk: int, changes: Mapping[str, Any]) -> TFSlice:
             raise NotFound(f"there is no TF slice with id {pk}")
         before = row.status
         after = changes.get("status", before)
-        rank = _RANK[SliceStatus(before)]
-        if after != before and (rank == _FINAL or _RANK[SliceStatus(after)] < rank):
+        rank = _RANK[before]
+        if after != before and (rank == _FINAL or _RANK[after] < rank):
             raise Conflict(
                 f"TF slice {row} is {before}: it cannot become {after}",
                 "The status of a slice only moves forward: queued, processing, then completed or"

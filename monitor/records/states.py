@@ -40,7 +40,8 @@ class RunPhase(TextChoices):
 
 
 class SliceStatus(TextChoices):
-    """Status of a TF slice: it only moves forward; the last two are final."""
+    """Status of a TF slice: it only moves forward, but for a failed try that is followed by
+    another, from the queue on. The last two are final."""
 
     QUEUED = "queued"
     PROCESSING = "processing"
@@ -66,3 +67,8 @@ class WorkerStatus(TextChoices):
     BUSY = "busy"
     STOPPED = "stopped"
     FAILED = "failed"
+
+
+WORKERS_AT_WORK = (WorkerStatus.IDLE, WorkerStatus.BUSY)
+"""A worker that is ready for slices, or has one."""
+WORKERS_GONE = (WorkerStatus.STOPPED, WorkerStatus.FAILED)

@@ -19,6 +19,7 @@ from django.db.models import (
     Sum,
 )
 
+from monitor.records.kept import kept_of_run
 from monitor.records.models import (
     FastMonFile,
     RunState,
@@ -33,6 +34,8 @@ from swf_common_lib.errors import NotFound
 
 _ROUNDING = 1e-9
 """Rates are quotients: without it 7.5 * 30 might ask for a worker too many."""
+_DIGITS = 7
+"""Significant digits that are shown: ticks are sums of fractions, and 7.499999999 is 7.5."""
 
 
 @dataclass(frozen=True)
@@ -114,12 +117,22 @@ class RunStatistics:
 
 
 def run_statistics(run_number: int) -> RunStatistics:
-    """Gather the statistics of a run. Raises NotFound for a run that has no state."""
+    """Give the statistics of a run; a large one's may be some seconds old.
+
+    Raises NotFound for a run that has no state.
+    """
     state = RunState.objects.filter(run_number=run_number).first()
     if state is None:
         raise NotFound(
             f"there is no run {run_number}", "The runs that there are: GET /api/run-states/."
         )
+    return kept_of_run(
+        "statistics", run_number, state.phase, state.slices_created, lambda: _gathered(state)
+    )
+
+
+def _gathered(state: RunState) -> RunStatistics:
+    run_number = state.run_number
     fast = _configuration(state.execution_id)
     slices = TFSlice.objects.filter(run_number=run_number)
     times = _times(slices)
@@ -136,15 +149,17 @@ def run_statistics(run_number: int) -> RunStatistics:
         stf_files=_stf_counts(state),
         samples=FastMonFile.objects.filter(stf_file__run__run_number=run_number).count(),
         slices=counts,
-        workers=_worker_counts(state),
-        waiting_seconds=Duration(times["waiting_mean"], times["waiting_max"]),
-        processing_seconds=Duration(times["processing_mean"], times["processing_max"]),
-        nominal_slice_rate=rate,
-        measured_slice_rate=_ratio(counts.created, span),
-        capacity=capacity,
+        workers=worker_counts(state),
+        waiting_seconds=_duration(times["waiting_mean"], times["waiting_max"]),
+        processing_seconds=_duration(times["processing_mean"], times["processing_max"]),
+        nominal_slice_rate=_shown(rate),
+        measured_slice_rate=_shown(_ratio(counts.created, span)),
+        capacity=_shown(capacity),
         backlog=backlog,
-        backlog_growth=None if rate is None or capacity is None else max(0.0, rate - capacity),
-        measured_backlog_growth=_ratio(backlog, span),
+        backlog_growth=_shown(
+            None if rate is None or capacity is None else max(0.0, rate - capacity)
+        ),
+        measured_backlog_growth=_shown(_ratio(backlog, span)),
         workers_to_keep_up=_workers_to_keep_up(rate, fast),
         keeps_up=None if rate is None or capacity is None else capacity >= rate - _ROUNDING,
     )
@@ -212,14 +227,15 @@ def _stf_counts(state: RunState) -> StfCounts:
     return StfCounts(generated=state.stf_files_generated, total=state.total_stf_files, **counts)
 
 
-def _worker_counts(state: RunState) -> WorkerCounts:
+def worker_counts(state: RunState) -> WorkerCounts:
+    """Count the workers of a run."""
     workers = Worker.objects.filter(run_number=state.run_number)
     counts = workers.aggregate(seen=Count("worker_id"), busy=Sum("busy_seconds"))
     return WorkerCounts(
         target=state.target_worker_count,
         seen=counts["seen"],
         active=state.active_worker_count,
-        busy_seconds=counts["busy"] or 0.0,
+        busy_seconds=_shown(counts["busy"]) or 0.0,
     )
 
 
@@ -227,6 +243,15 @@ def _workers_to_keep_up(rate: float | None, fast: FastProcessing | None) -> int 
     if rate is None or fast is None:
         return None
     return math.ceil(rate * fast.slice_processing_time - _ROUNDING)
+
+
+def _duration(mean: float | None, longest: float | None) -> Duration:
+    return Duration(_shown(mean), _shown(longest))
+
+
+def _shown(value: float | None) -> float | None:
+    """Round to the digits that are shown."""
+    return None if value is None else float(f"{value:.{_DIGITS}g}")
 
 
 def _ratio(amount: float, over: float) -> float | None:

@@ -13,8 +13,8 @@ from django.utils import timezone
 
 from monitor.executions.announcer import announcer
 from monitor.executions.waiting import ALIVE_FOR, RUNNER, waiting_for
-from monitor.records.models import SystemAgent, WorkflowExecution
-from monitor.records.states import ACTIVE, TERMINAL, ExecutionStatus
+from monitor.records.models import RunState, SystemAgent, WorkflowExecution
+from monitor.records.states import ACTIVE, TERMINAL, ExecutionStatus, RunPhase
 from swf_common_lib.config import load_testbed_file
 from swf_common_lib.database_url import parse_database_url
 from swf_common_lib.errors import ConfigurationError
@@ -28,45 +28,62 @@ SEEN_WITHIN = timedelta(hours=24)
 SLOW_LAG = 10.0
 """Seconds that ingest may be behind before that is a problem."""
 _INGEST = "ingest"
+_MONITOR_AWAY = "the monitor, which is down"
 
 Problem = dict[str, str]
 
 
-def system_status() -> dict[str, Any]:
+def system_status(*, from_outside: bool = False) -> dict[str, Any]:
     """Give services, agents, executions, and problems: what, where, and what to do next.
 
+    ``from_outside``: it is not the monitor itself that asks, so that may be down.
     Raises django.db.Error when the database does not answer: then nothing is known.
     """
     now = timezone.now()
-    rows = list(
-        SystemAgent.objects.filter(last_heartbeat__gte=now - SEEN_WITHIN).order_by("instance_name")
-    )
-    ingest = max(
-        (row for row in rows if row.agent_type == _INGEST),
-        key=lambda row: row.last_heartbeat or now,
-        default=None,
-    )
-    agents = [_agent(row, now) for row in rows if row.agent_type != _INGEST]
-    services = {
-        "database": _database(),
-        "broker": _broker(),
-        "ingest": _ingest(ingest, now),
-        "web": _address(settings.TESTBED.swf_monitor_url),
-        "mcp": _address(settings.TESTBED.swf_mcp_url),
-    }
+    rows = SystemAgent.objects.filter(last_heartbeat__gte=now - SEEN_WITHIN)
+    agents = [
+        _agent(row, now) for row in rows.exclude(agent_type=_INGEST).order_by("instance_name")
+    ]
+    services = service_status(from_outside=from_outside)
     executions = _executions()
+    heard = not from_outside or services["web"]["status"] == OK
     problems = [
         *_service_problems(services),
         *_testbed_problems(),
-        *_agent_problems(agents),
-        *_execution_problems(executions, now),
+        # Agents report to the monitor: while it is away, nobody knows whether they live.
+        *(_agent_problems(agents) if heard else ()),
+        *(_execution_problems(executions, now) if heard else ()),
+        *run_problems(),
     ]
     return {
         "services": services,
         "agents": agents,
-        "executions": [_as_json(execution) for execution in executions],
+        "executions": [_as_json(execution, heard) for execution in executions],
         "problems": problems,
     }
+
+
+def service_status(*, from_outside: bool = False) -> dict[str, dict[str, Any]]:
+    """Give how database, broker, ingest, web and MCP stand: ``status`` and ``detail`` of each."""
+    address = settings.TESTBED.swf_monitor_url
+    web = monitor_from_outside() if from_outside else _address(address)
+    ingest = SystemAgent.objects.filter(agent_type=_INGEST).exclude(last_heartbeat=None)
+    return {
+        "database": _database(),
+        "broker": _broker(),
+        "ingest": _ingest(ingest.order_by("-last_heartbeat").first(), timezone.now()),
+        "web": web,
+        "mcp": _address(settings.TESTBED.swf_mcp_url),
+    }
+
+
+def monitor_from_outside() -> dict[str, Any]:
+    """Give how the monitor's own process stands, as another process sees it."""
+    told = _address(settings.TESTBED.swf_monitor_url)
+    if told["status"] == OK:
+        return told
+    detail = f"the monitor is down ({told['detail']}): runners and agents cannot report to it"
+    return {"status": ERROR, "detail": detail}
 
 
 def _database() -> dict[str, Any]:
@@ -142,7 +159,7 @@ def _executions() -> list[WorkflowExecution]:
     return [*unfinished, *ended]
 
 
-def _as_json(execution: WorkflowExecution) -> dict[str, Any]:
+def _as_json(execution: WorkflowExecution, heard: bool) -> dict[str, Any]:
     answer = {
         "execution_id": execution.execution_id,
         "status": execution.status,
@@ -157,7 +174,7 @@ def _as_json(execution: WorkflowExecution) -> dict[str, Any]:
         "end_time": _iso(execution.end_time),
     }
     if execution.status == ExecutionStatus.PENDING:
-        answer["waiting_for"] = waiting_for(execution)
+        answer["waiting_for"] = waiting_for(execution) if heard else _MONITOR_AWAY
     return answer
 
 
@@ -260,6 +277,22 @@ def _execution_problems(executions: list[WorkflowExecution], now: datetime) -> l
                 )
             )
     return problems
+
+
+def run_problems() -> list[Problem]:
+    """Tell of slices that no worker will ever take: their run was never announced."""
+    waiting = RunState.objects.filter(phase=RunPhase.IMMINENT, slices_queued__gt=0)
+    return [
+        _problem(
+            WARNING,
+            f"{state.slices_queued} slices of run {state.run_number} wait, but that run was never"
+            " started: nobody calls workers for it",
+            f"run {state.run_number}",
+            "If its number is a mistake, correct whoever registered them; a run_imminent message"
+            " with that run_id calls workers.",
+        )
+        for state in waiting.order_by("run_number")[:UNFINISHED]
+    ]
 
 
 def _is_overdue(execution: WorkflowExecution, now: datetime) -> bool:

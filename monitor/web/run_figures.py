@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from monitor.records.kept import kept_of_run
 from monitor.records.statistics import run_statistics
 from monitor.web.backlog_chart import backlog_chart
 from swf_common_lib.errors import NotFound
@@ -17,4 +18,11 @@ def statistics_of(run_number: int | None) -> dict[str, Any]:
         statistics = run_statistics(run_number)
     except NotFound:
         return {}
-    return {"statistics": statistics, "chart": backlog_chart(run_number)}
+    chart = kept_of_run(
+        "backlog-chart",
+        run_number,
+        statistics.phase,
+        statistics.slices.created,
+        lambda: backlog_chart(run_number),
+    )
+    return {"statistics": statistics, "chart": chart}

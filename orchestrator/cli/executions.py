@@ -12,7 +12,7 @@ from orchestrator.cli.context import Commands, Context
 from orchestrator.cli.progress import progress_display
 from orchestrator.cli.summary import print_summary
 from orchestrator.installation import require_token
-from orchestrator.runs import Progress, change, follow, start
+from orchestrator.runs import Progress, change, check, follow, start
 from swf_common_lib.config import (
     load_testbed_file,
     parse_assignment,
@@ -108,9 +108,7 @@ def overrides(options: argparse.Namespace) -> dict[str, Any]:
 
 def _run(context: Context, options: argparse.Namespace) -> int:
     require_token(context.settings)
-    request = run_request(context, options)
-    start_agents(context.settings)
-    return start_and_tell(context, request, wait=options.wait)
+    return _start_with_agents(context, run_request(context, options), wait=options.wait)
 
 
 def run_request(context: Context, options: argparse.Namespace) -> dict[str, Any]:
@@ -148,8 +146,13 @@ def _run_workflow(context: Context, options: argparse.Namespace) -> int:
     else:
         request["config"] = options.config
         request["from_definition"] = not options.config or None
+    return _start_with_agents(context, request, wait=options.wait)
+
+
+def _start_with_agents(context: Context, request: dict[str, Any], *, wait: bool) -> int:
+    check(context.client(), request)  # before anything is started for it
     start_agents(context.settings)
-    return start_and_tell(context, request, wait=options.wait)
+    return start_and_tell(context, request, wait=wait)
 
 
 def _common(context: Context, options: argparse.Namespace) -> dict[str, Any]:

@@ -44,11 +44,13 @@ def add_commands(commands: Commands) -> None:
         "token",
         help="print the token for REST and MCP; create, list, revoke others",
         description="Print the operator's token. `create NAME [--scope read|operate|admin]` makes "
-        "another and prints it, `list` shows those there are, `revoke NAME` ends one.",
+        "another and prints it (--user ANN: it acts in her name), `list` shows those there are, "
+        "`revoke NAME` ends one.",
     )
     token.add_argument("action", nargs="?", choices=("create", "list", "revoke"))
     token.add_argument("name", nargs="?", metavar="NAME", help="of a token to create or revoke")
     token.add_argument("--scope", choices=("read", "operate", "admin"), help="(default: read)")
+    token.add_argument("--user", help="in whose name a new token acts (default: yours)")
     token.set_defaults(command=_token)
     login = commands.add_parser("login", help="print a link that opens the web UI, once")
     login.set_defaults(command=_login)
@@ -101,6 +103,7 @@ def _token(context: Context, options: argparse.Namespace) -> int:
     require_prepared(context.settings)  # the database is here
     words = [options.action, *([options.name] if options.name else [])]
     words += ["--scope", options.scope] if options.scope else []
+    words += ["--user", options.user] if options.user else []
     return run_monitor_module(context.settings, "monitor.token_admin", *words).returncode
 
 

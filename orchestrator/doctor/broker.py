@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import socket
+import ssl
 import time
 import uuid
 from collections.abc import Iterator
@@ -18,6 +19,18 @@ ANSWER_TIMEOUT = 5.0
 """Seconds that anything asked of the broker may take."""
 SLOW = 0.5
 """Seconds beyond which a message's way through an idle broker is worth a word."""
+
+_REFUSALS = (
+    (
+        "does it trust the certificate",
+        "The broker's truststore (SWF_BROKER_TRUSTSTORE on its host) has to hold the authority that"
+        " signed the certificate in ACTIVEMQ_SSL_CERT_FILE; where that is empty, name one.",
+    ),
+    ("certificate", "Look at ACTIVEMQ_SSL_CERT_FILE and ACTIVEMQ_SSL_KEY_FILE."),
+    ("closed the connection", "If it speaks TLS: ACTIVEMQ_USE_SSL=true and what belongs to it."),
+    ("activemq_ssl_", "Correct that setting, or put the file there, readable for you."),
+)
+"""What is part of a refusal's detail, and what to do then; the first that fits counts."""
 
 
 def check_broker(settings: Settings) -> Iterator[Finding]:
@@ -41,7 +54,7 @@ def check_broker(settings: Settings) -> Iterator[Finding]:
     try:
         link.open()
     except BrokerUnavailable as fault:
-        yield error("broker", fault.detail, fault.hint)
+        yield error("broker", fault.detail, _refusal_remedy(fault))
         return
     try:
         yield ok("broker", f"{where} takes the login of {settings.activemq_user!r}{_tls(settings)}")
@@ -55,6 +68,17 @@ def _start_remedy(settings: Settings) -> str:
     if settings.swf_broker == "external":
         return "Start it where it is, open the firewall, or correct ACTIVEMQ_HOST, ACTIVEMQ_PORT."
     return "`testbed start-local` starts it; `testbed logs broker` says why it ended."
+
+
+def _refusal_remedy(fault: BrokerUnavailable) -> str:
+    """Say what to do where something answers, but does not let us in."""
+    if isinstance(fault.__cause__, ssl.SSLCertVerificationError):
+        return (
+            "ACTIVEMQ_SSL_CA_CERTS has to hold the authority that signed the broker's certificate,"
+            " and ACTIVEMQ_HOST has to be a name in it."
+        )
+    remedies = (remedy for sign, remedy in _REFUSALS if sign in fault.detail.lower())
+    return next(remedies, fault.hint)
 
 
 def _tls(settings: Settings) -> str:

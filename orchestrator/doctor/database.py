@@ -21,7 +21,11 @@ def check_database(settings: Settings) -> Iterator[Finding]:
         said = run.stderr.strip().splitlines() or ["it gave no reason"]
         yield error("database", said[-1], _remedy(settings))
         return
-    yield from judge_database(json.loads(run.stdout))
+    told = json.loads(run.stdout)
+    if "problem" in told:
+        yield error("database", told["problem"], told["remedy"] or _remedy(settings))
+        return
+    yield from judge_database(told)
 
 
 def _remedy(settings: Settings) -> str:

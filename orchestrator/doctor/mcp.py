@@ -27,7 +27,7 @@ _HELLO = {
 
 def check_mcp(settings: Settings) -> Iterator[Finding]:
     """Check that assistants can open a session."""
-    session = new_session(settings.swf_mcp_url, "")
+    session = new_session(settings.swf_mcp_url, "", settings.swf_monitor_ca_certs)
     session.headers["Authorization"] = f"Bearer {settings.swf_api_token}"
     session.headers["Accept"] = "application/json, text/event-stream"
     try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import ssl
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
@@ -21,6 +23,8 @@ LOCAL_NAMES = ("127.0.0.1", "localhost", "::1")
 SKEW_WARNING, SKEW_ERROR = 2.0, 30.0
 """Seconds by which two clocks may differ; leases last 10 s, and agents count as lost after 30."""
 _TIMEOUT = 10.0
+_WRAPPING = re.compile(r"^HTTPS?Connection\(.*?\): (Failed to establish a new connection: )?")
+"""What urllib3 says before the cause."""
 _SCOPES_THAT_OPERATE = ("operate", "admin")
 
 
@@ -38,13 +42,12 @@ def check_monitor(settings: Settings) -> Iterator[Finding]:
     if not settings.swf_api_token:
         remedy = "Run `testbed init` on the monitor's host; elsewhere set SWF_API_TOKEN."
         yield error("token", "there is none", remedy)
-    session = new_session(url, settings.swf_api_token)
+    session = new_session(url, settings.swf_api_token, settings.swf_monitor_ca_certs)
     try:
         since = datetime.now(timezone.utc)
         answer = session.get(f"{url}/api/installation/", timeout=_TIMEOUT, allow_redirects=False)
     except requests.RequestException as fault:
-        detail = f"{url} does not answer ({_reason(fault)})"
-        yield error("monitor", detail, _start_remedy(settings))
+        yield _silence(settings, fault)
         return
     finally:
         session.close()
@@ -75,10 +78,25 @@ def _start_remedy(settings: Settings) -> str:
     return "Start it where it is, open the way to it, or correct SWF_MONITOR_URL."
 
 
-def _reason(fault: requests.RequestException) -> str:
-    if isinstance(fault, requests.exceptions.SSLError):
-        return f"TLS: {fault}"
-    return type(fault).__name__
+def _silence(settings: Settings, fault: requests.RequestException) -> Finding:
+    cause = _innermost(fault)
+    url = settings.swf_monitor_url
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        remedy = (
+            "SWF_MONITOR_CA_CERTS has to hold the authority that signed the certificate, and"
+            " SWF_MONITOR_URL has to have a name in it."
+        )
+        return error("monitor", f"{url}: {cause.verify_message}", remedy)
+    why = _WRAPPING.sub("", str(cause))
+    return error("monitor", f"{url} does not answer ({why})", _start_remedy(settings))
+
+
+def _innermost(fault: BaseException) -> BaseException:
+    """Give what requests and urllib3 have wrapped."""
+    for inner in (getattr(fault, "reason", None), *fault.args):
+        if isinstance(inner, BaseException):
+            return _innermost(inner)
+    return fault
 
 
 def _refusal(url: str, status: int, fault: TestbedError) -> Finding:

@@ -14,6 +14,7 @@ from swf_common_lib.messaging.destinations import (
     Topic,
     slice_queue,
 )
+from swf_common_lib.messaging.outbox import Latency
 
 __all__ = [
     "BROADCAST",
@@ -25,6 +26,7 @@ __all__ = [
     "BusStatus",
     "Delivery",
     "Destination",
+    "Latency",
     "MessageBus",
     "Queue",
     "Subscription",

@@ -173,6 +173,8 @@ class Link(stomp.ConnectionListener):  # type: ignore[misc]
     def on_connected(self, frame: Any) -> None:
         """Note the broker's acceptance."""
         self.greeting = dict(frame.headers)
+        # No more what a refusal of the login would have meant.
+        self._connection.transport.failure = "it closed the connection"
         self._logged_in = True
         self._decided.set()
 

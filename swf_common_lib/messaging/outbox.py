@@ -17,12 +17,33 @@ WINDOWS_UNDER_WAY = 2
 the broker a write to disk, and so a busy one is asked for fewer."""
 
 
-@dataclass(frozen=True)
+@dataclass
+class Latency:
+    """Seconds from publishing to the broker's confirmation, over the messages of one publisher."""
+
+    messages: int = 0
+    total: float = 0.0
+    longest: float = 0.0
+
+    @property
+    def mean(self) -> float:
+        """Mean over the messages that are confirmed; 0 before the first."""
+        return self.total / self.messages if self.messages else 0.0
+
+    def note(self, seconds: float) -> None:
+        """Count one more message."""
+        self.messages += 1
+        self.total += seconds
+        self.longest = max(self.longest, seconds)
+
+
+@dataclass(slots=True)
 class _Message:
     sequence: int
     head: bytes
     body: bytes
     since: float
+    latency: Latency | None
 
 
 @dataclass(frozen=True)
@@ -45,9 +66,6 @@ class Outbox:
         self.changed = threading.Condition()
         self.confirmed = 0
         self.last = 0
-        self.latency_sum = 0.0
-        self.latency_max = 0.0
-        self.windows = 0
         self._limit = limit
         self._waiting: deque[_Message] = deque()
         self._sent: deque[_Message] = deque()
@@ -58,13 +76,22 @@ class Outbox:
     def __len__(self) -> int:
         return len(self._waiting) + len(self._sent)
 
-    def add(self, head: bytes, body: bytes, closing: threading.Event) -> int:
-        """Take a message and give its sequence number; wait while too many are unconfirmed."""
+    def add(
+        self,
+        head: bytes,
+        body: bytes,
+        closing: threading.Event,
+        latency: Latency | None = None,
+    ) -> int:
+        """Take a message and give its sequence number; wait while too many are unconfirmed.
+
+        ``latency`` counts it when it is confirmed.
+        """
         with self.changed:
             while len(self) >= self._limit and not closing.is_set():
                 self.changed.wait(1.0)
             self.last += 1
-            self._waiting.append(_Message(self.last, head, body, time.monotonic()))
+            self._waiting.append(_Message(self.last, head, body, time.monotonic(), latency))
             if len(self._waiting) == 1:
                 self.changed.notify_all()
             return self.last
@@ -111,13 +138,11 @@ class Outbox:
     def confirm(self, sequence: int) -> None:
         """Forget the messages up to ``sequence``: the broker has them."""
         with self.changed:
-            if self._sent and self._sent[0].sequence <= sequence:
-                latency = time.monotonic() - self._sent[0].since
-                self.windows += 1
-                self.latency_sum += latency
-                self.latency_max = max(self.latency_max, latency)
+            now = time.monotonic()
             while self._sent and self._sent[0].sequence <= sequence:
-                self._sent.popleft()
+                message = self._sent.popleft()
+                if message.latency is not None:
+                    message.latency.note(now - message.since)
             while self._asked and self._asked[0] <= sequence:
                 self._asked.popleft()
             self.confirmed = max(self.confirmed, sequence)

@@ -26,6 +26,7 @@ CONNECT_TIMEOUT = 5.0
 SEND_TIMEOUT = 90
 """Seconds after which a broker that takes nothing any more is given up."""
 READ_BYTES = 16 * 1024
+_DISTRUST = " (does it trust the certificate in ACTIVEMQ_SSL_CERT_FILE?)"
 
 
 class Connection(stomp.Connection12):  # type: ignore[misc]
@@ -74,7 +75,7 @@ class Transport(stomp.transport.Transport):  # type: ignore[misc]
             self.socket = TlsSocket(raw, context, address[0]) if context else raw
             self.failure = "it closed the connection"
             if context:
-                self.failure += " (does it trust the certificate in ACTIVEMQ_SSL_CERT_FILE?)"
+                self.failure += _DISTRUST
             raw.setblocking(True)
             raw.setsockopt(
                 socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("@ll", SEND_TIMEOUT, 0)
@@ -110,6 +111,8 @@ class Transport(stomp.transport.Transport):  # type: ignore[misc]
             data: bytes = self.socket.recv(READ_BYTES)
         except ssl.SSLError as error:
             self.failure = f"TLS: {error.reason or error}"
+            if "CERTIFICATE" in self.failure:
+                self.failure += _DISTRUST
             return b""
         except (OSError, AttributeError):  # closed by one of us
             return b""

@@ -30,4 +30,5 @@ def project(entries: Sequence[Entry]) -> None:
     tally.write()
     slices.update(understood)
     runs.move(understood)
+    completion.tell_of_workers(understood)
     completion.decide(keys)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
 
 from django.db.models import F
 from django.utils import timezone
 
+from monitor.ingest.entry import Entry
+from monitor.ingest.projections.selection import of_type
 from monitor.records.models import (
     FastMonFile,
     RunState,
@@ -16,8 +19,9 @@ from monitor.records.models import (
     WorkflowExecution,
 )
 from monitor.records.states import RunPhase
-from monitor.records.statistics import run_statistics
+from monitor.records.statistics import run_statistics, worker_counts
 from swf_common_lib.config import fast_processing
+from swf_common_lib.messages import WorkerStatus
 
 ACTOR = "monitor-ingest"
 
@@ -92,7 +96,18 @@ def _complete(state: RunState, execution: WorkflowExecution | None) -> None:
         _keep(execution.pk, statistics)
 
 
+def tell_of_workers(entries: Iterable[Entry]) -> None:
+    """Bring the kept statistics of runs up to date whose workers left after their completion."""
+    numbers = {entry.run_number for entry, _ in of_type(entries, WorkerStatus)}
+    for state in RunState.objects.filter(run_number__in=numbers, phase=RunPhase.COMPLETED):
+        if WorkflowExecution.objects.filter(pk=state.execution_id).exists():
+            _keep(state.execution_id, {"workers": asdict(worker_counts(state))})
+
+
 def _keep(execution_id: str, statistics: dict[str, object]) -> None:
+    """Add to what the execution's record keeps of its run's statistics."""
     execution = WorkflowExecution.objects.select_for_update().get(pk=execution_id)
-    execution.performance_metrics = {**execution.performance_metrics, "slices": statistics}
+    metrics = execution.performance_metrics
+    kept = {**metrics.get("slices", {}), **statistics}
+    execution.performance_metrics = {**metrics, "slices": kept}
     execution.save(update_fields=["performance_metrics"])

@@ -13,12 +13,9 @@ from monitor.ingest.times import optional_time
 from monitor.ingest.validity import NAME_LIMIT
 from monitor.records.models import Worker
 from monitor.records.rows import portions
-from monitor.records.states import WorkerStatus as States
+from monitor.records.states import WORKERS_AT_WORK, WORKERS_GONE
 from swf_common_lib.messages import WorkerState, WorkerStatus
 
-GONE = (States.STOPPED, States.FAILED)
-AT_WORK = (States.IDLE, States.BUSY)
-"""A worker that is ready for slices, or has one."""
 _PLAIN = ("slices_completed", "slices_failed", "busy_seconds", "started_tick", "ended_tick")
 _TIMES = ("started_at", "ended_at")
 _WRITTEN = (
@@ -68,7 +65,7 @@ def update(entries: Iterable[Entry], tally: Tally) -> None:
 
 def _at_work(worker: Worker) -> set[int]:
     """Give the run for which a worker counts as active, if there is one."""
-    if worker.status in AT_WORK and worker.run_number is not None:
+    if worker.status in WORKERS_AT_WORK and worker.run_number is not None:
         return {worker.run_number}
     return set()
 
@@ -77,7 +74,7 @@ def _follow(worker: Worker, told: WorkerState, moment: datetime) -> None:
     given = told.model_fields_set
     worker.status = told.status
     worker.last_heartbeat = moment
-    if worker.status not in GONE:  # one that had left may be called back
+    if worker.status not in WORKERS_GONE:  # one that had left may be called back
         worker.ended_tick = worker.ended_at = None
     _note_slice(worker, told.model_extra or {})
     if told.location:

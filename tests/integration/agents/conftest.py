@@ -15,6 +15,7 @@ from tests.integration.agents.services import (
     Services,
     StartAgents,
 )
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +45,7 @@ def agents(services: Services) -> Iterator[StartAgents]:
     living = [each for each in started if each.process.poll() is None]
     for each in living:
         each.process.terminate()
-    statuses = {each.log.name: each.process.wait(timeout=20) for each in living}
+    statuses = {each.log.name: each.process.wait(timeout=PATIENCE) for each in living}
     assert set(statuses.values()) <= {0}, statuses
     for each in started:
         assert "Traceback" not in each.log.read_text(), each.log.read_text()

@@ -25,11 +25,11 @@ from swf_common_lib.messaging import (
 )
 from swf_common_lib.monitor_client import MonitorClient
 from swf_common_lib.settings import Settings, load_settings
-from tests.broker_process import ROOT, BrokerProcess, free_port, start_broker
-from tests.waiting import wait_until
+from tests.broker_process import ROOT, BrokerProcess, start_broker
+from tests.ports import free_port
+from tests.processes import end
+from tests.waiting import PATIENCE, wait_until
 
-START_TIMEOUT = 60.0
-"""Seconds that a service or agent may take to be ready on a busy machine."""
 _COUNTER = itertools.count(1)
 
 
@@ -70,20 +70,13 @@ class Services:
         subprocess.run(setup, cwd=ROOT, env=environ, check=True, capture_output=True)
         for name in ("monitor.server", "monitor.ingest"):
             services._launch([sys.executable, "-m", name], folder / f"{name}.log")
-        wait_until(services._answers, START_TIMEOUT, "the monitor does not answer")
+        wait_until(services._answers, message="the monitor does not answer")
         return services
 
     def stop(self) -> None:
         """End everything."""
         for process in reversed(self.processes):
-            if process.poll() is None:
-                process.terminate()
-        for process in self.processes:
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            end(process)
         self.broker.stop()
 
     @property
@@ -93,7 +86,7 @@ class Services:
 
     def client(self) -> MonitorClient:
         """Give a client with the operator's token."""
-        return MonitorClient.from_settings(self.settings, patience=10)
+        return MonitorClient.from_settings(self.settings, patience=PATIENCE)
 
     def agent(self, script: str, namespace: str, *arguments: str, **environ: str) -> AgentProcess:
         """Start an agent; ``wait_ready`` tells when it listens."""
@@ -116,7 +109,7 @@ class Services:
             }
             return listening >= {agent.process.pid for agent in agents}
 
-        wait_until(ready, START_TIMEOUT, "an agent does not get ready")
+        wait_until(ready, message="an agent does not get ready")
         client.session.close()
 
     def execution(
@@ -183,7 +176,7 @@ class Observer:
         self.namespace = namespace
         self.heard: list[dict[str, Any]] = []
         self.bus = MessageBus(services.settings, f"observer-{next(_COUNTER)}")
-        self.bus.start(START_TIMEOUT)
+        self.bus.start(PATIENCE)
         for destination in (BROADCAST, WORKERS):
             self.bus.subscribe(destination, ack="auto", prefetch=5000)
 
@@ -192,14 +185,14 @@ class Observer:
         unique = {m["message_id"]: m for m in self.heard if m["msg_type"] == msg_type}
         return list(unique.values())
 
-    def wait(self, msg_type: str, count: int = 1, timeout: float = 20.0) -> list[dict[str, Any]]:
+    def wait(self, msg_type: str, count: int = 1) -> list[dict[str, Any]]:
         """Listen until so many messages of a type were heard; gives them."""
-        self.listen(lambda: len(self.all(msg_type)) >= count, timeout, f"{count} x {msg_type}")
+        self.listen(lambda: len(self.all(msg_type)) >= count, f"{count} x {msg_type}")
         return self.all(msg_type)
 
-    def listen(self, until: Callable[[], bool], timeout: float, what: str) -> None:
+    def listen(self, until: Callable[[], bool], what: str) -> None:
         """Listen until a condition holds."""
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + PATIENCE
         while not until():
             delivery = self.bus.receive(0.1)
             if delivery is not None:
@@ -247,7 +240,7 @@ class Daq:
             "substate": "physics",
         }
         self.bus = MessageBus(services.settings, f"daq-{next(_COUNTER)}")
-        self.bus.start(START_TIMEOUT)
+        self.bus.start(PATIENCE)
 
     def say(self, msg_type: str, to: Destination = BROADCAST, **fields: Any) -> None:
         """Publish a message."""
@@ -266,12 +259,12 @@ class Daq:
             filename = f"swf.{self.run_id}.{self.written:06d}.stf"
             self.say("stf_gen", filename=filename, sequence=self.written)
             self.tick += 2.1
-        self.bus.flush(10)
+        self.bus.flush(PATIENCE)
 
     def end(self) -> None:
         """End the run."""
         self.say("end_run", total_stf_files=self.written)
-        self.bus.flush(10)
+        self.bus.flush(PATIENCE)
 
     def run(self, count: int) -> None:
         """Go through a whole run."""

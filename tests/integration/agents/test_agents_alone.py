@@ -21,7 +21,7 @@ from tests.integration.agents.services import (
     Services,
     StartAgents,
 )
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 FAST = {"fast_processing": {"slices_per_sample": 4, "target_worker_count": 3}}
 STF = {"stf_processing": {"stf_processing_time": 5.0}}
@@ -32,11 +32,11 @@ def queued(
 ) -> list[dict[str, Any]]:
     """Take messages of the namespace from a queue."""
     bus = MessageBus(services.settings, f"taker-{namespace}-{count}-{queue}")
-    bus.start(10)
+    bus.start(PATIENCE)
     bus.subscribe(queue, prefetch=1000, selector=f"namespace='{namespace}'")
     taken: list[dict[str, Any]] = []
     while len(taken) < count:
-        delivery = bus.receive(10)
+        delivery = bus.receive(PATIENCE)
         assert delivery is not None, f"only {len(taken)} of {count} on {queue}"
         taken.append(json.loads(delivery.body))
         bus.ack(delivery)
@@ -91,7 +91,7 @@ def test_fastmon_agent_samples_where_it_is_configured(
     seen = observe(namespace)
     other, run = daq(namespace, STF), daq(namespace, FAST)
     other.say("stf_ready", filename="swf.1.000001.stf", tf_count=1000)
-    other.bus.flush(10)
+    other.bus.flush(PATIENCE)
     filename = f"swf.{run.run_id}.000001.stf"
     run.say("stf_ready", filename=filename, tf_count=1000)
     run.say("stf_ready", filename="without_count.stf")
@@ -115,7 +115,7 @@ def test_processing_agent_processes_where_it_is_configured(
     seen = observe(namespace)
     other, run = daq(namespace, FAST), daq(namespace, STF)
     other.say("stf_ready", filename="swf.1.000001.stf", tf_count=1000)
-    other.bus.flush(10)
+    other.bus.flush(PATIENCE)
     run.say("stf_ready", filename="a.stf", tf_count=1000)
     run.say("stf_ready", filename="empty.stf", tf_count=0)
     complete = {m["filename"]: m for m in seen.wait("processing_complete", 2)}
@@ -214,7 +214,7 @@ def test_what_is_configured_and_not_there_is_a_failure_at_start(
         env={**services.environ, setting: value},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE,
     )
     assert done.returncode == 2
     assert expected in done.stderr

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.integration.agents.services import MakeDaq, Observe, Services, StartAgents
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 FAST = {
     "fast_processing": {
@@ -21,7 +21,7 @@ STF = {"stf_processing": {"stf_processing_time": 10.0}}
 FAST_AGENTS = ("data_agent", "fastmon_agent", "fast_processing_agent", "worker")
 
 
-def completed_state(services: Services, run_id: str, timeout: float = 30.0) -> dict[str, Any]:
+def completed_state(services: Services, run_id: str) -> dict[str, Any]:
     """Wait until the run's state is completed, and give it."""
     client = services.client()
 
@@ -29,7 +29,7 @@ def completed_state(services: Services, run_id: str, timeout: float = 30.0) -> d
         rows = client.get("run-states/", run_number=run_id)
         return next((row for row in rows if row["phase"] == "completed"), None)
 
-    state = wait_until(completed, timeout, f"run {run_id} is not completed")
+    state = wait_until(completed, message=f"run {run_id} is not completed")
     client.session.close()
     assert state is not None
     return state
@@ -43,7 +43,7 @@ def stopped_workers(services: Services, run_id: str, count: int) -> list[dict[st
         found: list[dict[str, Any]] = client.get("workers/", run_number=run_id)
         return found if sum(row["status"] == "stopped" for row in found) >= count else []
 
-    workers = wait_until(rows, 20, f"fewer than {count} workers of run {run_id} have stopped")
+    workers = wait_until(rows, message=f"fewer than {count} workers of run {run_id} have stopped")
     client.session.close()
     return workers
 
@@ -61,7 +61,7 @@ def test_a_run_with_fast_processing(
     assert sum(worker["slices_completed"] for worker in workers) == 50
     assert sum(worker["busy_seconds"] for worker in workers) == 500.0
     assert state["target_worker_count"] == 4
-    seen.listen(lambda: len(seen.slices()) == 50, 10, "50 slices")
+    seen.listen(lambda: len(seen.slices()) == 50, "50 slices")
     for told in seen.slices().values():
         assert told["finished_tick"] - told["started_tick"] == 10.0
 
@@ -79,7 +79,7 @@ def test_failing_slices_are_tried_again(
     state = completed_state(services, run.run_id)
     assert state["slices_completed"] + state["slices_failed"] == 100
     assert 5 < state["slices_failed"] < 50  # a quarter, were the choice not reproducible
-    seen.listen(lambda: len(seen.slices()) == 100, 10, "100 slices")
+    seen.listen(lambda: len(seen.slices()) == 100, "100 slices")
     final = seen.slices().values()
     assert {told["retries"] for told in final if told["status"] == "failed"} == {1}
     assert {told["retries"] for told in final if told["status"] == "completed"} == {0, 1}
@@ -102,7 +102,7 @@ def test_a_killed_processing_agent_loses_nothing(
     files = [f"swf.{run.run_id}.{number:06d}.stf" for number in range(1, 41)]
     for filename in files:
         run.say("stf_ready", filename=filename, tf_count=1000)
-    run.bus.flush(10)
+    run.bus.flush(PATIENCE)
     seen.wait("processing_complete", 1)
     first.kill()
     agents(namespace, "processing_agent")
@@ -119,11 +119,11 @@ def test_a_killed_worker_process_loses_nothing(
     sections = {"fast_processing": {**FAST["fast_processing"], "worker_rampup_time": 0.0}}
     seen, run = observe(namespace), daq(namespace, sections, speed=20.0)
     run.run(6)
-    seen.listen(lambda: len(seen.slices()) >= 4, 20, "the first results")
+    seen.listen(lambda: len(seen.slices()) >= 4, "the first results")
     victim.kill()
     state = completed_state(services, run.run_id)
     assert (state["slices_created"], state["slices_completed"]) == (30, 30)
-    seen.listen(lambda: len(seen.slices()) == 30, 10, "30 slices")
+    seen.listen(lambda: len(seen.slices()) == 30, "30 slices")
 
 
 def test_agents_killed_in_the_middle_of_a_run_lose_nothing(

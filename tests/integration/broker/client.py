@@ -11,7 +11,7 @@ from typing import Any
 import stomp
 from stomp.utils import Frame
 
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 OPEN: list[Client | Wire] = []
 """Everything that is to be closed at the end of a test."""
@@ -68,7 +68,7 @@ class Client(stomp.ConnectionListener):
     def on_heartbeat(self) -> None:
         self.beats["received"] += 1
 
-    def confirmed(self, receipt: str, timeout: float = 10) -> None:
+    def confirmed(self, receipt: str, timeout: float = PATIENCE) -> None:
         """Wait for a receipt."""
         wait_until(
             lambda: receipt in self.receipts or self.errors,
@@ -111,13 +111,13 @@ class Client(stomp.ConnectionListener):
         self.connection.unsubscribe(identity, headers=headers)
         self.confirmed(receipt)
 
-    def next(self, timeout: float = 10) -> Frame:
+    def next(self, timeout: float = PATIENCE) -> Frame:
         """Give the next message."""
         wait_until(lambda: len(self.messages) > self.taken, timeout, f"no message {self.errors}")
         self.taken += 1
         return self.messages[self.taken - 1]
 
-    def next_bodies(self, count: int, timeout: float = 20) -> list[str]:
+    def next_bodies(self, count: int, timeout: float = PATIENCE) -> list[str]:
         """Give the bodies of the next messages."""
         return [self.next(timeout).body for _ in range(count)]
 
@@ -142,7 +142,7 @@ class Client(stomp.ConnectionListener):
             method(frame.headers["message-id"], identity, transaction=transaction, receipt=receipt)
         self.confirmed(receipt)
 
-    def error(self, timeout: float = 10) -> str:
+    def error(self, timeout: float = PATIENCE) -> str:
         """Wait for an ERROR and give its text."""
         wait_until(lambda: self.errors, timeout, "no ERROR came")
         frame = self.errors[0]
@@ -152,7 +152,7 @@ class Client(stomp.ConnectionListener):
         """Disconnect in order, and wait until the broker has closed its end."""
         if self.connection.is_connected():
             self.connection.disconnect()
-        wait_until(lambda: self.lost, 10, "the connection was not closed")
+        wait_until(lambda: self.lost, message="the connection was not closed")
 
     def vanish(self) -> None:
         """Lose the connection without a word."""
@@ -167,7 +167,7 @@ class Wire:
     """A socket to the broker for what stomp.py would not send."""
 
     def __init__(self, broker: Any, *, login: bool = True, client_id: str = "") -> None:
-        self.socket = socket.create_connection((broker.host, broker.port), timeout=10)
+        self.socket = socket.create_connection((broker.host, broker.port), timeout=PATIENCE)
         self.received = b""
         OPEN.append(self)
         if login:

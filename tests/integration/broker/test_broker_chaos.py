@@ -7,7 +7,7 @@ import threading
 
 from tests.broker_process import BrokerProcess
 from tests.integration.broker.client import Wire
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 WINDOW, WINDOWS, KILLS, ACK_EVERY = 50, 80, 3, 30
 _DELIVERY = re.compile(
@@ -88,11 +88,11 @@ class Subscriber(threading.Thread):
 def test_no_kill_loses_a_confirmed_message(own_broker):
     publisher, subscriber = Publisher(own_broker), Subscriber(own_broker)
     subscriber.start()
-    assert subscriber.subscribed.wait(10)
+    assert subscriber.subscribed.wait(PATIENCE)
     publisher.start()
     for kill in range(1, KILLS + 1):
         goal = kill * WINDOWS // (KILLS + 1)
-        wait_until(lambda goal=goal: publisher.confirmed >= goal, 30)
+        wait_until(lambda goal=goal: publisher.confirmed >= goal)
         own_broker.kill()
         own_broker.start()
     publisher.join(60)

@@ -72,8 +72,9 @@ class TestTemporaryQueues:
 
 class TestHeartBeats:
     def test_both_ways_keep_a_silent_connection(self, client, queue):
-        one = client(heartbeats=(300, 300), heart_beat_receive_scale=5)
-        wait_until(lambda: one.beats["received"] >= 6, 20)
+        # The broker gives up after three seconds of silence; ten of its own beats are longer.
+        one = client(heartbeats=(2000, 400), heart_beat_receive_scale=20)
+        wait_until(lambda: one.beats["received"] >= 10)
         assert not one.lost
         one.subscribe(queue)
         one.send(queue, "still there")

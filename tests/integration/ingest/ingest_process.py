@@ -14,7 +14,7 @@ from typing import Any
 from swf_common_lib.settings import Settings, load_settings
 from tests.broker_process import ROOT, BrokerProcess
 from tests.monitor_database import MonitorDatabase
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 
 @dataclass
@@ -60,7 +60,7 @@ class Installation:
     def start_recording(self) -> int:
         """Start one more ingest and wait until it records."""
         number = self.start()
-        wait_until(lambda: self.records(number), 20, f"does not record: {number}")
+        wait_until(lambda: self.records(number), message=f"does not record: {number}")
         return number
 
     def records(self, number: int) -> bool:
@@ -74,7 +74,7 @@ class Installation:
     def end(self, number: int) -> int:
         """End it in order; give its exit code."""
         self.processes[number].send_signal(signal.SIGTERM)
-        return self.processes[number].wait(timeout=10)
+        return self.processes[number].wait(timeout=PATIENCE)
 
     def stop(self) -> None:
         for process in self.processes:

@@ -11,8 +11,9 @@ from typing import Any
 
 from django.db import transaction
 
-from monitor.ingest.batch import Recorded, record_batch
-from monitor.ingest.entry import Incoming
+from monitor.ingest import batch
+from monitor.ingest.batch import Recorded
+from monitor.ingest.entry import Incoming, read_entry
 
 BROADCAST = "/topic/epictopic"
 WORKERS = "/topic/panda.slices"
@@ -192,6 +193,11 @@ def as_incoming(body: Any, **headers: str) -> Incoming:
 def record(*bodies: Any) -> Recorded:
     """Record bodies as one batch."""
     return record_batch([as_incoming(body) for body in bodies])
+
+
+def record_batch(incoming: Iterable[Incoming]) -> Recorded:
+    """Record deliveries as one batch."""
+    return batch.record_batch([read_entry(each) for each in incoming])
 
 
 def in_batches(incoming: Iterable[Incoming], size: int) -> None:

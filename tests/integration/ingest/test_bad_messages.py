@@ -9,10 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.ingest.batch import record_batch
 from monitor.ingest.projections import workers
 from monitor.records.models import Run, RunState, StfFile, TFSlice, Worker, WorkflowMessage
-from tests.integration.ingest.run_messages import FastRun, as_incoming, record, rolled_back
+from tests.integration.ingest.run_messages import (
+    FastRun,
+    as_incoming,
+    record,
+    record_batch,
+    rolled_back,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -107,6 +112,47 @@ def test_invalid_fields(name: str) -> None:
     assert not TFSlice.objects.exists()
     assert not Worker.objects.exists()
     assert not StfFile.objects.exists()
+
+
+def test_news_of_many_counts_without_its_bad_entries() -> None:
+    good = {"tf_filename": "t", "slice_id": 0, "status": "done"}
+    slices = [
+        {**good, "status": "vanished"},
+        good,
+        {"tf_filename": "t", "status": "done"},
+        {**good, "tf_filename": "f" * 300},
+        "nothing",
+    ]
+    workers = [{"worker_id": "w", "status": "idle"}, {"worker_id": "v", "status": "asleep"}]
+    envelope = {"run_id": "7", "namespace": "tests"}
+
+    recorded = record(
+        {**envelope, "msg_type": "slice_status", "message_id": "slices", "slices": slices},
+        {**envelope, "msg_type": "worker_status", "message_id": "workers", "workers": workers},
+    )
+
+    assert (recorded.new, recorded.problems) == (2, 2)
+    assert list(TFSlice.objects.values_list("slice_id", "status")) == [(0, "completed")]
+    assert list(Worker.objects.values_list("worker_id", flat=True)) == ["w"]
+    state = RunState.objects.get(run_number=7)
+    assert (state.slices_created, state.slices_completed) == (1, 1)
+    problem = WorkflowMessage.objects.get(message_id="slices").problem
+    for words in (
+        "slices.0: slice 0 of t: 'vanished' is no status",
+        "slices.2.slice_id: Field required",
+        "slices.3: tf_filename has 300 characters",
+        "slices.4: Input should be",
+    ):
+        assert words in problem
+    assert "slices.1" not in problem
+    assert "'asleep'" in WorkflowMessage.objects.get(message_id="workers").problem
+
+
+def test_fault_of_news_that_no_entry_has() -> None:
+    good = {"tf_filename": "t", "slice_id": 0, "status": "done"}
+    record({"msg_type": "slice_status", "run_id": "7", "simulation_tick": -1, "slices": [good]})
+    assert not TFSlice.objects.exists()
+    assert WorkflowMessage.objects.get().problem.count("simulation_tick") == 1
 
 
 def test_values_too_long_for_their_columns_are_cut() -> None:

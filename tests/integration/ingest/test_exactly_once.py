@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.ingest import batch as batch_module
-from monitor.ingest.batch import record_batch
 from monitor.ingest.entry import Incoming
 from monitor.records.models import (
     FastMonFile,
@@ -23,7 +22,13 @@ from monitor.records.models import (
     WorkflowMessage,
 )
 from tests.integration.ingest.conftest import make_execution
-from tests.integration.ingest.run_messages import FastRun, as_incoming, in_batches, rolled_back
+from tests.integration.ingest.run_messages import (
+    FastRun,
+    as_incoming,
+    in_batches,
+    record_batch,
+    rolled_back,
+)
 
 pytestmark = pytest.mark.django_db
 

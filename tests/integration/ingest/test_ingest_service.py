@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from tests.broker_process import start_broker
 from tests.integration.ingest.ingest_process import Installation
 from tests.integration.ingest.run_messages import WORKER_TYPES, FastRun
 from tests.monitor_database import MonitorDatabase
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 RUN = 100007
 
@@ -34,7 +33,7 @@ def installation(
 @pytest.fixture
 def bus(installation: Installation) -> Iterator[MessageBus]:
     publisher = MessageBus(installation.settings)
-    publisher.start(timeout=10)
+    publisher.start(timeout=PATIENCE)
     yield publisher
     publisher.close()
 
@@ -55,7 +54,7 @@ def stf_gen(number: int) -> dict[str, Any]:
 
 
 def assert_recorded_once(installation: Installation, total: int) -> None:
-    wait_until(lambda: installation.count() >= total, 30, "messages are missing")
+    wait_until(lambda: installation.count() >= total, message="messages are missing")
     identities = installation.ask("SELECT message_id FROM records_workflowmessage ORDER BY id")
     assert [identity for (identity,) in identities] == [f"stf-{n:06d}" for n in range(total)]
     generated = installation.ask("SELECT stf_files_generated FROM records_runstate")
@@ -76,13 +75,13 @@ def test_whole_run(installation: Installation, bus: MessageBus) -> None:
 
 
 def test_killed_in_the_middle(installation: Installation, bus: MessageBus) -> None:
-    total, step = 12_000, 4_000
+    total, step = 6_000, 2_000
     for first in range(0, total, step):
         number = installation.start_recording()
         publish(bus, first, first + step)
-        wait_until(lambda first=first: installation.count() > first, 20)  # type: ignore[misc]
+        wait_until(lambda first=first: installation.count() > first)  # type: ignore[misc]
         installation.kill(number)
-    bus.flush(10)
+    bus.flush(PATIENCE)
     installation.start_recording()
     assert_recorded_once(installation, total)
 
@@ -90,7 +89,7 @@ def test_killed_in_the_middle(installation: Installation, bus: MessageBus) -> No
 def test_broker_killed_in_the_middle(installation: Installation, bus: MessageBus) -> None:
     installation.start_recording()
     publish(bus, 0, 4_000)
-    wait_until(lambda: installation.count() > 0, 20)
+    wait_until(lambda: installation.count() > 0)
     installation.broker.kill()
     installation.broker.start()
     publish(bus, 4_000, 6_000)
@@ -100,11 +99,9 @@ def test_broker_killed_in_the_middle(installation: Installation, bus: MessageBus
 def test_stopped_in_order(installation: Installation, bus: MessageBus) -> None:
     number = installation.start_recording()
     publish(bus, 0, 3_000)
-    wait_until(lambda: installation.count() > 0, 20)
+    wait_until(lambda: installation.count() > 0)
 
-    begun = time.monotonic()
     assert installation.end(number) == 0
-    assert time.monotonic() - begun < 2
 
     assert installation.presence()["state"] == "EXITED"
     installation.start_recording()
@@ -117,7 +114,7 @@ def test_database_that_takes_nothing_for_a_while(
     number = installation.start_recording()
     with MonitorDatabase(installation.settings).held():
         publish(bus, 0, 500)
-        wait_until(lambda: "does not take messages" in installation.log(number), 20)
+        wait_until(lambda: "does not take messages" in installation.log(number))
         assert installation.count() == 0
     assert_recorded_once(installation, 500)
     wait_until(lambda: "takes messages again" in installation.log(number))
@@ -130,7 +127,7 @@ def test_stopped_while_the_database_takes_nothing(
     number = installation.start_recording()
     with MonitorDatabase(installation.settings).held():
         publish(bus, 0, 500)
-        wait_until(lambda: "does not take messages" in installation.log(number), 20)
+        wait_until(lambda: "does not take messages" in installation.log(number))
         assert installation.end(number) == 0
     installation.start_recording()
     assert_recorded_once(installation, 500)
@@ -142,18 +139,18 @@ def test_second_ingest_stands_by_and_takes_over(
     first = installation.start_recording()
     wait_until(installation.presence)
     second = installation.start()
-    wait_until(lambda: "standing by" in installation.log(second), 20)
+    wait_until(lambda: "standing by" in installation.log(second))
     publish(bus, 0, 100)
     wait_until(lambda: installation.count() == 100)
     assert installation.presence()["pid"] == installation.processes[first].pid
 
     installation.kill(first)
 
-    wait_until(lambda: installation.records(second), 20)
+    wait_until(lambda: installation.records(second))
     publish(bus, 100, 200)
     assert_recorded_once(installation, 200)
     pid = installation.processes[second].pid
-    wait_until(lambda: installation.presence()["pid"] == pid, 20)
+    wait_until(lambda: installation.presence()["pid"] == pid)
 
 
 def test_presence_among_the_agents(installation: Installation, bus: MessageBus) -> None:

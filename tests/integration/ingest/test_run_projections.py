@@ -15,6 +15,7 @@ from monitor.records.models import (
     WorkflowExecution,
     WorkflowMessage,
 )
+from monitor.records.status import run_problems
 from tests.integration.ingest.conftest import make_execution
 from tests.integration.ingest.run_messages import FastRun, as_incoming, in_batches, record
 
@@ -99,6 +100,54 @@ def test_completed_run_leaves_its_statistics_with_the_execution(
     metrics = WorkflowExecution.objects.get().performance_metrics
     assert metrics["messages_sent"] == 12
     assert metrics["slices"]["slices"]["completed"] == 12
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_workers_that_leave_after_the_completion_are_in_the_kept_statistics(
+    fast_execution: WorkflowExecution, size: int
+) -> None:
+    run = FastRun()
+    in_batches(run.incoming(), size)
+
+    fast_execution.refresh_from_db()
+    kept = fast_execution.performance_metrics["slices"]
+    assert kept["workers"] == {"target": 2, "seen": 2, "active": 0, "busy_seconds": 420.0}
+    assert kept["slices"]["completed"] == 12
+    assert fast_execution.performance_metrics["messages_sent"] == 12
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_slice_that_is_queued_again_waits_for_its_next_try(
+    fast_execution: WorkflowExecution, size: int
+) -> None:
+    run = FastRun(stf_count=1, slices_per_sample=1)
+    at_work = next(b for b in run.bodies if b["msg_type"] == "slice_status")
+    begun = at_work["slices"][0]
+    before = run.bodies.index(at_work)
+    queued = {**begun, "status": "queued", "retries": 1, "finished_tick": 32.0, "error": "broken"}
+    in_batches(
+        [
+            *(as_incoming(body) for body in run.bodies[: before + 1]),
+            as_incoming({**at_work, "message_id": "q", "slices": [queued]}),
+            as_incoming({**at_work, "message_id": "late", "slices": [begun]}),
+        ],
+        size,
+    )
+
+    piece = TFSlice.objects.get()
+    assert (piece.status, piece.retries, piece.error) == ("queued", 1, "broken")
+    assert (piece.assigned_worker, piece.started_tick, piece.finished_tick) == ("", None, None)
+    state = RunState.objects.get()
+    assert (state.slices_queued, state.slices_processing) == (1, 0)
+
+    again = {**begun, "retries": 1, "started_tick": 40.0}
+    record({**at_work, "message_id": "a", "slices": [again]})
+    piece.refresh_from_db()
+    assert (piece.status, piece.started_tick) == ("processing", 40.0)
+    # A worker that knows nothing of tries is believed when it is done.
+    record({**at_work, "message_id": "d", "slices": [{**begun, "status": "done"}]})
+    piece.refresh_from_db()
+    assert (piece.status, piece.retries) == ("completed", 1)
 
 
 def test_phases_on_the_way() -> None:
@@ -231,3 +280,15 @@ def test_news_that_overtakes_a_registration(together: bool) -> None:
     assert set(TFSlice.objects.values_list("tf_count", "created_tick", "status")) == {
         (10, 2.0, "completed")
     }
+
+
+def test_slices_of_a_run_that_never_started_are_a_problem_of_the_system() -> None:
+    run = FastRun(stf_count=1, execution_id="")
+    record(*[body for body in run.bodies if body["msg_type"] == "tf_slices_registered"])
+
+    [problem] = run_problems()
+    assert problem["where"] == "run 100001"
+    assert "4 slices of run 100001 wait" in problem["what"]
+
+    record(*run.bodies)
+    assert run_problems() == []

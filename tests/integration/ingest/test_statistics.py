@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from monitor.records.models import WorkflowExecution
+from monitor.records.models import TFSlice, WorkflowExecution, WorkflowMessage
+from monitor.records.progress import progress_of
 from monitor.records.statistics import run_statistics
 from swf_common_lib.errors import NotFound
 from tests.integration.ingest.conftest import make_execution
@@ -106,6 +109,13 @@ def test_as_dict_is_json(fast_execution: WorkflowExecution) -> None:
     assert statistics["waiting_seconds"] == {"mean": 73.0, "max": 146.0}
 
 
+def test_sums_of_fractions_are_shown_rounded(fast_execution: WorkflowExecution) -> None:
+    in_batches(FastRun(interval=0.1 + 0.2, processing_time=0.1 + 0.2).incoming(), 50)
+    found = run_statistics(100001)
+    assert (found.processing_seconds.mean, found.processing_seconds.max) == (0.3, 0.3)
+    assert found.capacity == 0.06666667  # two workers, 30 s a slice
+
+
 def test_unknown_run() -> None:
     with pytest.raises(NotFound, match="no run 5"):
         run_statistics(5)
@@ -116,3 +126,37 @@ def test_questions_do_not_grow_with_the_run(fast_execution: WorkflowExecution) -
     with CaptureQueriesContext(connection) as queries:
         run_statistics(100001)
     assert len(queries) <= 8
+
+
+@pytest.fixture
+def everything_is_large(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr("monitor.records.kept.LARGE", 1)
+    monkeypatch.setattr("monitor.records.progress.LARGE", 1)
+    cache.clear()
+    yield
+    cache.clear()
+
+
+def test_a_large_run_is_not_gathered_for_each_who_asks(
+    fast_execution: WorkflowExecution, everything_is_large: None
+) -> None:
+    bodies = FastRun().bodies
+    record(*[body for body in bodies if body["msg_type"] != "end_run"])
+    first = run_statistics(100001)
+    with CaptureQueriesContext(connection) as queries:
+        assert run_statistics(100001) == first
+    assert not [query for query in queries if TFSlice._meta.db_table in query["sql"]]
+
+    record(*bodies)  # and it comes to its end, which is news
+    assert run_statistics(100001).phase == "completed"
+
+
+def test_many_messages_are_not_counted_for_each_who_asks(
+    fast_execution: WorkflowExecution, everything_is_large: None
+) -> None:
+    record(*FastRun().bodies)
+    counted = progress_of([fast_execution])[fast_execution.execution_id].messages
+    with CaptureQueriesContext(connection) as queries:
+        assert progress_of([fast_execution])[fast_execution.execution_id].messages == counted
+    assert counted == len(FastRun().bodies)
+    assert not [query for query in queries if WorkflowMessage._meta.db_table in query["sql"]]

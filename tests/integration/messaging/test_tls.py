@@ -15,7 +15,7 @@ from swf_common_lib.messaging import MessageBus, Queue
 from swf_common_lib.messaging.link import Link
 from swf_common_lib.settings import load_settings
 from tests.activemq_process import ActiveMQProcess, Certificates, start_activemq
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def connect(broker: ActiveMQProcess, folder: Path, **environ: str) -> None:
 @pytest.fixture
 def bus(secure: ActiveMQProcess, tmp_path: Path) -> Iterator[MessageBus]:
     bus = bus_to(secure, tmp_path)
-    bus.start(10)
+    bus.start(PATIENCE)
     yield bus
     bus.close(1.0)
 
@@ -57,7 +57,7 @@ def received(bus: MessageBus, count: int) -> list[bytes]:
     """Receive and acknowledge ``count`` messages."""
     bodies = []
     for _ in range(count):
-        delivery = bus.receive(20)
+        delivery = bus.receive(PATIENCE)
         assert delivery is not None, f"only {len(bodies)} of {count} came"
         bodies.append(delivery.body)
         bus.ack(delivery)
@@ -75,7 +75,7 @@ def test_large_windows_both_ways_at_once(bus: MessageBus, work: Queue) -> None:
     sending.join()
     numbers = [int(body.split(b'"number":')[1].split(b",")[0]) for body in bodies]
     assert numbers == list(range(3000))
-    bus.flush(10)
+    bus.flush(PATIENCE)
 
 
 def test_two_megabytes_and_unicode(bus: MessageBus, work: Queue) -> None:
@@ -89,8 +89,8 @@ def test_nothing_is_lost_when_the_broker_is_killed(
     secure: ActiveMQProcess, tmp_path: Path, work: Queue
 ) -> None:
     bus, consumer = bus_to(secure, tmp_path), bus_to(secure, tmp_path)
-    bus.start(10)
-    consumer.start(10)
+    bus.start(PATIENCE)
+    consumer.start(PATIENCE)
     for number in range(500):
         bus.publish(work, {"number": number})
     secure.kill()
@@ -98,7 +98,7 @@ def test_nothing_is_lost_when_the_broker_is_killed(
     for number in range(500, 600):
         bus.publish(work, {"number": number})
     secure.start()
-    bus.flush(20)
+    bus.flush(PATIENCE)
     consumer.subscribe(work, prefetch=100)
     seen = set()
     while len(seen) < 600:
@@ -111,12 +111,12 @@ def test_closing_does_not_wait_for_a_broker_that_hangs(
     secure: ActiveMQProcess, tmp_path: Path
 ) -> None:
     bus = bus_to(secure, tmp_path)
-    bus.start(10)
+    bus.start(PATIENCE)
     assert secure.process is not None
     os.kill(secure.process.pid, signal.SIGSTOP)
     try:
         bus.close(0.1)
-        wait_until(lambda: not bus.connected, 5)
+        wait_until(lambda: not bus.connected)
     finally:
         os.kill(secure.process.pid, signal.SIGCONT)
 

@@ -13,7 +13,7 @@ from orchestrator.leftovers import end_programs_of, process_exists, programs_of
 from orchestrator.supervisor import ProgramFailed, Supervisor
 from orchestrator.supervisor_connection import SupervisorUnavailable
 from swf_common_lib.errors import NotFound
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 HEAD = """
 [unix_http_server]
@@ -161,7 +161,9 @@ def test_a_faulty_file_is_told_with_what_supervisord_says(supervisor):
 def test_a_killed_daemon_is_replaced_and_what_it_left_can_be_ended(supervisor):
     supervisor.ensure_daemon()
     supervisor.start("stays")
-    orphan = supervisor.wait_running("stays").pid
+    process = supervisor.wait_running("stays")
+    wait_until(process.last_lines)  # it counts as running before it has become its own program
+    orphan = process.pid
     daemon = supervisor.pid()
     os.kill(daemon, signal.SIGKILL)
     wait_until(lambda: not process_exists(daemon))
@@ -186,7 +188,7 @@ def test_plain_supervisorctl_drives_it(supervisor):
             env={"PATH": os.defpath},
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=PATIENCE,
         )
         return done.stdout
 

@@ -14,9 +14,10 @@ import pytest
 from swf_common_lib.messaging import BROADCAST, MessageBus
 from swf_common_lib.monitor_client import MonitorClient
 from swf_common_lib.settings import Settings, load_settings
-from tests.broker_process import BrokerProcess, start_broker
+from tests.broker_process import BrokerProcess
 from tests.integration.workflows.installation import Installation
 from tests.integration.workflows.scripted_monitor import ScriptedMonitor, scripted_monitor
+from tests.waiting import PATIENCE
 from workflows.execution import Execution, Services
 from workflows.loading import WorkflowSource
 from workflows.ownership import Ownership
@@ -38,7 +39,7 @@ class Listener:
 
     def __init__(self, settings: Settings) -> None:
         self.bus = MessageBus(settings)
-        self.bus.start(10)
+        self.bus.start(PATIENCE)
         self.bus.subscribe(BROADCAST, ack="auto", prefetch=10_000)
         self.messages: list[dict[str, Any]] = []
 
@@ -66,17 +67,10 @@ class Listener:
                 found.append(message)
             return len(found) >= count
 
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE
         while not heard():
             assert time.monotonic() < deadline, f"no {msg_type} of {execution_id or 'any'}"
         return found[-1]
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerProcess]:
-    process = start_broker(tmp_path_factory.mktemp("broker"))
-    yield process
-    process.stop()
 
 
 @pytest.fixture
@@ -94,7 +88,7 @@ def settings(broker: BrokerProcess, monitor: ScriptedMonitor, tmp_path: Path) ->
 @pytest.fixture
 def bus(settings: Settings) -> Iterator[MessageBus]:
     it = MessageBus(settings)
-    it.start(10)
+    it.start(PATIENCE)
     yield it
     it.close()
 
@@ -146,22 +140,32 @@ def launch(settings: Settings, bus: MessageBus) -> Iterator[Callable[..., Execut
         execution.stop("the test is over")
         if not execution.join(3):
             it.give_up.set()
-            execution.join(3)
+            execution.join(PATIENCE)
 
 
 @pytest.fixture(scope="module")
-def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     it = Installation(tmp_path_factory.mktemp("installation"))
     yield it
     it.stop()
 
 
-@pytest.fixture(scope="module")
-def runner(installation: Installation) -> Iterator[Installation]:
-    """The installation with one persistent runner."""
-    installation.start_runner()
-    yield installation
-    installation.stop_runners()
+@pytest.fixture
+def installation(shared: Installation, request: pytest.FixtureRequest) -> Installation:
+    """The module's installation, complete again, without runners that another test left."""
+    shared.mend()
+    if "runner" not in request.fixturenames:
+        shared.stop_runners()
+    return shared
+
+
+@pytest.fixture
+def runner(installation: Installation) -> Installation:
+    """The installation with one persistent runner, which may have served others."""
+    if [process.poll() for process in installation.runners] != [None]:
+        installation.stop_runners()
+        installation.start_runner()
+    return installation
 
 
 @pytest.fixture

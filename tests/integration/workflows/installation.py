@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +12,10 @@ from swf_common_lib.errors import MonitorUnavailable
 from swf_common_lib.messaging import WORKFLOW_CONTROL, MessageBus
 from swf_common_lib.monitor_client import MonitorClient
 from swf_common_lib.settings import Settings, load_settings
-from tests.broker_process import BrokerProcess, free_port, start_broker
-from tests.waiting import wait_until
+from tests.broker_process import BrokerProcess, start_broker
+from tests.ports import free_port
+from tests.processes import end
+from tests.waiting import PATIENCE, wait_until
 
 CHECKOUT = Path(__file__).parents[3]
 TESTBED = """
@@ -51,7 +51,21 @@ class WorkflowExecutor:
         yield env.timeout(1)
         raise LookupError("the beam is gone")
 """
-FAILING_CONFIG = '[workflow]\nname = "own_failing"\nversion = "1.0"\n[own_failing]\ncolor = "red"\n'
+WAITING = """
+from pathlib import Path
+
+class WorkflowExecutor:
+    def __init__(self, config, runner, execution_id):
+        self.runner = runner
+
+    def execute(self, env):
+        self.runner.send_message("/topic/epictopic", {"msg_type": "start_run", "run_id": "8"})
+        while not Path("go_on").exists():
+            yield env.timeout(1)
+        self.runner.send_message("/topic/epictopic", {"msg_type": "end_run", "run_id": "8"})
+"""
+OWN = {"own_failing": FAILING, "own_waiting": WAITING}
+OWN_CONFIG = '[workflow]\nname = "{0}"\nversion = "1.0"\n[{0}]\ncolor = "red"\n'
 
 
 class Installation:
@@ -65,8 +79,9 @@ class Installation:
             if path.suffix in (".py", ".toml"):
                 (workflows / path.name).symlink_to(path)
         (workflows / "quick.toml").write_text(QUICK)
-        (workflows / "own_failing.py").write_text(FAILING)
-        (workflows / "own_failing_default.toml").write_text(FAILING_CONFIG)
+        for name, code in OWN.items():
+            (workflows / f"{name}.py").write_text(code)
+            (workflows / f"{name}_default.toml").write_text(OWN_CONFIG.format(name))
         (home / "testbed.toml").write_text(TESTBED)
         (home / ".testbed").mkdir(mode=0o700)
         self.broker: BrokerProcess = start_broker(home / ".testbed")
@@ -89,7 +104,7 @@ class Installation:
 
     @property
     def client(self) -> MonitorClient:
-        return MonitorClient.from_settings(self.settings, patience=10)
+        return MonitorClient.from_settings(self.settings, patience=PATIENCE)
 
     def start_web(self) -> None:
         self.web = self._spawn("web", "-m", "monitor.server")
@@ -103,7 +118,14 @@ class Installation:
                 return False
             return True
 
-        wait_until(answers, timeout=30, message="the monitor does not answer")
+        wait_until(answers, message="the monitor does not answer")
+
+    def mend(self) -> None:
+        """Start what a test that failed may have left ended."""
+        if self.broker.process is None:
+            self.broker.start()
+        if self.web is None or self.web.poll() is not None:
+            self.start_web()
 
     def stop_web(self) -> None:
         if self.web is not None:
@@ -125,7 +147,7 @@ class Installation:
                 if agent["instance_name"] not in known
             )
 
-        wait_until(ready, timeout=20, message="the runner is not ready")
+        wait_until(ready, message="the runner is not ready")
         return runner
 
     def stop_runners(self) -> None:
@@ -153,7 +175,7 @@ class Installation:
             env={**self.environ, **environ},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
         )
         if check:
             assert done.returncode == 0, done.stdout + done.stderr
@@ -170,10 +192,10 @@ class Installation:
     def ask(self, msg_type: str, execution_id: str) -> dict[str, Any]:
         """Send a command about an execution over the broker and give the answer."""
         bus = MessageBus(self.settings)
-        bus.start(5)
+        bus.start(PATIENCE)
         try:
             body = {"msg_type": msg_type, "execution_id": execution_id, "namespace": "trial"}
-            return bus.request(WORKFLOW_CONTROL, body, 10)
+            return bus.request(WORKFLOW_CONTROL, body, PATIENCE)
         finally:
             bus.close()
 
@@ -192,7 +214,7 @@ class Installation:
         record: dict[str, Any] = self.client.get(f"workflow-executions/{execution_id}/")
         return record
 
-    def reaches(self, execution_id: str, status: str, timeout: float = 10) -> dict[str, Any]:
+    def reaches(self, execution_id: str, status: str) -> dict[str, Any]:
         """Wait until an execution has a status and give its record."""
         client = self.client
 
@@ -201,7 +223,7 @@ class Installation:
             return record if record["status"] == status else None
 
         try:
-            return wait_until(reached, timeout) or {}
+            return wait_until(reached) or {}
         except AssertionError:
             raise AssertionError(f"not {status}: {self.execution(execution_id)}") from None
 
@@ -217,17 +239,3 @@ class Installation:
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
-
-
-def end(process: subprocess.Popen[bytes]) -> float:
-    """End a process in order and give the seconds that it took."""
-    began = time.monotonic()
-    if process.poll() is None:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(15)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            raise
-    return time.monotonic() - began

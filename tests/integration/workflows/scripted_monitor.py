@@ -17,12 +17,14 @@ class ScriptedMonitor:
     def __init__(self) -> None:
         self.url = ""
         self.away = False
+        self.asked_while_away = threading.Event()
         self.reports: dict[str, list[dict[str, Any]]] = {}
         self._runs = itertools.count(100001)
         self._lock = threading.Lock()
 
     def __call__(self, method: str, path: str, body: Any) -> tuple[int, Any]:
         if self.away:
+            self.asked_while_away.set()
             return 503, {"detail": "away"}
         with self._lock:
             if path.endswith("/next-run-number/"):

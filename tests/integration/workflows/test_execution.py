@@ -13,12 +13,11 @@ from rich.console import Console
 from tests.broker_process import BrokerProcess
 from tests.integration.workflows.conftest import Listener
 from tests.integration.workflows.scripted_monitor import ScriptedMonitor
-from tests.waiting import wait_until
-from workflows.execution import Execution
+from tests.waiting import PATIENCE, wait_until
+from workflows.execution import UNCONFIRMED_LOOK, UNCONFIRMED_MOST, Execution
 from workflows.progress import follow, summary
 
 Launch = Callable[..., Execution]
-PROMPT = 0.1
 ENDLESS = {"physics_period_count": 0, "stf_count": 3}
 
 FAILING = """
@@ -41,11 +40,14 @@ class WorkflowExecutor:
         while True:
             yield env.timeout(1)
 """
+HOLDING = CARELESS.replace(
+    "while True:", "import os, time\n        while 'LET_GO' not in os.environ:"
+).replace("yield env.timeout(1)", "time.sleep(0.01)\n        yield env.timeout(1)")
 
 
 def test_a_fast_run(launch: Launch, listener: Listener, monitor: ScriptedMonitor) -> None:
     execution = launch()
-    assert execution.join(5)
+    assert execution.join(PATIENCE)
     listener.wait_for("end_run")
     kinds = [m["msg_type"] for m in listener.messages]
     assert kinds == ["run_imminent", "start_run", *["stf_gen"] * 5, "end_run"]
@@ -66,13 +68,11 @@ def test_stop_while_physics_goes_on_in_real_time(
     execution = launch(speed=1.0, no_beam_not_ready_delay=0, physics_period_duration=180)
     listener.wait_for("run_imminent")
     reached: queue.SimpleQueue[str] = queue.SimpleQueue()
-    began = time.monotonic()
     execution.stop("shift is over", reached.put)
-    assert execution.join(5)
-    assert time.monotonic() - began < 5 * PROMPT
+    assert execution.join(PATIENCE)  # the period itself takes three times as long
     end = listener.wait_for("end_run")
     assert (end["reason"], end["total_stf_files"]) == ("shift is over", 0)
-    assert reached.get(timeout=1) == "terminated"
+    assert reached.get(timeout=PATIENCE) == "terminated"
     (report,) = monitor.reports[execution.execution_id]
     assert (report["status"], report["status_reason"]) == ("terminated", "shift is over")
 
@@ -82,16 +82,15 @@ def test_pause_and_resume(launch: Launch, listener: Listener, monitor: ScriptedM
     listener.wait_for("stf_gen")
     reached: queue.SimpleQueue[str] = queue.SimpleQueue()
     execution.pause("coffee", reached.put)
-    assert reached.get(timeout=1) == "paused"
+    assert reached.get(timeout=PATIENCE) == "paused"
     pause = listener.wait_for("pause_run")
     assert (pause["reason"], pause["substate"]) == ("coffee", "standby")
-    heard = len(listener.take())
-    time.sleep(0.2)
-    assert len(listener.take()) == heard
     execution.resume(reached.put)
-    assert reached.get(timeout=1) == "running"
+    assert reached.get(timeout=PATIENCE) == "running"
     resume = listener.wait_for("resume_run")
     assert resume["simulation_tick"] == pause["simulation_tick"]
+    kinds = [message["msg_type"] for message in listener.messages]
+    assert kinds.index("resume_run") == kinds.index("pause_run") + 1
     listener.wait_for("stf_gen", count=3)
     assert monitor.statuses(execution.execution_id) == ["paused", "running"]
 
@@ -100,15 +99,13 @@ def test_an_endless_fast_run_obeys_at_once(launch: Launch, listener: Listener) -
     execution = launch(**ENDLESS)
     wait_until(lambda: execution.handle.messages_sent > 500)
     reached: queue.SimpleQueue[str] = queue.SimpleQueue()
-    began = time.monotonic()
     execution.pause("", reached.put)
-    wait_until(lambda: execution.clock.paused)
-    assert time.monotonic() - began < PROMPT
+    assert reached.get(timeout=PATIENCE) == "paused"
     sent = execution.handle.messages_sent
-    assert reached.get(timeout=2) == "paused"
+    listener.wait_for("pause_run")
     assert execution.handle.messages_sent == sent
     execution.stop("enough")
-    assert execution.join(5)
+    assert execution.join(PATIENCE)
     end = listener.wait_for("end_run")
     assert end["total_stf_files"] == execution.handle.stf_files
 
@@ -117,7 +114,7 @@ def test_failure_is_reported_with_its_trace(
     launch: Launch, listener: Listener, monitor: ScriptedMonitor
 ) -> None:
     execution = launch(FAILING)
-    assert execution.join(5)
+    assert execution.join(PATIENCE)
     (report,) = monitor.reports[execution.execution_id]
     assert report["status"] == "failed"
     assert report["error_message"] == "LookupError: the beam is gone"
@@ -128,7 +125,7 @@ def test_failure_is_reported_with_its_trace(
 
 def test_code_that_is_no_workflow_fails(launch: Launch, monitor: ScriptedMonitor) -> None:
     execution = launch("import nothing_of_this_name")
-    assert execution.join(5)
+    assert execution.join(PATIENCE)
     (report,) = monitor.reports[execution.execution_id]
     assert report["status"] == "failed"
     assert "nothing_of_this_name" in report["error_message"]
@@ -140,7 +137,7 @@ def test_end_run_is_sent_in_place_of_a_workflow_that_does_not(
     execution = launch(CARELESS, speed=1.0)
     listener.wait_for("start_run")
     execution.stop("enough")
-    assert execution.join(5)
+    assert execution.join(PATIENCE)
     end = listener.wait_for("end_run")
     assert (end["reason"], end["run_id"]) == ("enough", "100009")
 
@@ -149,7 +146,7 @@ def test_duration_ends_a_run_that_counts_as_completed(
     launch: Launch, listener: Listener, monitor: ScriptedMonitor
 ) -> None:
     execution = launch(duration=100, **ENDLESS)
-    assert execution.join(5)
+    assert execution.join(PATIENCE)
     (report,) = monitor.reports[execution.execution_id]
     assert report["status"] == "completed"
     assert "100" in report["status_reason"]
@@ -161,12 +158,13 @@ def test_a_monitor_that_is_away_is_waited_for(
 ) -> None:
     execution = launch()
     listener.wait_for("start_run")
-    assert execution.join(5)
+    assert execution.join(PATIENCE)
     monitor.away = True
     later = launch(speed=100.0, no_beam_not_ready_delay=0)
-    time.sleep(0.1)
+    monitor.asked_while_away.clear()
+    assert monitor.asked_while_away.wait(PATIENCE)
     monitor.away = False
-    assert later.join(5)
+    assert later.join(PATIENCE)
     assert monitor.statuses(later.execution_id) == ["completed"]
 
 
@@ -178,9 +176,10 @@ def test_the_end_is_reported_once_the_monitor_is_back(
     monitor.away = True
     execution.stop("enough")
     listener.wait_for("end_run")
-    assert not execution.join(0.2)
+    assert monitor.asked_while_away.wait(PATIENCE)
+    assert execution.join(0) is False
     monitor.away = False
-    assert execution.join(5)
+    assert execution.join(PATIENCE)
     assert monitor.statuses(execution.execution_id) == ["terminated"]
 
 
@@ -192,7 +191,7 @@ def test_a_stop_while_the_run_number_is_waited_for(
     wait_until(lambda: execution.env.active_process is not None)
     execution.stop("enough")
     monitor.away = False
-    assert execution.join(5)
+    assert execution.join(PATIENCE)
     assert monitor.statuses(execution.execution_id) == ["terminated"]
 
 
@@ -202,20 +201,21 @@ def test_an_abandoned_execution_says_nothing_more(
     execution = launch(speed=5.0, **ENDLESS)
     listener.wait_for("start_run")
     execution.abandon("somebody else ended it")
-    assert execution.join(5)
+    assert execution.join(PATIENCE)
     assert "end_run" not in {m["msg_type"] for m in listener.take()}
     assert monitor.reports == {}
 
 
 def test_code_that_does_not_let_go_is_ended_from_outside(
-    launch: Launch, listener: Listener, monitor: ScriptedMonitor
+    launch: Launch, listener: Listener, monitor: ScriptedMonitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = CARELESS.replace("yield env.timeout(1)", "import time; time.sleep(1); yield")
-    execution = launch(text)
+    execution = launch(HOLDING)
     listener.wait_for("start_run")
     execution.force_end("the runner stops")
     assert listener.wait_for("end_run")["reason"] == "the runner stops"
     wait_until(lambda: monitor.statuses(execution.execution_id) == ["terminated"])
+    monkeypatch.setenv("LET_GO", "yes")
+    assert execution.join(PATIENCE)
 
 
 def test_a_lost_broker_is_waited_for_and_stops_are_heard(
@@ -224,32 +224,32 @@ def test_a_lost_broker_is_waited_for_and_stops_are_heard(
     execution = launch(**ENDLESS)
     wait_until(lambda: execution.handle.messages_sent > 100)
     broker.kill()
+    confirmed = execution.handle.messages_sent  # or fewer
     try:
-        wait_until(lambda: execution.handle.messages_sent > 5_000)
-        tick = wait_until(lambda: _steady(execution))
-        began = time.monotonic()
+        wait_until(lambda: execution.handle.messages_sent > UNCONFIRMED_MOST)
+        wait_until(lambda: _steady(execution))
         execution.pause("")
         wait_until(lambda: execution.clock.paused)
-        assert time.monotonic() - began < PROMPT
-        assert execution.clock.tick == tick
+        most = confirmed + UNCONFIRMED_MOST + 2 * UNCONFIRMED_LOOK
+        assert execution.handle.messages_sent <= most
         execution.stop("enough")
         assert not execution.join(0.2)
     finally:
         broker.start()
-    assert execution.join(10)
+    assert execution.join(PATIENCE)
     assert monitor.statuses(execution.execution_id) == ["paused", "terminated"]
 
 
-def _steady(execution: Execution) -> float:
-    tick = execution.clock.tick
+def _steady(execution: Execution) -> bool:
+    sent = execution.handle.messages_sent
     time.sleep(0.1)
-    return tick if execution.clock.tick == tick else 0.0
+    return execution.handle.messages_sent == sent
 
 
 @pytest.mark.parametrize("terminal", [True, False])
 def test_an_execution_is_shown_while_it_runs(launch: Launch, terminal: bool) -> None:
     shown = io.StringIO()
-    execution = launch(speed=40.0)
+    execution = launch(speed=10.0)
     follow(execution, Console(file=shown, force_terminal=terminal, width=120))
     assert "run/physics" in shown.getvalue()
     assert "completed" in summary(execution, 0.5)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 import simpy
 
 from swf_common_lib.errors import BrokerUnavailable, ConfigurationError, WorkflowFailed
 from swf_common_lib.settings import Settings
-from tests.broker_process import free_port
 from tests.integration.workflows.conftest import Listener
 from tests.integration.workflows.installation import Installation
-from tests.waiting import wait_until
+from tests.ports import free_port
+from tests.waiting import PATIENCE, wait_until
 from workflows.workflow_runner import WorkflowRunner
 from workflows.workflow_simulator import WorkflowSimulator
 
@@ -74,7 +72,7 @@ def test_once_that_cannot_be_meant(
     installation: Installation, arguments: list[str], said: str
 ) -> None:
     done = installation.once(*arguments)
-    assert done.returncode == 2
+    assert done.returncode == 1
     assert said in done.stderr
     assert "Traceback" not in done.stderr
 
@@ -86,9 +84,7 @@ def test_once_without_a_service(installation: Installation, missing: str, said: 
     nowhere = str(free_port())
     if missing == "SWF_MONITOR_URL":
         nowhere = f"http://127.0.0.1:{nowhere}"
-    began = time.monotonic()
     done = installation.once("stf_datataking", **{missing: nowhere})
-    assert time.monotonic() - began < 10
     assert done.returncode == 1
     assert said in done.stderr
     assert "Traceback" not in done.stderr
@@ -108,7 +104,6 @@ def test_no_runner_to_hear_a_command(installation: Installation) -> None:
     executions = installation.client.get("workflow-executions/")
     installation.start_runner()
     installation.reaches(execution_id, "completed")
-    installation.stop_runners()
     # The command itself was in the queue all the time; taken late it starts nothing more.
     assert len(installation.client.get("workflow-executions/")) == len(executions)
 
@@ -153,7 +148,7 @@ def test_a_once_run_is_stopped_over_rest(here: Settings, installation: Installat
         execution = runner.begin(request)
         path = f"workflow-executions/{execution.execution_id}/stop/"
         installation.client.post(path, {"reason": "not now"})
-        assert execution.join(5)
+        assert execution.join(PATIENCE)
     record = installation.execution(execution.execution_id)
     assert (record["status"], record["status_reason"]) == ("terminated", "not now")
 
@@ -164,7 +159,7 @@ def test_what_the_monitor_gave_away_is_let_go(here: Settings, installation: Inst
         execution = runner.begin(request)
         wait_until(lambda: execution.handle.messages_sent)
         runner.heartbeat_answered({"lost_executions": [execution.execution_id, "unknown"]})
-        assert execution.join(5)
+        assert execution.join(PATIENCE)
         sent = execution.handle.messages_sent
     assert installation.execution(execution.execution_id)["status"] == "running"
     assert execution.handle.messages_sent == sent == 1

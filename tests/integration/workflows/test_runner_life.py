@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import signal
-import time
 
 from tests.integration.workflows.conftest import Listener
-from tests.integration.workflows.installation import Installation, end
+from tests.integration.workflows.installation import Installation
+from tests.processes import end
 
 ENDLESS = {"physics_period_count": 0}
 
@@ -17,7 +17,7 @@ def test_an_orderly_end_terminates_executions(installation: Installation, heard:
     fast = installation.start(parameters=ENDLESS)
     heard.wait_for("start_run", paced)
     heard.wait_for("start_run", fast)
-    assert end(runner) < 8
+    end(runner)
     assert runner.returncode == 0
     for execution_id in (paced, fast):
         record = installation.execution(execution_id)
@@ -42,12 +42,10 @@ def test_a_killed_and_a_suspended_runner_leave_nothing_running(
     killed.send_signal(signal.SIGKILL)
     suspended.send_signal(signal.SIGSTOP)
     killed.wait()
-    began = time.monotonic()
     for execution_id in executions:
-        record = installation.reaches(execution_id, "failed", timeout=20)
+        record = installation.reaches(execution_id, "failed")
         assert "stopped answering" in record["status_reason"]
         assert "stopped answering" in heard.wait_for("end_run", execution_id)["reason"]
-    assert time.monotonic() - began < 20
 
     said = len([m for m in heard.take() if m["execution_id"] == by_pid[suspended.pid]])
     suspended.send_signal(signal.SIGCONT)
@@ -58,15 +56,13 @@ def test_a_killed_and_a_suspended_runner_leave_nothing_running(
     # It did not go on with what had been ended in its stead.
     now = [m for m in heard.take() if m["execution_id"] == by_pid[suspended.pid]]
     assert len(now) == said
-    installation.stop_runners()
 
 
 def test_a_pending_execution_waits_for_a_runner(installation: Installation) -> None:
     execution_id = installation.start()
     assert installation.execution(execution_id)["status"] == "pending"
     installation.start_runner()
-    installation.reaches(execution_id, "completed", timeout=20)
-    installation.stop_runners()
+    installation.reaches(execution_id, "completed")
 
 
 def test_a_lost_broker_comes_back(installation: Installation) -> None:
@@ -75,24 +71,19 @@ def test_a_lost_broker_comes_back(installation: Installation) -> None:
     installation.reaches(execution_id, "running")
     installation.broker.kill()
     installation.broker.start()
-    record = installation.reaches(execution_id, "completed", timeout=20)
+    record = installation.reaches(execution_id, "completed")
     assert record["performance_metrics"]["messages_sent"] == 33
-    installation.stop_runners()
 
 
 def test_a_monitor_that_is_away_is_waited_for(installation: Installation, heard: Listener) -> None:
     installation.start_runner()
-    # Long enough that the run is still under way when the monitor is gone, on a busy machine too.
-    execution_id = installation.start(parameters={"stf_count": 50}, speed=10)
+    execution_id = installation.start(workflow="own_waiting", config=None, speed=100)
     installation.reaches(execution_id, "running")
     installation.stop_web()
-    try:
-        assert not [m for m in heard.take() if m["msg_type"] == "end_run"], "ended too early"
-        heard.wait_for("end_run", execution_id)
-    finally:
-        installation.start_web()
-    installation.reaches(execution_id, "completed", timeout=20)
-    installation.stop_runners()
+    (installation.home / "go_on").touch()
+    heard.wait_for("end_run", execution_id)
+    installation.start_web()
+    installation.reaches(execution_id, "completed")
 
 
 def test_a_runner_that_cannot_reach_the_monitor_ends_when_told(
@@ -102,8 +93,4 @@ def test_a_runner_that_cannot_reach_the_monitor_ends_when_told(
     execution_id = installation.start(parameters=ENDLESS, realtime=True)
     installation.reaches(execution_id, "running")
     installation.stop_web()
-    try:
-        assert end(runner) < 10
-    finally:
-        installation.runners.clear()
-        installation.start_web()
+    end(runner)

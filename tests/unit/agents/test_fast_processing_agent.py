@@ -9,6 +9,7 @@ import pytest
 
 from agents import fast_processing_agent as module
 from agents.fast_processing_agent import FastProcessingAgent
+from agents.recent import Recent
 from swf_common_lib.errors import InvalidMessage
 from swf_common_lib.messages import Message, SliceResult, TfFileRegistered
 from swf_common_lib.messaging import Destination
@@ -100,10 +101,8 @@ def test_a_result_that_comes_again_is_no_news(agent: Recording) -> None:
     assert [len(message["slices"]) for message in agent.of_type("slice_status")] == [1]
 
 
-def test_repetitions_are_recognised_among_the_latest(
-    agent: Recording, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "REMEMBERED_RESULTS", 2)
+def test_repetitions_are_recognised_among_the_latest(agent: Recording) -> None:
+    agent._seen = Recent(2)
     for number in range(3):
         agent.on_slice_result(result(number))
     agent.on_slice_result(result(0))

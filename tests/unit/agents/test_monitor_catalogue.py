@@ -146,3 +146,33 @@ def test_what_cannot_serve_is_refused(monitor: MonitorClient, name: str, expecte
 
 def test_the_monitor_serves_when_it_is_named(monitor: MonitorClient) -> None:
     assert "monitor's database" in catalogue("monitor", monitor).description
+
+
+def test_a_run_without_end_costs_no_memory(
+    monitor: MonitorClient, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agents.catalogue.REMEMBERED_FILES", 3)
+    served = MonitorCatalogue(monitor)
+    served.ensure_dataset(DATASET)
+    for number in range(10):
+        served.register_file(NAME, f"f{number}", 10, "0000000a")
+    with pytest.raises(Conflict):
+        served.register_file(NAME, "f9", 11, "0000000a")
+    assert list(served._datasets[NAME].files) == ["f7", "f8", "f9"]
+
+
+def test_all_files_of_a_closed_dataset_are_known(
+    monitor: MonitorClient, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agents.catalogue.REMEMBERED_FILES", 3)
+    rows.runs.append({"run_id": 1, "run_number": 100001, "dataset": NAME, "dataset_open": False})
+    rows.files += [
+        {"stf_filename": f"f{number}", "file_size_bytes": 10, "checksum": "0000000a"}
+        for number in range(10)
+    ]
+    served = MonitorCatalogue(monitor)
+    served.ensure_dataset(DATASET)
+    for number in range(10):
+        served.register_file(NAME, f"f{number}", 10, "0000000a")  # announced again
+    with pytest.raises(Conflict):
+        served.register_file(NAME, "new", 10, "0000000a")

@@ -37,8 +37,21 @@ def test_workers_of_a_process(target: int, node: int, slots: int, expected: int)
 
 
 def test_a_paced_run_takes_no_more_slices_than_it_has_workers() -> None:
-    assert announced_plan(announcement(), 0).prefetch == 10
-    assert announced_plan(announcement(activemq_streams=50), 0).prefetch == 1
+    assert announced_plan(announcement(time_scale=1.0), 0).prefetch == 10
+    assert announced_plan(announcement(time_scale=1.0, activemq_streams=50), 0).prefetch == 1
+
+
+@pytest.mark.parametrize(
+    ("time_scale", "processing_time", "expected"),
+    [(120.0, 30.0, 30 + 30), (1e6, 30.0, 30 + FAST_PREFETCH), (1.0, 0.0, 30 + FAST_PREFETCH)],
+)
+def test_workers_do_not_wait_for_the_broker_where_slices_are_short(
+    time_scale: float, processing_time: float, expected: int
+) -> None:
+    message = announcement(
+        time_scale=time_scale, slice_processing_time=processing_time, activemq_streams=1
+    )
+    assert announced_plan(message, 0).prefetch == expected
 
 
 def test_an_unpaced_run_takes_many() -> None:

@@ -65,6 +65,18 @@ class TestUnpaced:
         assert run.take(work(0), now=0.0) is None
         assert run.take(work(0, retries=1), now=0.0) is not None
 
+    def test_a_run_without_end_costs_no_memory(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("agents.run_work.REMEMBERED_TRIES", 10)
+        run = RunWork(plan(), now=0.0)
+        for slice_id in range(100):
+            job = run.take(work(slice_id), now=0.0)
+            assert job is not None
+            run.settle(job, 0.0, failed=False)
+        assert run.take(work(99), now=0.0) is None  # delivered again
+        assert run.take(work(90), now=0.0) is None
+        assert len(run._done) == 10
+        assert run.in_hand == {}
+
     def test_workers_leave_in_simulated_time_only(self) -> None:
         run = RunWork(plan(), now=0.0)
         job = run.take(work(0), now=0.0)

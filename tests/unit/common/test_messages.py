@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import uuid
 
 import pytest
 from hypothesis import given
@@ -86,6 +87,12 @@ def test_reaction_has_the_same_identity_each_time() -> None:
     assert derived_id("m1", "stf_ready") == derived_id("m1", "stf_ready")
     assert derived_id("m1", "slice", "1") != derived_id("m1", "slice", "2")
     assert derived_id("m1", "slice") != derived_id("m2", "slice")
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8")), min_size=1, max_size=3))
+def test_identity_of_a_reaction_is_a_uuid_by_name(words: list[str]) -> None:
+    cause, *parts = words
+    assert derived_id(cause, *parts) == str(uuid.uuid5(uuid.NAMESPACE_URL, "\x1f".join(words)))
 
 
 def test_total_of_an_ended_run() -> None:

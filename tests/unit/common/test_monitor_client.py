@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 from typing import Any
 
@@ -18,13 +17,7 @@ from swf_common_lib.errors import (
 )
 from swf_common_lib.monitor_client import FOREVER, MonitorClient, execution_path
 from tests.http_server import serving
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+from tests.ports import free_port
 
 
 def test_answers_and_errors() -> None:

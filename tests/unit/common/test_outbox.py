@@ -9,14 +9,15 @@ from hypothesis import strategies as st
 from stomp.utils import parse_frame
 
 from swf_common_lib.messaging import frames
-from swf_common_lib.messaging.outbox import WINDOW_MESSAGES, Outbox
+from swf_common_lib.messaging.outbox import WINDOW_MESSAGES, Latency, Outbox
+from tests.waiting import PATIENCE
 
 CLOSING = threading.Event()
 
 
-def add(outbox: Outbox, body: str) -> int:
+def add(outbox: Outbox, body: str, latency: Latency | None = None) -> int:
     head = frames.send_head({"destination": "/topic/t"})
-    return outbox.add(head, body.encode(), CLOSING)
+    return outbox.add(head, body.encode(), CLOSING, latency)
 
 
 def sent(data: bytes) -> list[tuple[str, str, str]]:
@@ -33,6 +34,19 @@ def test_window_asks_for_one_receipt_on_its_last_message() -> None:
     outbox.confirm(3)
     assert len(outbox) == 0
     assert outbox.wait_confirmed(3, 0)
+
+
+def test_each_publisher_has_its_own_latency() -> None:
+    outbox, one, other = Outbox(limit=10), Latency(), Latency()
+    for latency in (one, None, other, one):
+        add(outbox, "x", latency)
+    outbox.next_window()
+    outbox.confirm(3)
+    assert (one.messages, other.messages) == (1, 1)
+    outbox.confirm(4)
+    assert (one.messages, other.messages) == (2, 1)
+    assert 0 <= one.mean <= one.longest
+    assert Latency().mean == 0
 
 
 def test_while_the_broker_is_busy_messages_gather_for_one_receipt() -> None:
@@ -91,7 +105,7 @@ def test_publisher_waits_while_too_much_is_unconfirmed() -> None:
     assert not added.wait(0.05)
     outbox.next_window()
     outbox.confirm(1)
-    assert added.wait(5)
+    assert added.wait(PATIENCE)
     thread.join()
 
 

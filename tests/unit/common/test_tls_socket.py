@@ -12,6 +12,7 @@ import pytest
 
 from swf_common_lib.messaging.transport import TlsSocket
 from tests.activemq_process import Certificates
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl here")
 
@@ -50,7 +51,7 @@ def raw(certificates: Certificates) -> Iterator[socket.socket]:
     echo.start()
     yield ours
     ours.close()
-    echo.join(10)
+    echo.join(PATIENCE)
 
 
 def context(certificates: Certificates, authority: str) -> ssl.SSLContext:
@@ -81,7 +82,7 @@ def test_waiting_for_data_ends_when_the_connection_is_shut(
     reader = threading.Thread(target=lambda: got.append(tls.recv(10)))
     reader.start()
     tls.shutdown(socket.SHUT_RDWR)
-    reader.join(10)
+    reader.join(PATIENCE)
     assert got == [b""]
 
 

@@ -62,7 +62,7 @@ def test_connector_is_plain_or_tls(tmp_path: Path) -> None:
         ActiveMQ.from_settings(settings(tmp_path, ACTIVEMQ_USE_SSL="true", **stores))
     )
     (connector,) = secure.iter(f"{CORE}transportConnector")
-    assert connector.attrib["uri"].startswith("stomp+nio+ssl://")
+    assert connector.attrib["uri"].startswith("stomp+ssl://")
     assert connector.attrib["uri"].endswith("needClientAuth=true")
     context = list(secure.iter(f"{CORE}sslContext"))[-1]
     assert context.attrib["keyStore"] == (tmp_path / "KEYSTORE").as_uri()

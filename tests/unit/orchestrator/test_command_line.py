@@ -160,6 +160,11 @@ def test_an_execution_is_over_with_the_work_it_caused(status, phase, over):
     assert Progress(record).over is over
 
 
+def test_an_execution_whose_run_is_not_yet_recorded_is_not_over():
+    record = {"status": "completed", "statistics": None, "performance_metrics": {"stf_files": 5}}
+    assert not Progress(record).over
+
+
 def test_the_expected_stf_files_come_from_the_configuration():
     assert Progress(RECORD).expected_stf_files == 20
     assert Progress({**RECORD, "parameter_values": {}}).expected_stf_files is None

@@ -20,7 +20,8 @@ from orchestrator.doctor.mcp import check_mcp
 from orchestrator.doctor.monitor import _check_clock, check_monitor
 from swf_common_lib.settings import load_settings
 from tests.http_server import serving
-from tests.stack import CHECKOUT, COPIED, free_ports
+from tests.ports import free_ports
+from tests.stack import CHECKOUT, COPIED
 
 GOOD_DATABASE = {
     "kind": "postgresql",

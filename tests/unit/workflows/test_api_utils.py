@@ -15,6 +15,7 @@ from swf_common_lib.api_utils import (
 )
 from swf_common_lib.errors import MonitorUnavailable
 from tests.http_server import serving
+from workflows.session import WorkflowSession
 
 LOGGER = logging.getLogger("test")
 
@@ -34,6 +35,14 @@ def test_numbers() -> None:
         assert get_next_run_number(url + "/", session, LOGGER) == "100001"
         assert get_next_agent_id(url, session, LOGGER) == "7"
         assert get_next_execution_sequence(url, session, LOGGER, "stf_datataking") == 3
+
+
+def test_a_number_that_came_with_the_claim_is_used_first() -> None:
+    with serving(monitor) as url:
+        session = WorkflowSession(url, "token", lambda seconds: False, 100777)
+        assert get_next_run_number(url, session, LOGGER) == "100777"
+        assert get_next_run_number(url, session, LOGGER) == "100001"
+        session.close()
 
 
 @pytest.mark.parametrize("answer", [(401, {"detail": "no token"}), (200, b"<html>"), (200, [1])])

@@ -1,0 +1,129 @@
+"""What agents leave behind that are gone without a word: their executions, their workers."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from django.db.models import F
+
+from monitor.records.models import (
+    RunState,
+    SystemAgent,
+    Worker,
+    WorkflowExecution,
+    WorkflowMessage,
+)
+from monitor.records.one_writer import one_writer
+from monitor.records.rows import portions
+from monitor.records.states import (
+    ACTIVE,
+    WORKERS_AT_WORK,
+    WORKERS_GONE,
+    ExecutionStatus,
+    WorkerStatus,
+)
+from monitor.records.transitions import transition
+
+ACTOR, VIA = "monitor", "sweeper"
+LOST_AFTER = timedelta(minutes=3)
+"""Time without a heartbeat after which an agent is gone. Agents in the field send one a minute."""
+_OF_THE_RUNNER = ("run_imminent", "start_run", "stf_gen")
+
+logger = logging.getLogger(__name__)
+
+
+def look_after_lost(now: datetime) -> None:
+    """End executions without a lease, and workers, whose agent has been silent for too long."""
+    _end_executions(now)
+    _end_workers(now)
+
+
+def _end_executions(now: datetime) -> None:
+    """Fail executions that their runner recorded itself, when it is gone.
+
+    Those that the monitor gave to a runner hold a lease, and are judged by that.
+    """
+    rows = WorkflowExecution.objects.filter(
+        status__in=ACTIVE, lease_expires_at=None, created_at__lt=now - LOST_AFTER
+    )
+    for execution in rows:
+        runner = execution.runner or _sender(execution)
+        heard = _heard([runner]).get(runner)
+        if heard is None and not execution.runner:
+            continue  # whoever sends its messages need not be one that sends heartbeats
+        if heard is None or heard < now - LOST_AFTER:
+            _end_execution(execution.execution_id, runner)
+
+
+def _end_execution(execution_id: str, runner: str) -> None:
+    minutes = int(LOST_AFTER.total_seconds() // 60)
+    reason = f"its runner {runner} has not been heard of for more than {minutes} minutes"
+    if transition(
+        execution_id,
+        ExecutionStatus.FAILED,
+        actor=ACTOR,
+        via=VIA,
+        reason=reason,
+        error_message=reason,
+        end_unannounced=True,
+    ):
+        logger.warning("%s is failed: %s", execution_id, reason)
+
+
+def _sender(execution: WorkflowExecution) -> str:
+    """Give who announced the run of an execution that names no runner."""
+    announced = WorkflowMessage.objects.filter(
+        execution_id=execution.execution_id, message_type__in=_OF_THE_RUNNER
+    )
+    sender: str | None = announced.order_by("id").values_list("sender_agent", flat=True).first()
+    return sender or ""
+
+
+def _end_workers(now: datetime) -> None:
+    """Note that the workers of a process that was killed work no more."""
+    workers: defaultdict[str, list[str]] = defaultdict(list)
+    present = Worker.objects.exclude(status__in=WORKERS_GONE)
+    for worker_id in present.values_list("worker_id", flat=True):
+        workers[_process_of(worker_id)].append(worker_id)
+    for agent, last in _heard(workers).items():
+        if last < now - LOST_AFTER:
+            _end(workers[agent], now)
+            logger.warning("%d workers of %s are failed: it is gone", len(workers[agent]), agent)
+
+
+def _process_of(worker_id: str) -> str:
+    """Give the agent's name in an id as our workers have it: agent, run, number."""
+    agent, _, number = worker_id.rpartition(".")
+    agent, _, run = agent.rpartition(".")
+    return agent if run.isdigit() and number.isdigit() else ""
+
+
+def _end(worker_ids: list[str], now: datetime) -> None:
+    for portion in portions(worker_ids):
+        with one_writer():
+            rows = Worker.objects.filter(worker_id__in=portion).exclude(status__in=WORKERS_GONE)
+            left: defaultdict[int | None, int] = defaultdict(int)
+            at_work = rows.filter(status__in=WORKERS_AT_WORK)
+            for run_number in at_work.values_list("run_number", flat=True):
+                left[run_number] += 1
+            rows.update(
+                status=WorkerStatus.FAILED, ended_at=now, current_slice_id=None, tf_filename=""
+            )
+            for run_number, count in left.items():
+                RunState.objects.filter(pk=run_number).update(
+                    active_worker_count=F("active_worker_count") - count, updated_at=now
+                )
+
+
+def _heard(agents: Iterable[str]) -> dict[str, datetime]:
+    """Give when those of the agents that ever sent a heartbeat sent the last."""
+    heard: dict[str, datetime] = {}
+    for portion in portions(sorted({agent for agent in agents if agent})):
+        rows = SystemAgent.objects.filter(instance_name__in=portion)
+        heard.update(
+            rows.exclude(last_heartbeat=None).values_list("instance_name", "last_heartbeat")
+        )
+    return heard

@@ -6,10 +6,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
+# Processes that share the tests: they wait more than they compute.
+WORKERS ?= 3
+PYTEST := $(BIN)/pytest -q -n $(WORKERS) --no-loadscope-reorder
+
 DATABASE_TESTS := $(addprefix tests/integration/,api ingest web mcp/test_mcp_tools.py \
 	mcp/test_mcp_http.py::test_database_without_tables)
 
-.PHONY: run services stop test lint bench clean
+.PHONY: run services stop test test-all test-postgresql faults test-pythons lint bench conformance evals clean
+.NOTPARALLEL:
 
 run: $(STAMP)
 	@$(BIN)/testbed demo
@@ -22,10 +27,22 @@ services: $(STAMP)
 stop:
 	@if [ -x $(BIN)/testbed ]; then $(BIN)/testbed stop-local; else echo "Nothing is installed."; fi
 
-# The second time with the monitor's database on PostgreSQL (skipped where that is not installed).
-test: lint
-	$(BIN)/pytest
-	$(BIN)/pytest --database=postgresql $(DATABASE_TESTS)
+test: lint test-all test-postgresql
+
+test-all: $(STAMP)
+	$(PYTEST)
+
+# The tests of the monitor with its database on PostgreSQL (skipped where that is not installed).
+test-postgresql: $(STAMP)
+	$(PYTEST) --database=postgresql $(DATABASE_TESTS)
+
+# Every fault on both stacks, and the table of what came of it. `make test` has most of them.
+faults: $(STAMP)
+	$(PYTEST) --all-faults tests/system/faults
+
+# The unit tests on the other Python versions that are on this machine.
+test-pythons: $(STAMP)
+	@tools/test-pythons
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -36,9 +53,17 @@ lint: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python -m tests.benchmarks
 
+# Other people's programs against the MCP server: the official suite, the Inspector, Claude Code.
+conformance: $(STAMP)
+	$(BIN)/python -m tests.conformance
+
+# What an assistant needs for real tasks: calls, bytes, and whether the answers hold the facts.
+evals: $(STAMP)
+	$(BIN)/python -m tests.evals
+
 clean: stop
-	rm -rf $(VENV) .testbed build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis \
-		.import_linter_cache
+	rm -rf $(VENV) $(VENV)-* .testbed tests/conformance/node_modules build *.egg-info .pytest_cache .mypy_cache .ruff_cache \
+		.hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(STAMP): pyproject.toml

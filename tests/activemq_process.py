@@ -14,7 +14,8 @@ import pytest
 
 from orchestrator.activemq import ActiveMQ, require_installed
 from swf_common_lib.errors import ConfigurationError
-from tests.broker_process import BrokerProcess, free_port
+from tests.broker_process import BrokerProcess
+from tests.ports import free_port
 
 
 def require_activemq() -> None:

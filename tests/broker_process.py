@@ -14,6 +14,9 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.ports import free_port
+from tests.waiting import PATIENCE
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -61,7 +64,7 @@ class BrokerProcess:
         """What runs it in the foreground."""
         return [sys.executable, "-m", "orchestrator.embedded_broker", *self.arguments]
 
-    def wait_listening(self, timeout: float = 30.0) -> None:
+    def wait_listening(self, timeout: float = PATIENCE) -> None:
         assert self.process is not None
         deadline = time.monotonic() + timeout
         while True:
@@ -86,7 +89,7 @@ class BrokerProcess:
             return 0
         self.process.send_signal(number)
         try:
-            return self.process.wait(timeout=30)
+            return self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -98,14 +101,6 @@ class BrokerProcess:
         """Start it again on the same port with the same messages, ending it first if it runs."""
         self.stop()
         self.start()
-
-
-def free_port() -> int:
-    """Give a loopback port that nobody listens on at present."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        port: int = listening.getsockname()[1]
-        return port
 
 
 def start_broker(tmp_path: Path, *arguments: str) -> BrokerProcess:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from itertools import count
+from typing import Any
 
 import pytest
 from django.db import connections
@@ -13,6 +14,7 @@ from hypothesis import HealthCheck, settings
 from monitor.database import databases
 from swf_common_lib.settings import Settings, load_settings
 from tests.postgres_process import PostgresProcess, running_postgres
+from tests.system.faults.table import lines, reported
 
 # How slow or how large drawn examples are says nothing about the code. CI draws the same ones each
 # time, so that it refuses what changed; wherever a developer runs the tests, new ones are tried.
@@ -39,6 +41,36 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="sqlite",
         help="what the monitor's tests use (PostgreSQL: a server of their own)",
     )
+    parser.addoption(
+        "--all-faults",
+        action="store_true",
+        help="put both stacks through every fault (else the second through those that differ)",
+    )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, object, object]:
+    """Whole installations go first: they wait more than they compute, and others overlap them."""
+    result = yield
+    items.sort(key=lambda item: "tests/system/" not in item.path.as_posix())
+    return result
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """Leave to one worker what shares servers."""
+    from tests.sharing import Sharing  # imports xdist, which tests without workers do not need
+
+    return Sharing(config, log)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what the system was put through: the table of tests/system/faults."""
+    reports = [report for reports in terminalreporter.stats.values() for report in reports]
+    if outcomes := reported(reports):
+        terminalreporter.section("faults")
+        for line in lines(outcomes):
+            terminalreporter.line(line)
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 
 from swf_common_lib.settings import Settings
+from tests.waiting import PATIENCE
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class MonitorDatabase:
         """Open a connection (DB-API)."""
         if self.settings.swf_database_url:
             return psycopg.connect(self.settings.swf_database_url)
-        return sqlite3.connect(self.settings.database_file, timeout=10)
+        return sqlite3.connect(self.settings.database_file, timeout=PATIENCE)
 
     def ask(self, question: str) -> list[tuple[Any, ...]]:
         """Give the rows of a SELECT."""
@@ -39,11 +40,12 @@ class MonitorDatabase:
             connection.execute(statement, values)
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Let nobody else record messages meanwhile."""
+    def held(self, *others: str) -> Iterator[None]:
+        """Let nobody else record messages meanwhile, nor write to the ``others`` of its tables."""
         with closing(self.connect()) as connection:
             if self.settings.swf_database_url:
-                connection.execute("LOCK TABLE records_workflowmessage IN EXCLUSIVE MODE")
+                tables = ", ".join(("records_workflowmessage", *others))
+                connection.execute(f"LOCK TABLE {tables} IN EXCLUSIVE MODE")
             else:
                 connection.execute("BEGIN IMMEDIATE")
             yield

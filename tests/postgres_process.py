@@ -23,8 +23,8 @@ from urllib.parse import quote
 import psycopg
 import pytest
 
-from tests.broker_process import free_port
-from tests.waiting import wait_until
+from tests.ports import free_port
+from tests.waiting import PATIENCE, wait_until
 
 DEBIAN = Path("/usr/lib/postgresql")
 USER = "testbed"
@@ -122,11 +122,11 @@ class PostgresProcess:
         self._command = [str(self.programs / "postgres"), "-D", str(self.data)]
         self._command += [word for each in options.items() for word in ("-c", "=".join(each))]
         self._spawn()
-        wait_until(self._answers, 30, "PostgreSQL does not answer")
+        wait_until(self._answers, message="PostgreSQL does not answer")
 
     def connect(self, name: str = NAME) -> psycopg.Connection[tuple[object, ...]]:
         """Connect, each statement a transaction of its own."""
-        return psycopg.connect(self.url(name), autocommit=True, connect_timeout=5)
+        return psycopg.connect(self.url(name), autocommit=True, connect_timeout=int(PATIENCE))
 
     def create_database(self, name: str) -> None:
         with self.connect("postgres") as connection:
@@ -136,14 +136,14 @@ class PostgresProcess:
         """Kill it without a warning (SIGKILL); its sessions end when they notice."""
         assert self.process is not None
         self.process.kill()
-        self.process.wait(15)
+        self.process.wait(PATIENCE)
         self.process = None
 
     def stop(self) -> None:
         """End it at once, but in order: who is connected is put out."""
         if self.process is not None:
             self.process.send_signal(signal.SIGINT)
-            self.process.wait(30)
+            self.process.wait(PATIENCE)
             self.process = None
 
     @property

@@ -7,7 +7,6 @@ import os
 import shlex
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -18,24 +17,14 @@ from orchestrator.services import supervisor_of_agents, supervisor_of_services
 from orchestrator.supervisor import Supervisor
 from swf_common_lib.monitor_client import MonitorClient
 from swf_common_lib.settings import Settings, load_settings
+from tests.ports import free_ports
+from tests.waiting import PATIENCE
 
 CHECKOUT = Path(__file__).parent.parent
 LINKED = ("agents", "mcp_server", "monitor", "orchestrator", "swf_common_lib", "workflows")
 COPIED = ("agents.supervisord.conf", "supervisord.conf")
-COMMAND_TIMEOUT = 120
+COMMAND_TIMEOUT = 5 * PATIENCE  # one may start a whole installation and wait for a run
 _OURS = ("SWF_", "ACTIVEMQ_", "DJANGO_", "SUPERVISOR_", "PYTEST_")
-
-
-def free_ports(count: int) -> list[int]:
-    """Give ports that nobody listens on now, all different."""
-    probes = [socket.socket() for _ in range(count)]
-    try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
 
 
 class Stack:
@@ -98,7 +87,7 @@ class Stack:
         """The supervisord of runner and agents."""
         return supervisor_of_agents(self.settings)
 
-    def client(self, patience: float = 10.0) -> MonitorClient:
+    def client(self, patience: float = PATIENCE) -> MonitorClient:
         """Give a client for its monitor, with the operator's token."""
         return MonitorClient.from_settings(self.settings, patience)
 

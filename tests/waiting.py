@@ -8,8 +8,14 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+PATIENCE = 60.0
+"""Seconds that a test waits for what has to come: far more than it takes on a slow, busy machine.
 
-def wait_until(condition: Callable[[], T], timeout: float = 10.0, message: str = "") -> T:
+Nobody waits that long for what does come.
+"""
+
+
+def wait_until(condition: Callable[[], T], timeout: float = PATIENCE, message: str = "") -> T:
     """Call ``condition`` until it gives something true, and give that; fail after ``timeout`` s."""
     deadline = time.monotonic() + timeout
     while True:

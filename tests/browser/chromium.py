@@ -13,8 +13,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.waiting import PATIENCE
+
 PROGRAM = shutil.which("chromium") or shutil.which("chromium-browser")
-_TIMEOUT = 20.0
 # The browser looks for its pipe at these two descriptors. High ones first: neither of the pipe's
 # own ends may be overwritten before it is copied.
 _AT_3_AND_4 = """
@@ -65,7 +66,7 @@ class Chromium:
         self._session = ""
         self._send("Browser.close")
         try:
-            self._process.wait(_TIMEOUT)
+            self._process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
@@ -94,7 +95,7 @@ class Chromium:
 
     def wait_loaded(self) -> None:
         """Wait until the page that is on its way is loaded."""
-        deadline = time.monotonic() + _TIMEOUT
+        deadline = time.monotonic() + PATIENCE
         while not self._loaded:
             assert time.monotonic() < deadline, "the page was not loaded in time"
             self._take(self._read(deadline))
@@ -125,7 +126,7 @@ class Chromium:
 
     def _call(self, method: str, **params: Any) -> dict[str, Any]:
         number = self._send(method, **params)
-        deadline = time.monotonic() + _TIMEOUT
+        deadline = time.monotonic() + PATIENCE
         while True:
             message = self._read(deadline)
             if message.get("id") == number:

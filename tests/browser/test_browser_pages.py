@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from datetime import datetime, timezone
 from pathlib import Path
@@ -41,6 +42,12 @@ def has_text(browser: Chromium, text: str) -> bool:
     return text in str(browser.run("document.body.innerText"))
 
 
+def fill(browser: Chromium, name: str, text: str) -> None:
+    """Type into a field; the page does not renew itself meanwhile."""
+    field = f"document.querySelector('[name={name}]')"
+    browser.run(f"{field}.focus(); {field}.value = {json.dumps(text)}")
+
+
 def test_times_are_in_the_zone_of_the_reader(shifter: Chromium, monitor: str) -> None:
     noon = datetime(2026, 7, 1, 16, 30, 5, tzinfo=timezone.utc)
     execution(1, start_time=noon)
@@ -58,7 +65,7 @@ def test_a_page_follows_what_happens_without_being_loaded_again(
     shifter.run("document.querySelector('th a').focus()")
     WorkflowExecution.objects.filter(pk=one.pk).update(status="completed")
     execution(2, "running")
-    wait_until(lambda: has_text(shifter, "stf_datataking-shifter-0002"), 15)
+    wait_until(lambda: has_text(shifter, "stf_datataking-shifter-0002"))
     assert has_text(shifter, "completed")
     assert shifter.run("window.same") is True
     assert shifter.run("document.activeElement.textContent") == one.execution_id
@@ -69,31 +76,28 @@ def test_a_page_follows_what_happens_without_being_loaded_again(
 def test_a_reason_that_is_being_typed_is_left_alone(shifter: Chromium, monitor: str) -> None:
     one = execution(1, "running")
     shifter.open(f"{monitor}/executions/{one.execution_id}/")
-    shifter.run(
-        "document.querySelector('[name=reason]').focus();"
-        "document.querySelector('[name=reason]').value = 'half a rea'"
-    )
+    fill(shifter, "reason", "half a rea")
     WorkflowExecution.objects.filter(pk=one.pk).update(status="paused")
     shifter.run("new Promise(resume => setTimeout(resume, 2500))")
     assert has_text(shifter, "running")
     shifter.run("document.activeElement.blur()")
-    wait_until(lambda: has_text(shifter, "Resume"), 15)
+    wait_until(lambda: has_text(shifter, "Resume"))
 
 
 def test_a_page_says_when_its_session_has_ended(shifter: Chromium, monitor: str) -> None:
     shifter.open(f"{monitor}/executions/")
     Session.objects.all().delete()
-    wait_until(lambda: has_text(shifter, "signed out"), 15)
+    wait_until(lambda: has_text(shifter, "signed out"))
 
 
 def test_a_workflow_is_started_and_stopped_with_the_mouse(shifter: Chromium, monitor: str) -> None:
     shifter.open(f"{monitor}/")
-    shifter.run("document.querySelector('[name=stf_count]').value = '4'")
+    fill(shifter, "stf_count", "4")
     shifter.click("document.querySelector('#start button')")
     made = WorkflowExecution.objects.get()
     assert made.section("daq_state_machine")["stf_count"] == 4
     assert has_text(shifter, made.execution_id)
-    shifter.run("document.querySelector('[name=reason]').value = 'a mistake'")
+    fill(shifter, "reason", "a mistake")
     shifter.click("[...document.querySelectorAll('button')].find(b => b.textContent == 'Stop')")
     made.refresh_from_db()
     assert made.status == "terminated"
@@ -108,12 +112,11 @@ def test_a_change_that_came_too_late_is_explained_and_the_page_goes_on(
 ) -> None:
     one = execution(1, "running")
     shifter.open(f"{monitor}/executions/{one.execution_id}/")
+    fill(shifter, "reason", "too late")
     WorkflowExecution.objects.filter(pk=one.pk).update(status="completed")
     shifter.click("[...document.querySelectorAll('button')].find(b => b.textContent == 'Stop')")
     assert shifter.run("document.querySelector('[role=alert]').innerText").startswith(one.pk)
-    wait_until(
-        lambda: shifter.run("document.getElementById('live-state').textContent") == "live", 15
-    )
+    wait_until(lambda: shifter.run("document.getElementById('live-state').textContent") == "live")
     assert shifter.run("document.querySelector('[role=alert]') !== null")
 
 
@@ -141,7 +144,7 @@ def test_the_pages_of_rest_work_under_the_security_policy(
 ) -> None:
     execution(1)
     shifter.open(f"{monitor}/{page}")
-    wait_until(lambda: has_text(shifter, "workflow-executions"), 15)
+    wait_until(lambda: has_text(shifter, "workflow-executions"))
     assert shifter.complaints == []
 
 

@@ -7,11 +7,19 @@ from collections.abc import Iterator
 import pytest
 
 from orchestrator.leftovers import end_programs_of
+from tests.ports import choosing
 from tests.stack import Stack
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "system: runs a whole installation")
+
+
+@pytest.fixture
+def choosing_ports() -> Iterator[None]:
+    """No other test has ``testbed init`` choose ports at the same time."""
+    with choosing():
+        yield
 
 
 @pytest.fixture

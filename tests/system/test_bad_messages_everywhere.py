@@ -176,18 +176,18 @@ def test_nonsense_everywhere_harms_nobody(running: Stack) -> None:
     execution_id = running.run(
         "run fast_processing --speed 10 --set slice_processing_time=1 --set worker_rampup_time=1"
     ).stdout.strip()
-    wait_until(lambda: statistics(running, execution_id).get("phase") == "physics", 15)
+    wait_until(lambda: statistics(running, execution_id).get("phase") == "physics")
     record = running.execution(execution_id)
 
     sent = send_everywhere(running, record["namespace"], record["run_number"])
 
-    wait_until(lambda: statistics(running, execution_id)["phase"] == "completed", 40)
+    wait_until(lambda: statistics(running, execution_id)["phase"] == "completed")
     counts = statistics(running, execution_id)
     assert counts["stf_files"]["generated"] == counts["stf_files"]["registered"] == 10
     assert counts["samples"] == 10
     assert (counts["slices"]["created"], counts["slices"]["completed"]) == (150, 150)
     assert counts["slices"]["failed"] == 0
-    wait_until(lambda: running.execution(execution_id)["status"] == "completed", 15)
+    wait_until(lambda: running.execution(execution_id)["status"] == "completed")
 
     # Whatever came over a recorded topic is recorded, with what is wrong with it.
     expected = len(RECORDED) * sent
@@ -196,7 +196,7 @@ def test_nonsense_everywhere_harms_nobody(running: Stack) -> None:
         found = recorded(running, sender_agent=SENDER)
         return found + recorded(running, message_type="malformed")[malformed:]
 
-    wait_until(lambda: len(ours()) == expected, 10, f"not {expected} messages are recorded")
+    wait_until(lambda: len(ours()) == expected, message=f"not {expected} messages are recorded")
     unusable = [message for message in ours() if message["problem"]]
     assert len([m for m in unusable if m["message_type"] == "malformed"]) == len(RECORDED) * len(
         NO_MESSAGES
@@ -208,7 +208,7 @@ def test_nonsense_everywhere_harms_nobody(running: Stack) -> None:
 
     # Nobody died, nobody waits for anything, and the next run is as good as any.
     assert pids(running) == before
-    wait_until(lambda: set(agents(running).values()) == {"READY"}, 15, "not all are ready")
+    wait_until(lambda: set(agents(running).values()) == {"READY"}, message="not all are ready")
     assert {before[name] for name in PROGRAMS} <= set(agents(running))
     running.run("start-agents")
     assert pids(running) == before

@@ -16,17 +16,17 @@ pytestmark = pytest.mark.system
 def test_run_returns_at_once_with_an_execution_that_runs(running):
     execution_id = running.run("run fast_processing --realtime").stdout.strip()
 
-    wait_until(lambda: running.execution(execution_id)["status"] == "running", 10)
+    wait_until(lambda: running.execution(execution_id)["status"] == "running")
     listed = json.loads(running.run(["status", "--json"]).stdout)["executions"]
     assert listed[0]["execution_id"] == execution_id
 
     told = running.run(["pause-workflow", execution_id, "--reason", "coffee"])
     assert execution_id in told.stdout
-    wait_until(lambda: running.execution(execution_id)["status"] == "paused", 10)
+    wait_until(lambda: running.execution(execution_id)["status"] == "paused")
     running.run(["resume-workflow", execution_id])
-    wait_until(lambda: running.execution(execution_id)["status"] == "running", 10)
+    wait_until(lambda: running.execution(execution_id)["status"] == "running")
     running.run(["stop-workflow", execution_id, "--reason", "enough"])
-    wait_until(lambda: running.execution(execution_id)["status"] == "terminated", 10)
+    wait_until(lambda: running.execution(execution_id)["status"] == "terminated")
 
     again = running.run(["stop-workflow", execution_id], check=False)
     assert again.returncode == 1
@@ -121,6 +121,10 @@ def test_an_empty_namespace_is_told_before_anything_starts(running, tmp_path):
 def test_agents_stop_and_start_one_by_one(running):
     assert "fastmon-agent" in running.run(["stop-agents", "fastmon"]).stdout
     assert running.pid("fastmon-agent") == 0
+    for faulty in ("run fast_processing --set stf_cuont=3", "run-workflow stf_datatakin"):
+        refused = running.run(faulty, check=False)
+        assert (refused.returncode, "did you mean" in refused.stderr) == (1, True)
+    assert running.pid("fastmon-agent") == 0  # nothing is started for a faulty run
     running.run(["start-agents", "fastmon"])
     assert running.pid("fastmon-agent")
 

@@ -6,20 +6,26 @@ their volumes folders; everything else is as in the file.
 
 from __future__ import annotations
 
+import asyncio
 import re
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx2
 import pytest
 import yaml
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+from mcp_types import CallToolResult
 
 from orchestrator import compose
 from tests.activemq_process import require_activemq
+from tests.ports import free_ports
 from tests.postgres_process import running_postgres
-from tests.stack import CHECKOUT, Stack, free_ports
+from tests.processes import end
+from tests.stack import CHECKOUT, Stack
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.system
@@ -85,9 +91,7 @@ class Containers:
 
     def stop(self) -> None:
         for process in reversed(self._running):
-            if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
-                process.wait(20)
+            end(process)
 
 
 @pytest.fixture
@@ -107,15 +111,25 @@ def containers(installation, tmp_path) -> Iterator[Containers]:
             made.stop()
 
 
+async def _called(stack: Stack, tool: str) -> CallToolResult:
+    settings = stack.settings
+    headers = {"Authorization": f"Bearer {settings.swf_api_token}"}
+    async with (
+        httpx2.AsyncClient(headers=headers) as http,
+        Client(streamable_http_client(settings.swf_mcp_url, http_client=http)) as client,
+    ):
+        return await client.call_tool(tool)
+
+
 def test_a_run_on_the_composed_services(containers):
     stack = containers.stack
     containers.start("broker")
     assert containers.start("setup").wait(60) == 0, containers.log("setup")
-    wait_until(lambda: containers.healthy("broker"), 60, "the broker is not healthy")
+    wait_until(lambda: containers.healthy("broker"), message="the broker is not healthy")
     for name in ("web", "ingest", "mcp"):
         containers.start(name)
     for name in ("web", "mcp"):
-        wait_until(lambda name=name: containers.healthy(name), 60, f"{name} is not healthy")
+        wait_until(lambda name=name: containers.healthy(name), message=f"{name} is not healthy")
 
     token = containers.folder / "runtime/token"
     stack.settings.token_file.write_text(token.read_text())
@@ -128,3 +142,7 @@ def test_a_run_on_the_composed_services(containers):
     assert examined.returncode == 0, examined.stdout
     assert "postgresql" in examined.stdout
     assert f"http://127.0.0.1:{stack.settings.swf_web_port}/login/" in stack.run(["login"]).stdout
+
+    refused = asyncio.run(_called(stack, "start_agents"))
+    assert refused.is_error
+    assert "On the host of the agents: testbed start-agents" in refused.content[0].text

@@ -24,7 +24,7 @@ def by_message(stack: Stack) -> str:
 
 
 def by_rest(stack: Stack) -> str:
-    request = {"workflow": "stf_datataking", "realtime": True, "parameters": PARAMETERS}
+    request = {"workflow": "stf_datataking", "realtime": True}
     return str(stack.client().post("workflow-executions/start/", request)["execution_id"])
 
 
@@ -38,7 +38,20 @@ def status(stack: Stack, execution_id: str) -> str:
 
 
 def wait_for(stack: Stack, execution_id: str, wanted: str) -> None:
-    wait_until(lambda: status(stack, execution_id) == wanted, 15, f"{execution_id} not {wanted}")
+    wait_until(
+        lambda: status(stack, execution_id) == wanted, message=f"{execution_id} not {wanted}"
+    )
+
+
+def without_runner(stack: Stack) -> None:
+    """Stop the runner; one that an earlier test killed may count as alive for a while yet."""
+    stack.run(["stop-agents", "runner"])
+
+    def none_alive() -> bool:
+        agents = stack.client().get("status/")["agents"]
+        return not any(a["alive"] for a in agents if a["agent_type"] == "workflow_runner")
+
+    wait_until(none_alive)
 
 
 def test_started_from_anywhere_together_and_stopped_from_anywhere(running):
@@ -62,7 +75,7 @@ def test_started_from_anywhere_together_and_stopped_from_anywhere(running):
 
 
 def test_without_a_runner_an_execution_waits_and_says_so(running):
-    running.run(["stop-agents", "runner"])
+    without_runner(running)
     record = running.client().post(
         "workflow-executions/start/", {"workflow": "stf_datataking", "parameters": PARAMETERS}
     )

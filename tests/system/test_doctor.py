@@ -8,6 +8,7 @@ import sqlite3
 import pytest
 
 from tests.stack import Stack
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.system
 
@@ -26,9 +27,16 @@ def examined(stack: Stack, **environment: str) -> tuple[int, dict[str, dict[str,
 
 
 def test_all_is_well(running):
-    status, found = examined(running)
-    wrong = {what: f["detail"] for what, f in found.items() if f["status"] != "ok"}
-    assert (status, wrong) == (0, {})
+    found: dict[str, dict[str, str]] = {}
+
+    def well() -> bool:
+        status, examination = examined(running)
+        found.clear()
+        found.update(examination)
+        return status == 0 and {finding["status"] for finding in found.values()} == {"ok"}
+
+    # What an earlier test killed may be missed for a while yet; a busy machine answers slowly.
+    wait_until(well, message=f"not all is well: {found}")
     for what in (
         "broker",
         "message",

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.system
 
 
 @pytest.fixture
-def fresh(home):
+def fresh(home, choosing_ports):
     stack = Stack.create(home, chosen_ports=False)
     yield stack
     stack.run(["stop-local"], check=False)

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.system
 
 
 @pytest.fixture
-def facility() -> Iterator[Stack]:
+def facility(choosing_ports: None) -> Iterator[Stack]:
     """An installation on services of its own, prepared."""
     require_activemq()
     require_postgres()
@@ -45,7 +45,6 @@ def run_to_the_end(stack: Stack) -> dict[str, object]:
     return slices
 
 
-@pytest.mark.timeout(300)
 def test_a_run_on_services_of_our_own(facility):
     settings = facility.settings
     assert (settings.swf_broker, settings.swf_database_server) == ("activemq", "local")
@@ -57,6 +56,7 @@ def test_a_run_on_services_of_our_own(facility):
 
     facility.run(["start-local"])
     assert run_to_the_end(facility)["completed"] == 45
+    check_tells_no_secret(facility)
     report = facility.run(["doctor"]).stdout
     assert "ActiveMQ/5" in report
     assert "postgresql 1" in report
@@ -68,7 +68,7 @@ def test_a_run_on_services_of_our_own(facility):
     daemon = facility.services.pid()
     assert daemon is not None
     os.kill(daemon, signal.SIGKILL)
-    wait_until(lambda: facility.services.pid() is None, 10)
+    wait_until(lambda: facility.services.pid() is None)
     facility.run(["start-local"])
     assert len(facility.client().get("workflow-executions/")) == 1
 
@@ -86,6 +86,16 @@ def test_a_run_on_services_of_our_own(facility):
     assert facility.settings.swf_broker == "embedded"
     assert facility.settings.swf_database_url == ""
     assert facility.settings.database_file.exists()
+
+
+def check_tells_no_secret(stack: Stack) -> None:
+    """Check that the broker's password is in no listing of processes, and in no open file."""
+    words = Path(f"/proc/{stack.pid('broker')}/cmdline").read_text().split("\0")
+    assert words[0].endswith("java")
+    assert not any(stack.settings.activemq_password in word for word in words)
+    folder = stack.settings.swf_runtime_dir / "activemq"
+    assert (folder / "data" / "kahadb").is_dir()
+    assert (folder / "conf" / "activemq.xml").stat().st_mode & 0o077 == 0
 
 
 def test_a_folder_that_postgres_may_not_enter_is_told(installation):

@@ -10,6 +10,7 @@ import requests
 
 from orchestrator.services import start_services
 from tests.stack import Stack
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.system
 
@@ -46,7 +47,9 @@ def mcp_status(stack: Stack, **headers: str) -> int:
         "Authorization": f"Bearer {stack.settings.swf_api_token}",
         "Accept": "application/json, text/event-stream",
     }
-    with requests.post(stack.settings.swf_mcp_url, json=HELLO, headers=sent, timeout=10) as answer:
+    with requests.post(
+        stack.settings.swf_mcp_url, json=HELLO, headers=sent, timeout=PATIENCE
+    ) as answer:
         return answer.status_code
 
 
@@ -58,7 +61,9 @@ def test_requests_under_the_public_name(named):
     with requests.Session() as browser:
         path = link.removeprefix(f"https://{NAME}")
         here = settings.swf_monitor_url
-        opened = browser.get(here + path, headers=proxied(), allow_redirects=False, timeout=10)
+        opened = browser.get(
+            here + path, headers=proxied(), allow_redirects=False, timeout=PATIENCE
+        )
         if opened.status_code == 200:  # the link's page has a button
             token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', opened.text)
             assert token is not None
@@ -68,16 +73,16 @@ def test_requests_under_the_public_name(named):
                 data={"csrfmiddlewaretoken": token.group(1)},
                 headers=proxied(Origin=f"https://{NAME}", Cookie=cookies),
                 allow_redirects=False,
-                timeout=10,
+                timeout=PATIENCE,
             )
         assert opened.status_code == 302, opened.text
         assert all(cookie.secure for cookie in opened.cookies)
         assert "swf_session" in str(opened.cookies)
 
         stranger = proxied(Host="evil.example.org")
-        assert browser.get(f"{here}/login/", headers=stranger, timeout=10).status_code == 400
+        assert browser.get(f"{here}/login/", headers=stranger, timeout=PATIENCE).status_code == 400
         # Not from this host, though the proxy is: log records want a token.
-        logs = browser.post(f"{here}/api/logs/", json={}, headers=proxied(), timeout=10)
+        logs = browser.post(f"{here}/api/logs/", json={}, headers=proxied(), timeout=PATIENCE)
         assert logs.status_code == 401
 
     assert mcp_status(named) == 200

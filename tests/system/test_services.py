@@ -39,7 +39,7 @@ def test_a_taken_port_is_told_before_anything_starts(installation, setting):
         assert getattr(installation.settings, setting.lower()) != port
 
 
-def test_two_installations_run_side_by_side(running, home):
+def test_two_installations_run_side_by_side(running, home, choosing_ports):
     other = Stack.create(home, chosen_ports=False)
     try:
         other.run(["init"])
@@ -121,7 +121,7 @@ def test_plain_supervisorctl_works_without_activation(running):
 def test_a_killed_process_comes_back(running, program):
     killed = running.kill(program)
 
-    wait_until(lambda: running.pid(program) not in (0, killed), 20)
+    wait_until(lambda: running.pid(program) not in (0, killed))
 
 
 def test_after_all_the_killing_a_run_works(running):
@@ -135,7 +135,7 @@ def test_stopping_in_the_middle_of_a_run_ends_it_properly(installation):
     installation.start(agents=True)
     endless = "run fast_processing --speed 20 --physics-period-count 0"
     execution_id = installation.run(endless).stdout.strip()
-    wait_until(lambda: installation.execution(execution_id).get("statistics"), 10)
+    wait_until(lambda: installation.execution(execution_id).get("statistics"))
 
     installation.stop()
 
@@ -147,5 +147,4 @@ def test_stopping_in_the_middle_of_a_run_ends_it_properly(installation):
         lambda: installation.client().get(
             "workflow-messages/", execution_id=execution_id, message_type="end_run"
         ),
-        10,
     )

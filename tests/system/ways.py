@@ -18,6 +18,7 @@ from mcp_types import CallToolResult, TextContent
 
 from swf_common_lib.errors import TestbedError
 from tests.stack import Stack
+from tests.waiting import PATIENCE
 
 WORKFLOW = "stf_datataking"
 DONE = 0
@@ -134,7 +135,7 @@ def tool(stack: Stack, name: str, **arguments: Any) -> Told:
     async def call() -> Told:
         headers = {"Authorization": f"Bearer {stack.settings.swf_api_token}"}
         async with (
-            httpx2.AsyncClient(headers=headers, timeout=60) as http,
+            httpx2.AsyncClient(headers=headers, timeout=PATIENCE) as http,
             Client(streamable_http_client(stack.settings.swf_mcp_url, http_client=http)) as client,
         ):
             result = await client.call_tool(name, arguments)
@@ -152,7 +153,7 @@ def submit(stack: Stack, path: str, **fields: str) -> Told:
     link = client.post("login-links/")["url"]
     client.session.close()
     with requests.Session() as browser:
-        page = browser.get(link, timeout=10)
+        page = browser.get(link, timeout=PATIENCE)
         token = FORM_TOKEN.search(page.text)
         assert token, "no form on the page that a login leads to"
         answer = browser.post(
@@ -160,7 +161,7 @@ def submit(stack: Stack, path: str, **fields: str) -> Told:
             data={**fields, "csrfmiddlewaretoken": token[1]},
             headers={"Referer": page.url},
             allow_redirects=False,
-            timeout=10,
+            timeout=PATIENCE,
         )
     if answer.status_code == 302:
         return Told(answer.headers["Location"])

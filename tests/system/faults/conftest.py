@@ -26,17 +26,21 @@ from tests.system.faults.watched import (
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "only_on(kind): a fault that one of the two stacks can have")
+    config.addinivalue_line(
+        "markers", "enough_on(kind): the other stack has this fault with --all-faults alone"
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    left_out = [item for item in items if not _applies(item)]
+    markers = ["only_on"] if config.getoption("--all-faults") else ["only_on", "enough_on"]
+    left_out = [item for item in items if not all(_applies(item, name) for name in markers)]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
 
 
-def _applies(item: pytest.Item) -> bool:
-    only = item.get_closest_marker("only_on")
-    return only is None or item.callspec.params["faulted"] in only.args  # type: ignore[attr-defined]
+def _applies(item: pytest.Item, marker: str) -> bool:
+    chosen = item.get_closest_marker(marker)
+    return chosen is None or item.callspec.params["faulted"] in chosen.args  # type: ignore[attr-defined]
 
 
 @pytest.fixture
@@ -65,7 +69,7 @@ def faulted(request: pytest.FixtureRequest) -> Iterator[WatchedStack]:
                 stack.run(["init", "--services"])
             yield from _watched(stack, request.param)
         else:
-            with on_a_disk_of_its_own(stack):
+            with on_a_disk_of_its_own(stack) as stack.disk_can_be_filled:
                 yield from _watched(stack, request.param)
 
 

@@ -15,24 +15,21 @@ _BALLAST = "ballast"
 _PIECE = 64 * 1024
 
 
-def may_mount() -> bool:
-    """Tell whether this user may mount file systems."""
-    return os.geteuid() == 0
-
-
 @contextmanager
-def on_a_disk_of_its_own(stack: Stack) -> Iterator[None]:
-    """Have the installation's runtime folder on a small disk, where that can be mounted."""
-    if not may_mount():
-        yield
-        return
+def on_a_disk_of_its_own(stack: Stack) -> Iterator[bool]:
+    """Have the installation's runtime folder on a small disk, where that can be mounted.
+
+    Gives whether it could be.
+    """
     folder = stack.home / ".testbed"
     settings = (folder / "settings.toml").read_text()
-    options = f"size={SIZE},mode=0700"
-    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], check=True)
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={SIZE},mode=0700", "tmpfs", folder]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode:
+        yield False
+        return
     try:
         (folder / "settings.toml").write_text(settings)
-        yield
+        yield True
     finally:
         subprocess.run(["umount", folder], check=True)
 

@@ -21,7 +21,7 @@ from stomp.exception import StompException
 from swf_common_lib.messaging import BROADCAST, WORKERS, MessageBus
 from swf_common_lib.settings import Settings
 from tests.monitor_database import MonitorDatabase
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 NAMESPACE, RUN = "ledger", 777
 """Of the publisher's messages: no agent's, so that nobody reacts to them."""
@@ -65,7 +65,7 @@ class Listener(stomp.ConnectionListener):  # type: ignore[misc]
     def start(self) -> None:
         """Begin, and wait until the broker knows the subscriptions."""
         self._thread.start()
-        assert self.listening.wait(30), "the ledger cannot subscribe"
+        assert self.listening.wait(PATIENCE), "the ledger cannot subscribe"
 
     def close(self) -> None:
         self._closing.set()
@@ -136,7 +136,7 @@ class Publisher:
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
 
     def start(self) -> None:
-        self._bus.start(30)
+        self._bus.start(PATIENCE)
         self._thread.start()
 
     def unconfirmed(self) -> int:
@@ -147,7 +147,7 @@ class Publisher:
         """End when the broker has confirmed everything."""
         self._closing.set()
         self._thread.join(15)
-        self._bus.flush(30)
+        self._bus.flush(PATIENCE)
         self._bus.close()
 
     def _run(self) -> None:
@@ -182,7 +182,7 @@ class Ledger:
         """Give the present place in both records."""
         return Mark(len(self.listener.heard()), len(self.publisher.sent))
 
-    def await_heard(self, chosen: Chosen, patience: float = 60.0) -> None:
+    def await_heard(self, chosen: Chosen, patience: float = PATIENCE) -> None:
         """Wait until somebody says one more of the messages that are ``chosen``."""
         known = len(self.listener.heard())
 
@@ -191,7 +191,7 @@ class Ledger:
 
         wait_until(said, patience, "nothing more is heard")
 
-    def settle(self, since: Mark, patience: float = 40.0) -> Stretch:
+    def settle(self, since: Mark, patience: float = PATIENCE) -> Stretch:
         """Wait until what was sent up to now is heard and recorded; give what there is."""
         published = list(self.publisher.sent)
         with suppress(AssertionError):  # what is missing is told in the account

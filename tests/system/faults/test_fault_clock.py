@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.faults.watched import WatchedStack
+from tests.system.faults.watched import EMBEDDED, WatchedStack
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.enough_on(EMBEDDED)]
 
 BACK = 3600
 """Seconds."""
@@ -54,6 +54,7 @@ def other_clock(watched: WatchedStack) -> Iterator[Callable[[int], None]]:
         watched.up()
 
 
+@pytest.mark.timeout(600)  # everything is started anew, twice
 def test_a_clock_set_back(watched: WatchedStack) -> None:
     with other_clock(watched) as put:
         run = watched.begin()

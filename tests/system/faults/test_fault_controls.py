@@ -9,10 +9,11 @@ import pytest
 
 from orchestrator.runs import change
 from swf_common_lib.errors import Conflict
-from tests.system.faults.watched import PATIENCE, Run, WatchedStack
-from tests.waiting import wait_until
+from tests.system.faults.run import Run
+from tests.system.faults.watched import EMBEDDED, WatchedStack
+from tests.waiting import PATIENCE, wait_until
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.enough_on(EMBEDDED)]
 
 LONG = 1_000_000
 """Simulated seconds: a run that spends them in a phase stays there until it is stopped."""

@@ -7,9 +7,9 @@ from collections.abc import Collection
 
 import pytest
 
-from tests.system.faults.disk import fill, free, may_mount
-from tests.system.faults.watched import EMBEDDED, PATIENCE, WatchedStack
-from tests.waiting import wait_until
+from tests.system.faults.disk import fill, free
+from tests.system.faults.watched import EMBEDDED, WatchedStack
+from tests.waiting import PATIENCE, wait_until
 
 pytestmark = pytest.mark.system
 
@@ -19,8 +19,8 @@ UNCONFIRMED = 40
 
 @pytest.mark.only_on(EMBEDDED)
 def test_a_full_disk(watched: WatchedStack) -> None:
-    if not may_mount():
-        assert "CI" not in os.environ, "CI has to be root: a disk to be filled is to be mounted"
+    if not watched.disk_can_be_filled:
+        assert "CI" not in os.environ, "CI has to be allowed to mount a disk that can be filled"
         pytest.skip("only root may mount a disk that can be filled")
     publisher = watched.ledger.publisher
 

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.system.faults.watched import PATIENCE, WatchedStack
-from tests.waiting import wait_until
+from tests.system.faults.watched import WatchedStack
+from tests.waiting import PATIENCE, wait_until
 
 pytestmark = pytest.mark.system
 
@@ -60,7 +60,7 @@ def second(watched: WatchedStack, programs: Sequence[Program]) -> Iterator[None]
         for process in started:
             process.terminate()
         for process in started:
-            assert process.wait(60) == 0
+            assert process.wait(PATIENCE) == 0
 
 
 def known(watched: WatchedStack, *, ready: bool = False) -> set[int]:

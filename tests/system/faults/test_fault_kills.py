@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
+from orchestrator.runs import FINAL
 from tests.system.faults.ledger import everything
 from tests.system.faults.watched import AGENTS, WatchedStack, sent_by
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.system
 
@@ -35,8 +39,10 @@ def test_the_runner(watched: WatchedStack) -> None:
     run = watched.begin()
     run.go_on()
     since = watched.ledger.mark()
-    killed = watched.kill("workflow-runner")
-    healed = watched.heal([killed], heard_again=False)
+    killed, at = watched.kill("workflow-runner"), time.monotonic()
+    watched.heal([killed], heard_again=False)
+    wait_until(lambda: run.progress.status in FINAL, message="the execution is left as it was")
+    healed = time.monotonic() - at
 
     ended = run.end()
     assert ended == "failed"

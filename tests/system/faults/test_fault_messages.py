@@ -16,8 +16,9 @@ from swf_common_lib.config import load_testbed_file
 from swf_common_lib.messaging import BROADCAST
 from tests.monitor_database import MonitorDatabase
 from tests.system.faults.faulty import CHECKED, PROGRAM
-from tests.system.faults.watched import PATIENCE, Run, WatchedStack
-from tests.waiting import wait_until
+from tests.system.faults.run import Run
+from tests.system.faults.watched import EMBEDDED, WatchedStack
+from tests.waiting import PATIENCE, wait_until
 
 pytestmark = pytest.mark.system
 
@@ -136,6 +137,7 @@ def dead_letters(watched: WatchedStack) -> Iterator[set[str]]:
         yield listener.filenames
 
 
+@pytest.mark.enough_on(EMBEDDED)
 def test_a_handler_that_raises(watched: WatchedStack) -> None:
     """It raises over every other STF file: those are dead letters, with the others it goes on."""
     watched.run(["start-agents", PROGRAM])

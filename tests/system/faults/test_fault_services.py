@@ -12,9 +12,10 @@ import requests
 
 from swf_common_lib.database_url import parse_database_url
 from tests.monitor_database import MonitorDatabase
-from tests.system.faults.watched import OUTAGE, PATIENCE, SERVICES, Run, WatchedStack
+from tests.system.faults.run import Run
+from tests.system.faults.watched import OUTAGE, SERVICES, WatchedStack
 from tests.system.ways import tool
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 pytestmark = pytest.mark.system
 

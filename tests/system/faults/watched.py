@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-from orchestrator.runs import FINAL, Progress, change, look
+from orchestrator.runs import FINAL, change
 from swf_common_lib.errors import TestbedError
 from swf_common_lib.monitor_client import MonitorClient
 from tests.stack import Stack
-from tests.system.faults.ledger import Body, Chosen, Ledger, Mark, Stretch, everything
+from tests.system.faults.ledger import Body, Chosen, Ledger, Stretch, everything
+from tests.system.faults.run import Run
 from tests.system.faults.table import Outcome
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 EMBEDDED = "embedded"
 SERVICES = "ActiveMQ + PostgreSQL"
@@ -51,123 +50,8 @@ SPEED = 10
 """Simulated seconds a second: about five STF files a second."""
 ENDLESS = 100_000
 """STF files of a run that lasts until it is stopped."""
-ONCE_A_RUN = ("run_imminent", "end_run", "run_imminent_worker", "end_run_worker")
-ONCE_AN_STF = (
-    "stf_gen",
-    "stf_ready",
-    "processing_complete",
-    "tf_file_registered",
-    "tf_slices_registered",
-)
-SLICES = 15
-"""Of each STF file."""
 OUTAGE = 10.0
 """Seconds that a service is away, where it is stopped."""
-PATIENCE = 90.0
-"""Seconds that something may take on a slow machine before it counts as never."""
-
-Suffered = tuple[str, Stretch, Chosen, float]
-"""A fault's name, the ledger over it, what of that is to be accounted for, seconds to heal."""
-
-
-@dataclass
-class Run:
-    """An execution, and the ledger from its beginning on."""
-
-    watched: WatchedStack
-    execution_id: str
-    since: Mark
-    suffered: list[Suffered] = field(default_factory=list)
-
-    @property
-    def progress(self) -> Progress:
-        return look(self.watched.monitor, self.execution_id)
-
-    @property
-    def run_id(self) -> str:
-        """What its messages say of their run."""
-        return str(self.progress.record["run_number"])
-
-    def go_on(self, stf_files: int = 2) -> None:
-        """Wait until so many more STF files are on record."""
-        wanted = self.progress.stf_files + stf_files
-        wait_until(
-            lambda: self.progress.stf_files >= wanted,
-            PATIENCE,
-            f"{self.execution_id} does not come to STF {wanted}",
-        )
-
-    def suffer(
-        self,
-        fault: str,
-        cause: Callable[[], Collection[int]],
-        *,
-        chosen: Chosen = everything,
-        heard_again: bool = True,
-    ) -> None:
-        """Bring a fault about in the middle of data taking, and wait until all is healed.
-
-        ``cause`` returns when the fault is over, with the ids of the processes that it killed.
-        ``heard_again``: every agent has to have said since then that it is well.
-        """
-        self.go_on()
-        since = self.watched.ledger.mark()
-        killed = cause()
-        healed = self.watched.heal(killed, heard_again=heard_again)
-        self.go_on()
-        self.watched.ledger.await_heard(chosen)
-        self.suffered.append((fault, self.watched.ledger.settle(since), chosen, healed))
-
-    def finish(self) -> None:
-        """Stop it, check that it is complete, and put what it suffered into the table."""
-        change(self.watched.monitor, self.execution_id, "stop", "the faults are over")
-        ended = self.end()
-        self.check_complete()
-        self.tell(ended)
-
-    def tell(self, ended: str) -> None:
-        """Put what it suffered into the table."""
-        for fault, stretch, chosen, healed in self.suffered:
-            self.watched.tell(fault, stretch, ended, healed, chosen)
-
-    def end(self) -> str:
-        """Wait until the execution and all that it caused are over; give how it ended."""
-        try:
-            wait_until(lambda: self._over, PATIENCE)
-        except AssertionError:
-            stands = self.progress
-            told = f"{stands.status}, {dict(stands.statistics)}"
-            raise AssertionError(f"{self.execution_id} does not end: {told}") from None
-        return self.progress.status
-
-    @property
-    def _over(self) -> bool:
-        progress = self.progress
-        return progress.status in FINAL and progress.phase == "completed"
-
-    def check_complete(self, *, begun: bool = True) -> None:
-        """Check that everything that belongs to the run is on record, once.
-
-        ``begun``: it came as far as data taking.
-        """
-        counts = self.progress.statistics
-        stf_files = counts["stf_files"]["generated"]
-        assert counts["stf_files"]["registered"] == counts["samples"] == stf_files
-        assert counts["stf_files"]["processed"] == stf_files
-        slices = counts["slices"]
-        assert slices["created"] == slices["completed"] == stf_files * SLICES, slices
-        kinds = self.kinds()
-        expected = {
-            **dict.fromkeys(ONCE_A_RUN, 1),
-            **dict.fromkeys(ONCE_AN_STF, stf_files),
-            "start_run": int(begun),
-        }
-        assert {kind: kinds[kind] for kind in expected} == expected
-
-    def kinds(self) -> Counter[str]:
-        """Count this execution's messages in the database by type."""
-        bodies = [body for _, body in self.watched.ledger.settle(self.since).rows]
-        return Counter(b["msg_type"] for b in bodies if b.get("execution_id") == self.execution_id)
 
 
 class WatchedStack(Stack):
@@ -180,6 +64,8 @@ class WatchedStack(Stack):
     """Takes the rows of the table."""
     expected: Sequence[str]
     """Programs that are to run."""
+    disk_can_be_filled = False
+    """Whether all that it writes is on a small disk of its own."""
 
     def watch(self, kind: str) -> None:
         """Open the ledger of a stack that is up."""

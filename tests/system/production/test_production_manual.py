@@ -50,6 +50,15 @@ def test_a_run_on_another_host_is_recorded(facility):
     wait_until(lambda: facility.rest(f"logs/?instance_name={runner}"))
 
 
+def test_supervisorctl_shows_what_runs_on_each_host(facility):
+    # Packages are not installed anew here, and so their commands are not there either.
+    show = f"cd {HOME}; .venv/bin/python -m supervisor.supervisorctl -c %s status"
+    services = facility.monitor.run(show % "supervisord.conf", "swf").stdout
+    agents = facility.agents.run(show % "agents.supervisord.conf", "swf").stdout
+    assert services.count("RUNNING") == 5, services
+    assert agents.count("RUNNING") == 6, agents
+
+
 def test_browser_and_assistant_reach_it_through_the_proxy(facility):
     link = facility.testbed(facility.agents, "login").strip()
     assert link.startswith(f"{PUBLIC}/login/")
@@ -88,7 +97,7 @@ def test_browser_and_assistant_reach_it_through_the_proxy(facility):
                 "SWF_MONITOR_CA_CERTS": "~/stranger.pem",
             },
             ("broker", "monitor"),
-            ("closed the connection", "unable to get local issuer certificate"),
+            ("does it trust the certificate", "unable to get local issuer certificate"),
             ("SWF_BROKER_TRUSTSTORE", "SWF_MONITOR_CA_CERTS"),
         ),
         (

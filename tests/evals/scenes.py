@@ -108,7 +108,7 @@ def after_some_runs(stack: Stack) -> Iterator[dict[str, Any]]:
     scene = Scene(stack)
     wide, wide_run = scene.run(stf_count=2, target_worker_count=225)
     fast, fast_run = scene.run(stf_count=5)
-    plain, plain_run = scene.run("stf_processing_default", stf_count=3)
+    plain, plain_run = scene.run("stf_processing_default", stf_count=3, physics_period_count=1)
     broken = scene.started("cooling")
     scene.await_status(broken, "failed")
     stopped = scene.started(realtime=True, speed=None)

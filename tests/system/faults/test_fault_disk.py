@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection
 
 import pytest
@@ -20,8 +19,7 @@ UNCONFIRMED = 40
 @pytest.mark.only_on(EMBEDDED)
 def test_a_full_disk(watched: WatchedStack) -> None:
     if not watched.disk_can_be_filled:
-        assert "CI" not in os.environ, "CI has to be allowed to mount a disk that can be filled"
-        pytest.skip("only root may mount a disk that can be filled")
+        pytest.skip("this machine does not permit to mount a disk that can be filled")
     publisher = watched.ledger.publisher
 
     def cause() -> Collection[int]:

@@ -139,12 +139,13 @@ def test_without_a_runner_it_waits_says_so_and_runs_when_one_comes(alone: Stack)
     token = {"Authorization": f"Token {alone.settings.swf_api_token}"}
     waits = requests.get(url, headers=token, timeout=PATIENCE).json()["waiting_for"]
     expiry = alone.execution(execution_id)["expires_at"][:19]
-    for text in (
-        started.text,
-        waits,
-        tool(alone, "wait_for_workflow", execution_id=execution_id, timeout_s=0).text,
+    waited = tool(alone, "wait_for_workflow", execution_id=execution_id, timeout_s=0).text
+    for text, remedy in (
+        (started.text, "`testbed start-agents`"),
+        (waits, "`testbed start-agents`"),
+        (waited, "start_agents"),  # an assistant's own word
     ):
-        assert "no workflow runner is alive; start one: `testbed start-agents`" in text
+        assert f"no workflow runner is alive; start one: {remedy}" in text
         assert f"it is terminated at {expiry}" in text
 
     alone.run(["start-agents", "runner"])

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,8 @@ class Postgres:
         self._require_way()
         # Made beside its place, and moved there when all of it is done.
         new = Path(tempfile.mkdtemp(prefix=f"{FOLDER}-new-", dir=self.folder.parent))
-        try:
+        with ExitStack() as undo:
+            undo.callback(shutil.rmtree, new, ignore_errors=True)
             _hand_over(new)
             initdb = [self.programs / "initdb", "--pgdata", new, "--username", SUPERUSER]
             self._run([*initdb, "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8"])
@@ -88,9 +90,7 @@ class Postgres:
             sql += f"CREATE DATABASE {name} OWNER {role};\n"
             self._run([self.programs / "postgres", "--single", "-D", new, SUPERUSER], sql)
             new.rename(self.folder)
-        except BaseException:
-            shutil.rmtree(new, ignore_errors=True)
-            raise
+            undo.pop_all()
 
     def command(self) -> list[str]:
         """Give the command that runs the server in the foreground."""

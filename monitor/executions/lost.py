@@ -49,9 +49,10 @@ def _end_executions(now: datetime) -> None:
     rows = WorkflowExecution.objects.filter(
         status__in=ACTIVE, lease_expires_at=None, created_at__lt=now - LOST_AFTER
     )
-    for execution in rows:
-        runner = execution.runner or _sender(execution)
-        heard = _heard([runner]).get(runner)
+    runners = {execution: execution.runner or _sender(execution) for execution in rows}
+    last_heard = _heard(runners.values())
+    for execution, runner in runners.items():
+        heard = last_heard.get(runner)
         if heard is None and not execution.runner:
             continue  # whoever sends its messages need not be one that sends heartbeats
         if heard is None or heard < now - LOST_AFTER:
@@ -78,7 +79,8 @@ def _sender(execution: WorkflowExecution) -> str:
     announced = WorkflowMessage.objects.filter(
         execution_id=execution.execution_id, message_type__in=_OF_THE_RUNNER
     )
-    sender: str | None = announced.order_by("id").values_list("sender_agent", flat=True).first()
+    by_time = announced.order_by("sent_at", "id")  # the order of an index
+    sender: str | None = by_time.values_list("sender_agent", flat=True).first()
     return sender or ""
 
 

@@ -10,7 +10,7 @@ import socket
 import ssl
 import struct
 import threading
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import stomp
@@ -68,7 +68,8 @@ class Transport(stomp.transport.Transport):  # type: ignore[misc]
         address = (settings.activemq_host, settings.activemq_port)
         context = _tls_context(settings) if settings.activemq_use_ssl else None
         raw = socket.create_connection(address, CONNECT_TIMEOUT)
-        try:
+        with ExitStack() as undo:
+            undo.callback(raw.close)
             # A window waits for the receipt of the one before; it must not wait for the operating
             # system's delayed TCP acknowledgement (40 ms) as well.
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -80,9 +81,7 @@ class Transport(stomp.transport.Transport):  # type: ignore[misc]
             raw.setsockopt(
                 socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("@ll", SEND_TIMEOUT, 0)
             )
-        except BaseException:
-            raw.close()
-            raise
+            undo.pop_all()
         self.current_host_and_port = address
 
     def disconnect_socket(self) -> None:

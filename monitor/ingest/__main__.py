@@ -15,6 +15,9 @@ from swf_common_lib.errors import ConfigurationError
 # A batch makes tens of thousands of objects that all live until it is recorded: to look through
 # them for cycles every 700, as Python does by itself, takes a third of the time and finds none.
 OBJECTS_BETWEEN_COLLECTIONS = 50_000
+SWITCH_INTERVAL = 0.0002
+"""Seconds that the thread that reads may keep the interpreter from the one that writes. Of the
+database's answers, dozens a batch, each would else wait for up to Python's 5 ms."""
 
 
 def main() -> int:
@@ -35,17 +38,18 @@ def main() -> int:
     def stop(_number: int, _frame: FrameType | None) -> None:
         ingest.stop()
 
-    collect_rarely()
+    tune_interpreter()
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     ingest.run()
     return 0
 
 
-def collect_rarely() -> None:
-    """Let Python look for cycles rarely, and never among what is loaded already."""
+def tune_interpreter() -> None:
+    """Let Python look for cycles rarely, and let the two threads take turns often."""
     gc.freeze()
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+    sys.setswitchinterval(SWITCH_INTERVAL)
 
 
 if __name__ == "__main__":

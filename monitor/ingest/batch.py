@@ -79,16 +79,27 @@ def record_batch(batch: Sequence[Entry]) -> Recorded:
     for entry in batch:
         entries.setdefault(entry.message_id, entry)
     with one_writer():
-        known = _known(entries)
-        new = [entry for entry in entries.values() if entry.message_id not in known]
-        recorded = _record(new) if new else []
+        recorded = _record_unknown(list(entries.values()))
         tell_changed(entry.execution_id for entry in recorded)
     return _summary(batch, recorded)
 
 
-def _known(message_ids: Sequence[str] | dict[str, Entry]) -> set[str]:
+def _record_unknown(entries: Sequence[Entry]) -> Sequence[Entry]:
+    """Record those entries that were not recorded before.
+
+    That is all of them but after a failure, so nobody asks: the database refuses what it has.
+    """
+    try:
+        _write(entries)
+    except _FAULTS_OF_A_MESSAGE:
+        known = _known(entries)
+        return _record([entry for entry in entries if entry.message_id not in known])
+    return entries
+
+
+def _known(entries: Sequence[Entry]) -> set[str]:
     known: set[str] = set()
-    for portion in portions(message_ids):
+    for portion in portions(entry.message_id for entry in entries):
         rows = WorkflowMessage.objects.filter(message_id__among=portion)
         known.update(rows.values_list("message_id", flat=True))
     return known
@@ -100,15 +111,19 @@ def _record(entries: Sequence[Entry]) -> list[Entry]:
     Gives them as they were recorded.
     """
     try:
-        with transaction.atomic():
-            project(entries)
-            _insert(entries)
+        _write(entries)
     except _FAULTS_OF_A_MESSAGE as error:
         if len(entries) == 1:
             return [_record_without_projection(entries[0], error)]
         middle = len(entries) // 2
         return [*_record(entries[:middle]), *_record(entries[middle:])]
     return list(entries)
+
+
+def _write(entries: Sequence[Entry]) -> None:
+    with transaction.atomic():
+        _insert(entries)
+        project(entries)
 
 
 def _record_without_projection(entry: Entry, error: Exception) -> Entry:

@@ -146,21 +146,23 @@ def _is_number(value: Any) -> bool:
 
 
 def _type(body: dict[str, Any], problems: list[str]) -> str:
-    if isinstance(body.get("msg_type"), str) and body["msg_type"]:
+    if body.get("msg_type") and isinstance(body["msg_type"], str):
         return _text(body, "msg_type", problems)
     problems.append("the body has no msg_type, or one that is not text")
     return MALFORMED
 
 
 def _text(body: dict[str, Any], name: str, problems: list[str]) -> str:
-    value = body.get(name)
+    value = body.get(name, "")
+    limit = LIMITS[name]
+    if isinstance(value, str) and len(value) <= limit:
+        return value
     if value is None:
         return ""
     if not isinstance(value, str):
         if not _is_number(value):
             problems.append(f"{name} is a {type(value).__name__}, not text")
         value = str(value)
-    limit = LIMITS[name]
     if len(value) > limit:
         problems.append(f"{name} has {len(value)} characters and is cut to {limit}")
         value = value[:limit]

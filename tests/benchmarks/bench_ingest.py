@@ -152,13 +152,13 @@ def _measure(messages: int) -> dict[str, Any]:
 
 
 def _recording_seconds(deliveries: Sequence[Delivery]) -> float:
-    from monitor.ingest.__main__ import collect_rarely
+    from monitor.ingest.__main__ import tune_interpreter
     from monitor.ingest.batch import record_batch
     from monitor.ingest.collector import Collector
     from monitor.ingest.reader import Reader
     from monitor.ingest.service import PREFETCH
 
-    collect_rarely()
+    tune_interpreter()
     source = Backlog(deliveries, PREFETCH)
     reader = Reader(source)
     collector = Collector(reader)

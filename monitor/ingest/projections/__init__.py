@@ -11,21 +11,23 @@ from collections.abc import Sequence
 
 from monitor.ingest.entry import Entry
 from monitor.ingest.projections import completion, events, files, runs, samples, slices, workers
+from monitor.ingest.projections.selection import Understood
 from monitor.ingest.projections.tally import Tally
 
 
 def project(entries: Sequence[Entry]) -> None:
     """Draw everything there is from messages that were not seen before."""
-    understood = [entry for entry in entries if entry.message is not None]
+    understood = Understood(entries)
     if not understood:
         return
     tally = Tally()
     keys = runs.ensure(understood)
     events.record(understood)
     files.count_generated(understood, tally)
-    files.register(understood, keys, tally)
-    samples.register(understood, keys, tally)
-    files.complete(understood, keys, tally)
+    stf_files = files.Files(keys, tally)
+    stf_files.register(understood)
+    samples.register(understood, stf_files, tally)
+    stf_files.complete(understood)
     workers.update(understood, tally)
     tally.write()
     slices.update(understood)

@@ -8,8 +8,7 @@ from dataclasses import asdict
 from django.db.models import F
 from django.utils import timezone
 
-from monitor.ingest.entry import Entry
-from monitor.ingest.projections.selection import of_type
+from monitor.ingest.projections.selection import Understood
 from monitor.records.models import (
     FastMonFile,
     RunState,
@@ -96,9 +95,9 @@ def _complete(state: RunState, execution: WorkflowExecution | None) -> None:
         _keep(execution.pk, statistics)
 
 
-def tell_of_workers(entries: Iterable[Entry]) -> None:
+def tell_of_workers(entries: Understood) -> None:
     """Bring the kept statistics of runs up to date whose workers left after their completion."""
-    numbers = {entry.run_number for entry, _ in of_type(entries, WorkerStatus)}
+    numbers = {entry.run_number for entry, _ in entries.of_type(WorkerStatus)}
     for state in RunState.objects.filter(run_number__in=numbers, phase=RunPhase.COMPLETED):
         if WorkflowExecution.objects.filter(pk=state.execution_id).exists():
             _keep(state.execution_id, {"workers": asdict(worker_counts(state))})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -55,7 +54,6 @@ def record(entries: Iterable[Entry]) -> None:
 def _row(entry: Entry, timestamp: Any, created_at: Any) -> tuple[Any, ...]:
     message = entry.message
     assert message is not None  # noqa: S101  (only understood messages come here)
-    data = message.model_dump(exclude=_IN_COLUMNS, exclude_none=True)
     return (
         entry.message_id,
         timestamp,
@@ -66,6 +64,6 @@ def _row(entry: Entry, timestamp: Any, created_at: Any) -> tuple[Any, ...]:
         message.substate[:50],
         entry.sender,
         "message",
-        json.dumps(data),
+        message.model_dump_json(exclude=_IN_COLUMNS, exclude_none=True),
         created_at,
     )

@@ -7,145 +7,109 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from monitor.ingest.entry import Entry, now
-from monitor.ingest.projections.selection import of_type
+from monitor.ingest.projections.selection import Understood
 from monitor.ingest.projections.tally import Tally
 from monitor.records.models import StfFile
 from monitor.records.rows import insert_rows, portions, stored_time, stored_uuid, update_rows
 from monitor.records.states import FileStatus
 from swf_common_lib.messages import ProcessingComplete, StfGen, StfReady
 
-_FIELDS = (
-    "file_id",
-    "run",
-    "stf_filename",
-    "sequence",
-    "file_size_bytes",
-    "checksum",
-    "machine_state",
-    "status",
-    "tf_count",
-    "metadata",
-    "created_at",
-)
+_OF_READY = ("sequence", "file_size_bytes", "checksum", "machine_state", "tf_count")
+"""What a file's announcement says of it."""
+_NOT_ANNOUNCED = (None, None, "", "physics", None)
+_FIELDS = ("file_id", "run", "stf_filename", *_OF_READY, "status", "metadata", "created_at")
+_REGISTERED = str(FileStatus.REGISTERED)
 _FINAL = (FileStatus.PROCESSED, FileStatus.FAILED, FileStatus.DONE)
 
 
-def count_generated(entries: Iterable[Entry], tally: Tally) -> None:
+def count_generated(entries: Understood, tally: Tally) -> None:
     """Count what the DAQ wrote; a file is recorded when it is registered."""
-    for entry, _ in of_type(entries, StfGen):
+    for entry, _ in entries.of_type(StfGen):
         tally.add(entry.run_number, "stf_files_generated")
 
 
-def register(entries: Iterable[Entry], keys: Mapping[int, int], tally: Tally) -> None:
-    """Record files that are ready; what another message said of one before is completed."""
-    ready: dict[str, tuple[Entry, StfReady]] = {}
-    for entry, message in of_type(entries, StfReady):
-        ready.setdefault(message.filename, (entry, message))
-    if not ready:
-        return
-    known = _bare_files(ready)
-    created_at = stored_time(now())
-    insert_files(
-        (
-            _row(keys[entry.run_number], name, message, created_at)
+class Files:
+    """The rows of a batch's files: which is there is asked, and noted, once."""
+
+    def __init__(self, run_keys: Mapping[int, int], tally: Tally) -> None:
+        self._run_keys = run_keys
+        self._tally = tally
+        self._keys: dict[str, str] = {}
+        """Of the rows that are known to be there, by filename; in the form of ``stored_uuid``."""
+
+    def register(self, entries: Understood) -> None:
+        """Record files that are ready; what another message said of one before is completed."""
+        ready: dict[str, tuple[Entry, StfReady]] = {}
+        for entry, message in entries.of_type(StfReady):
+            ready.setdefault(message.filename, (entry, message))
+        bare = self._look_up(ready)
+        self._insert(
+            (name, entry.run_number, message)
             for name, (entry, message) in ready.items()
-            if name not in known
-        ),
-    )
-    for name, (entry, _) in ready.items():
-        if name not in known:
-            tally.add(entry.run_number, "stf_files_registered")
-    update_rows(
-        StfFile,
-        ("sequence", "file_size_bytes", "checksum", "machine_state", "tf_count"),
-        [
-            (
-                message.sequence,
-                message.size_bytes,
-                message.checksum[:64],
-                _machine_state(message),
-                message.tf_count,
-                stored_uuid(key),
-            )
-            for name, (_, message) in ready.items()
-            if (key := known.get(name)) is not None
-        ],
-    )
-
-
-def _bare_files(names: Iterable[str]) -> dict[str, uuid.UUID | None]:
-    """Give the files that are there; with their key, if nothing but their name is known."""
-    known: dict[str, uuid.UUID | None] = {}
-    for portion in portions(names):
-        rows = StfFile.objects.filter(stf_filename__among=portion).values_list(
-            "stf_filename", "file_id", "file_size_bytes", "checksum"
+            if name not in self._keys
         )
-        for name, key, size, checksum in rows:
-            known[name] = key if size is None and not checksum else None
-    return known
+        update_rows(
+            StfFile,
+            _OF_READY,
+            [(*_of_ready(ready[name][1]), self._keys[name]) for name in bare],
+        )
 
+    def ensure(self, names: Mapping[str, int]) -> Mapping[str, str]:
+        """Give the keys of files by name; make those that are not there, of the run given."""
+        self._look_up(name for name in names if name not in self._keys)
+        self._insert((name, run, None) for name, run in names.items() if name not in self._keys)
+        return self._keys
 
-def ensure(names: Mapping[str, int], keys: Mapping[int, int], tally: Tally) -> dict[str, uuid.UUID]:
-    """Give the keys of files by name; make those that are not there, of the run given."""
-    found = _keys(names)
-    if missing := {name: run for name, run in names.items() if name not in found}:
-        created_at = stored_time(now())
-        insert_files(_row(keys[run], name, None, created_at) for name, run in missing.items())
-        for run in missing.values():
-            tally.add(run, "stf_files_registered")
-        found = _keys(names)
-    return found
+    def complete(self, entries: Understood) -> None:
+        """Record which files were processed as a whole, and which of them failed; once each."""
+        done: dict[str, tuple[Entry, ProcessingComplete]] = {}
+        for entry, message in entries.of_type(ProcessingComplete):
+            done.setdefault(message.filename, (entry, message))
+        self.ensure({name: entry.run_number for name, (entry, _) in done.items()})
+        for status in (FileStatus.PROCESSED, FileStatus.FAILED):
+            names = {
+                name: entry.run_number
+                for name, (entry, message) in done.items()
+                if (status is FileStatus.FAILED) == bool(message.error)
+            }
+            for portion in portions(names):
+                rows = StfFile.objects.filter(stf_filename__among=portion)
+                rows = rows.exclude(status__in=_FINAL)
+                for name in rows.values_list("stf_filename", flat=True):
+                    self._tally.add(names[name], "stf_files_processed")
+                rows.update(status=status)
 
-
-def _keys(names: Iterable[str]) -> dict[str, uuid.UUID]:
-    found: dict[str, uuid.UUID] = {}
-    for portion in portions(names):
-        rows = StfFile.objects.filter(stf_filename__among=portion)
-        found.update(rows.values_list("stf_filename", "file_id"))
-    return found
-
-
-def complete(entries: Iterable[Entry], keys: Mapping[int, int], tally: Tally) -> None:
-    """Record which files were processed as a whole, and which of them failed; once each."""
-    done: dict[str, tuple[Entry, ProcessingComplete]] = {}
-    for entry, message in of_type(entries, ProcessingComplete):
-        done.setdefault(message.filename, (entry, message))
-    if not done:
-        return
-    ensure({name: entry.run_number for name, (entry, _) in done.items()}, keys, tally)
-    for status in (FileStatus.PROCESSED, FileStatus.FAILED):
-        names = {
-            name: entry.run_number
-            for name, (entry, message) in done.items()
-            if (status is FileStatus.FAILED) == bool(message.error)
-        }
+    def _look_up(self, names: Iterable[str]) -> list[str]:
+        """Note the keys of those files that are there; give those of which only that is known."""
+        bare = []
         for portion in portions(names):
-            rows = StfFile.objects.filter(stf_filename__among=portion).exclude(status__in=_FINAL)
-            for name in rows.values_list("stf_filename", flat=True):
-                tally.add(names[name], "stf_files_processed")
-            rows.update(status=status)
+            rows = StfFile.objects.filter(stf_filename__among=portion)
+            for name, key, size, checksum in rows.values_list(
+                "stf_filename", "file_id", "file_size_bytes", "checksum"
+            ):
+                self._keys[name] = stored_uuid(key)
+                if size is None and not checksum:
+                    bare.append(name)
+        return bare
+
+    def _insert(self, files: Iterable[tuple[str, int, StfReady | None]]) -> None:
+        """Insert files, each with its run's number and what was announced of it."""
+        created_at = stored_time(now())
+        rows = []
+        for name, run_number, message in files:
+            key = self._keys[name] = stored_uuid(uuid.uuid4())
+            announced = _NOT_ANNOUNCED if message is None else _of_ready(message)
+            run_key = self._run_keys[run_number]
+            rows.append((key, run_key, name, *announced, _REGISTERED, "{}", created_at))
+            self._tally.add(run_number, "stf_files_registered")
+        insert_rows(StfFile, _FIELDS, rows)
 
 
-def insert_files(rows: Iterable[tuple[Any, ...]]) -> None:
-    """Insert rows of super time frames, in the order of the fields."""
-    insert_rows(StfFile, _FIELDS, rows)
-
-
-def _row(run_key: int, name: str, message: StfReady | None, created_at: Any) -> tuple[Any, ...]:
+def _of_ready(message: StfReady) -> tuple[Any, ...]:
     return (
-        stored_uuid(uuid.uuid4()),
-        run_key,
-        name,
-        message.sequence if message else None,
-        message.size_bytes if message else None,
-        message.checksum[:64] if message else "",
-        _machine_state(message) if message else "physics",
-        str(FileStatus.REGISTERED),
-        message.tf_count if message else None,
-        "{}",
-        created_at,
+        message.sequence,
+        message.size_bytes,
+        message.checksum[:64],
+        message.substate[:64] or "physics",
+        message.tf_count,
     )
-
-
-def _machine_state(message: StfReady) -> str:
-    return message.substate[:64] or "physics"

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
 
 from monitor.ingest.entry import Entry, now
-from monitor.ingest.projections import files
-from monitor.ingest.projections.selection import of_type
+from monitor.ingest.projections.files import Files
+from monitor.ingest.projections.selection import Understood
 from monitor.ingest.projections.tally import Tally
 from monitor.records.models import FastMonFile
 from monitor.records.rows import insert_rows, portions, stored_time, stored_uuid
@@ -29,10 +28,10 @@ _FIELDS = (
 )
 
 
-def register(entries: Iterable[Entry], keys: Mapping[int, int], tally: Tally) -> None:
+def register(entries: Understood, stf_files: Files, tally: Tally) -> None:
     """Record samples that are not there yet, and count them for their run."""
     samples: dict[str, tuple[Entry, TfFileRegistered]] = {}
-    for entry, message in of_type(entries, TfFileRegistered):
+    for entry, message in entries.of_type(TfFileRegistered):
         samples.setdefault(message.tf_filename, (entry, message))
     known: set[str] = set()
     for portion in portions(samples):
@@ -42,7 +41,7 @@ def register(entries: Iterable[Entry], keys: Mapping[int, int], tally: Tally) ->
     if not new:
         return
     wanted = {message.stf_filename: entry.run_number for entry, message in new}
-    stf_keys = files.ensure(wanted, keys, tally)
+    stf_keys = stf_files.ensure(wanted)
     created_at = stored_time(now())
     insert_rows(
         FastMonFile,
@@ -50,7 +49,7 @@ def register(entries: Iterable[Entry], keys: Mapping[int, int], tally: Tally) ->
         [
             (
                 stored_uuid(uuid.uuid4()),
-                stored_uuid(stf_keys[message.stf_filename]),
+                stf_keys[message.stf_filename],
                 message.tf_filename,
                 None,
                 "",

@@ -1,9 +1,10 @@
-"""The messages of one type within a batch."""
+"""The understood messages of a batch, as the projections ask for them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar
 
 from monitor.ingest.entry import Entry
 from swf_common_lib.messages import Message
@@ -11,8 +12,24 @@ from swf_common_lib.messages import Message
 M = TypeVar("M", bound=Message)
 
 
-def of_type(entries: Iterable[Entry], kind: type[M]) -> Iterator[tuple[Entry, M]]:
-    """Give the entries whose message is of a type, with that message."""
-    for entry in entries:
-        if isinstance(entry.message, kind):
-            yield entry, entry.message
+class Understood:
+    """Entries whose message was understood, in their order; by type without looking at all."""
+
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        self._all: list[Entry] = []
+        self._of_type: defaultdict[type[Message], list[tuple[Entry, Any]]] = defaultdict(list)
+        for entry in entries:
+            message = entry.message
+            if message is not None:
+                self._all.append(entry)
+                self._of_type[type(message)].append((entry, message))
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self._all)
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def of_type(self, kind: type[M]) -> Sequence[tuple[Entry, M]]:
+        """Give the entries whose message is of this type, with that message."""
+        return self._of_type.get(kind, ())

@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
-from monitor.ingest.entry import Entry
-from monitor.ingest.projections.selection import of_type
+from monitor.ingest.projections.selection import Understood
 from monitor.ingest.times import optional_time
 from monitor.ingest.validity import SLICE_STATES, WORKER_LIMIT
 from monitor.records.slices import Slice, SliceChange, follow_slices
 from swf_common_lib.messages import SliceState, SliceStatus, TfSlicesRegistered
 
 
-def update(entries: Iterable[Entry]) -> None:
+def update(entries: Understood) -> None:
     """Register slices and take the news of them, with the counts of their run states."""
     made: defaultdict[int, list[Slice]] = defaultdict(list)
     news: defaultdict[int, list[SliceChange]] = defaultdict(list)
-    for entry, registered in of_type(entries, TfSlicesRegistered):
+    for entry, registered in entries.of_type(TfSlicesRegistered):
         made[entry.run_number].extend(_slices(registered))
-    for entry, told in of_type(entries, SliceStatus):
+    for entry, told in entries.of_type(SliceStatus):
         news[entry.run_number].extend(map(_change, told.slices))
     for run_number in {*made, *news}:
         follow_slices(run_number, made[run_number], news[run_number])

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from monitor.ingest.entry import Entry
-from monitor.ingest.projections.selection import of_type
+from monitor.ingest.projections.selection import Understood
 from monitor.ingest.projections.tally import Tally
 from monitor.ingest.times import optional_time
 from monitor.ingest.validity import NAME_LIMIT
@@ -31,11 +30,11 @@ _WRITTEN = (
 )
 
 
-def update(entries: Iterable[Entry], tally: Tally) -> None:
+def update(entries: Understood, tally: Tally) -> None:
     """Record the newest state of each worker; what a message leaves out stays as it was."""
     news = [
         (entry, worker)
-        for entry, message in of_type(entries, WorkerStatus)
+        for entry, message in entries.of_type(WorkerStatus)
         for worker in message.workers
     ]
     if not news:

@@ -22,7 +22,7 @@ from swf_common_lib.messages import (
     derived_id,
     utc_now,
 )
-from swf_common_lib.messaging import SLICE_RESULTS, WORKERS
+from swf_common_lib.messaging import CUMULATIVE, SLICE_RESULTS, WORKERS
 from swf_common_lib.messaging.destinations import slice_queue
 from swf_common_lib.settings import Settings
 
@@ -57,7 +57,9 @@ class FastProcessingAgent(BaseAgent):
     def subscriptions(self) -> list[SubscriptionSpec]:
         """Listen to the broadcasts, and take the results of this namespace."""
         own = "namespace='" + self.namespace.replace("'", "''") + "'"
-        results = SubscriptionSpec(SLICE_RESULTS, prefetch=RESULTS_PREFETCH, selector=own)
+        results = SubscriptionSpec(
+            SLICE_RESULTS, ack=CUMULATIVE, prefetch=RESULTS_PREFETCH, selector=own
+        )
         return [*super().subscriptions(), results]
 
     # Runs

@@ -31,7 +31,7 @@ from swf_common_lib.messages import (
     derived_id,
     utc_now,
 )
-from swf_common_lib.messaging import SLICE_RESULTS, WORKERS, Subscription
+from swf_common_lib.messaging import CUMULATIVE, INDIVIDUAL, SLICE_RESULTS, WORKERS, Subscription
 from swf_common_lib.messaging.destinations import slice_queue
 from swf_common_lib.settings import Settings, load_settings
 
@@ -102,7 +102,13 @@ class WorkerAgent(BaseAgent):
         now = time.monotonic()
         work = RunWork(plan, now)
         subscriptions = [
-            self.bus.subscribe(slice_queue(stream), prefetch=plan.prefetch, selector=plan.selector)
+            self.bus.subscribe(
+                slice_queue(stream),
+                # Unpaced slices are done as they come; of others any may be the next.
+                ack=INDIVIDUAL if plan.paced else CUMULATIVE,
+                prefetch=plan.prefetch,
+                selector=plan.selector,
+            )
             for stream in range(plan.streams)
         ]
         report = WorkerReport(self.name, self._results.hostname, work)

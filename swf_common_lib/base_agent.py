@@ -28,7 +28,14 @@ from swf_common_lib.handling import BATCH_DELIVERIES, DeliveryHandling
 from swf_common_lib.heartbeat import Heartbeat
 from swf_common_lib.logs import MonitorLogHandler
 from swf_common_lib.messages import Message, derived_id, parse_body, parse_message
-from swf_common_lib.messaging import BROADCAST, Delivery, Destination, MessageBus, Subscription
+from swf_common_lib.messaging import (
+    BROADCAST,
+    INDIVIDUAL,
+    Delivery,
+    Destination,
+    MessageBus,
+    Subscription,
+)
 from swf_common_lib.monitor_client import FOREVER, MonitorClient, execution_path
 from swf_common_lib.settings import Settings
 
@@ -40,7 +47,7 @@ class SubscriptionSpec:
     """A subscription that an agent wants; see ``MessageBus.subscribe``."""
 
     destination: Destination
-    ack: str = "client-individual"
+    ack: str = INDIVIDUAL
     prefetch: int = BATCH_DELIVERIES
     durable: str = ""
     selector: str = ""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from swf_common_lib.errors import InvalidMessage, TestbedError, Unavailable
-from swf_common_lib.messaging import Delivery, MessageBus
+from swf_common_lib.messaging import CUMULATIVE, Delivery, MessageBus
 
 BATCH_DELIVERIES = 200
 """Deliveries handled before the end of a batch and their acknowledgement."""
@@ -43,27 +43,44 @@ class DeliveryHandling:
     def work_batch(self, first: Delivery) -> None:
         """Handle ``first`` and what else waits already, and acknowledge it together."""
         handled: list[Delivery] = []
+        refused: Delivery | None = None
         delivery: Delivery | None = first
         while delivery is not None and not self._stopping.is_set():
             self._current = delivery
             if self._handled(delivery):
                 handled.append(delivery)
+            elif not self._stopping.is_set():
+                refused = delivery
+                break  # what is answered about it comes after the answer about those before it
             if len(handled) >= BATCH_DELIVERIES:
                 break
             delivery = self._bus.receive(0)
         self._current = None
         if self.attempt(self._finish_batch, "the end of a batch"):
-            for delivery in handled:
-                if delivery not in self._held:
-                    self._bus.ack(delivery, after=self._bus.published)
+            self._acknowledge(handled)
         elif not self._stopping.is_set():
             for delivery in handled:
                 self._bus.nack(delivery)
+        if refused is not None:
+            self._bus.nack(refused)
+
+    def _acknowledge(self, handled: Iterable[Delivery]) -> None:
+        """Acknowledge deliveries; the last of a cumulative subscription stands for all of it."""
+        last: dict[str, Delivery] = {}
+        for delivery in handled:
+            if delivery.subscription.ack == CUMULATIVE:
+                last[delivery.subscription.id] = delivery
+            elif delivery not in self._held:
+                self._bus.ack(delivery, after=self._bus.published)
+        for delivery in last.values():
+            self._bus.ack(delivery, after=self._bus.published)
 
     def hold(self) -> Delivery:
         """Keep the delivery being handled unacknowledged until ``release``, and give it."""
         if self._current is None:
             raise TestbedError("there is no delivery to hold outside of a handler")
+        if self._current.subscription.ack == CUMULATIVE:
+            raise TestbedError(f"{self._current.destination} is acknowledged cumulatively")
         self._held.add(self._current)
         return self._current
 
@@ -98,8 +115,4 @@ class DeliveryHandling:
         if action is None:
             return True
         what = f"{delivery.headers.get('msg_type') or 'a message'} on {delivery.destination}"
-        if self.attempt(action, what):
-            return True
-        if not self._stopping.is_set():
-            self._bus.nack(delivery)
-        return False
+        return self.attempt(action, what)

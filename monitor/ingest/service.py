@@ -13,7 +13,7 @@ from monitor.ingest.collector import Collector
 from monitor.ingest.entry import Entry
 from monitor.ingest.presence import Presence
 from monitor.ingest.reader import Read, Reader
-from swf_common_lib.messaging import BROADCAST, WORKERS, MessageBus
+from swf_common_lib.messaging import BROADCAST, CUMULATIVE, WORKERS, MessageBus
 from swf_common_lib.settings import Settings
 
 CLIENT_ID = "monitor-ingest"
@@ -58,7 +58,7 @@ class Ingest:
     def run(self) -> None:
         """Record until ``stop`` is called."""
         for name, topic in TOPICS.items():
-            self._bus.subscribe(topic, ack="client", prefetch=PREFETCH, durable=name)
+            self._bus.subscribe(topic, ack=CUMULATIVE, prefetch=PREFETCH, durable=name)
         self._bus.start()
         try:
             with self._reader.reading():

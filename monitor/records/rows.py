@@ -1,6 +1,6 @@
 """Many rows at once: no model instance is made on the way.
 
-SQLite: one prepared statement for all. PostgreSQL: COPY for new rows, one UPDATE from arrays for
+SQLite: one prepared statement for all. PostgreSQL: COPY for new rows, one UPDATE from JSON for
 changed ones (docs/decisions says what each brings).
 """
 
@@ -13,6 +13,7 @@ from uuid import UUID
 
 from django.db import connection
 from django.db.models import Model
+from pydantic_core import to_json
 
 QUESTION_SIZE = {"sqlite": 900, "postgresql": 10_000}
 """Values that one question may hold: SQLite takes at least 999 in a statement."""
@@ -40,15 +41,20 @@ def update_rows(model: type[Model], fields: Sequence[str], rows: Iterable[Sequen
     table, key = _quoted(model._meta.db_table), _quoted(_column(model, "pk"))
     columns = [_quoted(_column(model, field)) for field in fields]
     if connection.vendor == "postgresql":
-        changes = ", ".join(f"{name} = new.{name}" for name in columns)
-        arrays = ", ".join(f"%s::{_type(model, field)}[]" for field in (*fields, "pk"))
-        names = ", ".join((*columns, key))
+        changes = ", ".join(
+            f"{name} = new.{name}::{_type(model, field)}"
+            for name, field in zip(columns, fields, strict=True)
+        )
+        names = ", ".join(f"{name} text" for name in (*columns, key))
         statement = (
             f"UPDATE {table} AS old SET {changes}"  # noqa: S608
-            f" FROM unnest({arrays}) AS new ({names}) WHERE old.{key} = new.{key}"
+            f" FROM json_to_recordset(%s::json) AS new ({names})"
+            f" WHERE old.{key} = new.{key}::{_type(model, 'pk')}"
         )
+        keys = [_column(model, field) for field in (*fields, "pk")]
+        records = to_json([dict(zip(keys, row, strict=True)) for row in values])
         with connection.cursor() as cursor:
-            cursor.execute(statement, [list(column) for column in zip(*values, strict=True)])
+            cursor.execute(statement, [records.decode()])
     else:
         changes = ", ".join(f"{name} = %s" for name in columns)
         _run_many(f"UPDATE {table} SET {changes} WHERE {key} = %s", values)  # noqa: S608

@@ -1,7 +1,7 @@
 """Messaging over STOMP: confirmed publishing, and subscriptions that survive a reconnect."""
 
 from swf_common_lib.messaging.bus import BusStatus, MessageBus
-from swf_common_lib.messaging.delivery import Delivery, Subscription
+from swf_common_lib.messaging.delivery import CUMULATIVE, INDIVIDUAL, Delivery, Subscription
 from swf_common_lib.messaging.destinations import (
     BROADCAST,
     RUNNER_CONTROL,
@@ -18,6 +18,8 @@ from swf_common_lib.messaging.outbox import Latency
 
 __all__ = [
     "BROADCAST",
+    "CUMULATIVE",
+    "INDIVIDUAL",
     "RUNNER_CONTROL",
     "SLICES",
     "SLICE_RESULTS",

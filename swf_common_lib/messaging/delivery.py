@@ -7,12 +7,16 @@ from dataclasses import dataclass, field
 
 from swf_common_lib.messaging.destinations import Destination
 
+CUMULATIVE, INDIVIDUAL = "client", "client-individual"
+"""STOMP's ways to acknowledge: a delivery with all before it, or each. The first is the cheaper for
+the broker; the second is for deliveries that are not done with in their order."""
+
 
 @dataclass(eq=False)
 class Subscription:
     """A wish to receive what a destination gets; replayed on every new connection.
 
-    ``ack`` is STOMP's mode: ``auto``, ``client`` (cumulative) or ``client-individual``.
+    ``ack`` is STOMP's mode: ``auto``, ``CUMULATIVE`` or ``INDIVIDUAL``.
     ``durable`` names a subscription that the broker keeps while we are away.
     """
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from swf_common_lib.errors import MonitorUnavailable
+from swf_common_lib.errors import InvalidMessage, MonitorUnavailable, TestbedError
 from swf_common_lib.handling import DeliveryHandling
-from swf_common_lib.messaging import Delivery, MessageBus, Queue
+from swf_common_lib.messaging import CUMULATIVE, INDIVIDUAL, Delivery, MessageBus, Queue
 from tests.integration.messaging.conftest import MakeBus
 from tests.waiting import PATIENCE
 
@@ -141,3 +141,48 @@ def test_held_delivery_waits_for_its_release(make_bus: MakeBus, work: Queue) -> 
     bus.close()
     assert taken(other, work)["number"] == 2
     assert taken(other, REACTIONS)["of"] == 1
+
+
+@pytest.mark.parametrize("ack", [CUMULATIVE, INDIVIDUAL])
+def test_who_is_refused_takes_nobody_along(make_bus: MakeBus, work: Queue, ack: str) -> None:
+    bus, other = make_bus(), make_bus()
+    refused, seen = {3, 4, 17}, []
+
+    def handler(body: dict[str, Any]) -> None:
+        if body["number"] in refused:
+            raise InvalidMessage("it says nothing")
+        seen.append(body["number"])
+
+    worker = Worker(bus, handler)
+    for number in range(30):
+        other.publish(work, {"number": number, "of": str(work)})
+    other.flush(PATIENCE)
+    bus.subscribe(work, ack=ack, prefetch=30)
+    while len(seen) < 30 - len(refused):
+        worker.work()
+    bus.flush(PATIENCE)
+    assert seen == [number for number in range(30) if number not in refused]
+    assert {taken(other, DEAD)["number"] for _ in refused} == refused
+    bus.close()
+    rest = other.subscribe(work)
+    assert other.receive(0.1) is None
+    other.unsubscribe(rest)
+    dead = other.subscribe(DEAD)
+    assert other.receive(0.1) is None
+    other.unsubscribe(dead)
+
+
+def test_what_is_acknowledged_with_others_cannot_be_held(make_bus: MakeBus, work: Queue) -> None:
+    bus = make_bus()
+    told: list[str] = []
+
+    def handler(_body: dict[str, Any]) -> None:
+        with pytest.raises(TestbedError, match="cumulatively") as refusal:
+            worker.handling.hold()
+        told.append(str(refusal.value))
+
+    worker = Worker(bus, handler)
+    bus.subscribe(work, ack=CUMULATIVE)
+    bus.publish(work, {"number": 1})
+    worker.work()
+    assert len(told) == 1

@@ -82,7 +82,7 @@ def test_two_megabytes_and_unicode(bus: MessageBus, work: Queue) -> None:
     bus.subscribe(work)
     bus.publish(work, {"text": "Grüße " * 300_000})
     (body,) = received(bus, 1)
-    assert body.count(b"Gr\\u00fc\\u00dfe") == 300_000
+    assert body.count("Grüße".encode()) == 300_000
 
 
 def test_nothing_is_lost_when_the_broker_is_killed(

@@ -75,26 +75,23 @@ def record_batch(batch: Sequence[Entry]) -> Recorded:
     then left no trace. A message that cannot be understood, or over which a projection fails, is
     recorded with its problem and keeps nothing else from being recorded.
     """
-    entries: dict[str, Entry] = {}
+    by_id: dict[str, Entry] = {}
     for entry in batch:
-        entries.setdefault(entry.message_id, entry)
-    with one_writer():
-        recorded = _record_unknown(list(entries.values()))
-        tell_changed(entry.execution_id for entry in recorded)
-    return _summary(batch, recorded)
-
-
-def _record_unknown(entries: Sequence[Entry]) -> Sequence[Entry]:
-    """Record those entries that were not recorded before.
-
-    That is all of them but after a failure, so nobody asks: the database refuses what it has.
-    """
+        by_id.setdefault(entry.message_id, entry)
+    entries = list(by_id.values())
     try:
-        _write(entries)
+        # All are new and well, but after a failure: so nobody asks, and the database refuses
+        # what it has. Each question would wait for its turn on a busy machine.
+        with one_writer():
+            _write(entries)
+            tell_changed(entry.execution_id for entry in entries)
+        return _summary(batch, entries)
     except _FAULTS_OF_A_MESSAGE:
-        known = _known(entries)
-        return _record([entry for entry in entries if entry.message_id not in known])
-    return entries
+        with one_writer():
+            known = _known(entries)
+            recorded = _record([entry for entry in entries if entry.message_id not in known])
+            tell_changed(entry.execution_id for entry in recorded)
+        return _summary(batch, recorded)
 
 
 def _known(entries: Sequence[Entry]) -> set[str]:
@@ -111,7 +108,8 @@ def _record(entries: Sequence[Entry]) -> list[Entry]:
     Gives them as they were recorded.
     """
     try:
-        _write(entries)
+        with transaction.atomic():
+            _write(entries)
     except _FAULTS_OF_A_MESSAGE as error:
         if len(entries) == 1:
             return [_record_without_projection(entries[0], error)]
@@ -121,9 +119,8 @@ def _record(entries: Sequence[Entry]) -> list[Entry]:
 
 
 def _write(entries: Sequence[Entry]) -> None:
-    with transaction.atomic():
-        _insert(entries)
-        project(entries)
+    _insert(entries)
+    project(entries)
 
 
 def _record_without_projection(entry: Entry, error: Exception) -> Entry:

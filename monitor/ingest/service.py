@@ -123,7 +123,8 @@ class Ingest:
             self._tell_database(error)
 
     def _wait_briefly_for_others(self) -> None:
-        connection.close_if_unusable_or_obsolete()
+        if connection.errors_occurred:
+            connection.close_if_unusable_or_obsolete()
         if connection.connection is None:
             with connection.cursor() as cursor:
                 cursor.execute(_WAIT_BRIEFLY[connection.vendor])

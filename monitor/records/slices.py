@@ -134,24 +134,25 @@ def follow_slices(
     What is registered already stays as it is. Within a try a status only moves forward, a further
     try begins anew, and a final status stays: old news changes nothing. News of a slice that is not
     registered makes a bare row of it: its registration has still to come, and will say the rest.
+    Call it within ``one_writer``.
     """
     counts = SliceCounts()
-    with one_writer():
-        slices = _known(run_number, {*map(_identity, made), *map(_identity, news)})
-        before = {identity: one.status for identity, one in slices.items()}
-        completed = _register(slices, made)
-        touched = _take(slices, news)
-        new = [one for one in slices.values() if one.key is None]
-        _insert(run_number, new)
-        _write_registrations(completed)
-        _write_states([one for one in touched if one.key is not None])
-        for one in new:
-            counts.created += 1
-            counts.add(one.status, 1)
-        for identity, status in before.items():
+    slices = _known(run_number, {*map(_identity, made), *map(_identity, news)})
+    before = {identity: one.status for identity, one in slices.items()}
+    completed = _register(slices, made)
+    touched = _take(slices, news)
+    new = [one for one in slices.values() if one.key is None]
+    _insert(run_number, new)
+    _write_registrations(completed)
+    _write_states([one for one in touched if one.key is not None])
+    for one in new:
+        counts.created += 1
+        counts.add(one.status, 1)
+    for identity, status in before.items():
+        if slices[identity].status != status:
             counts.add(status, -1)
             counts.add(slices[identity].status, 1)
-        count_slices(run_number, counts)
+    count_slices(run_number, counts)
     return counts
 
 

@@ -18,7 +18,8 @@ from monitor.records.models import (
     TFSlice,
     WorkflowExecution,
 )
-from monitor.records.slices import SliceChange, follow_slices, register_slices
+from monitor.records.one_writer import one_writer
+from monitor.records.slices import SliceChange, SliceCounts, follow_slices, register_slices
 from monitor.records.transitions import transition
 from swf_common_lib.errors import Conflict
 
@@ -94,6 +95,11 @@ def test_the_same_key_at_once_starts_once() -> None:
     assert WorkflowExecution.objects.count() == 1
 
 
+def take(news: list[SliceChange]) -> SliceCounts:
+    with one_writer():
+        return follow_slices(1, [], news)
+
+
 def test_news_of_slices_counts_once() -> None:
     RunState.objects.create(run_number=1)
 
@@ -105,7 +111,7 @@ def test_news_of_slices_counts_once() -> None:
 
     at_once(lambda _: register_slices(rows()))
     news = [SliceChange("a", n, "completed" if n % 3 else "failed") for n in range(30)]
-    at_once(lambda _: follow_slices(1, [], news))
+    at_once(lambda _: take(news))
     state = RunState.objects.get()
     assert (state.slices_created, state.slices_queued) == (30, 0)
     assert (state.slices_completed, state.slices_failed) == (20, 10)
@@ -115,10 +121,10 @@ def test_old_news_of_a_slice_changes_nothing() -> None:
     RunState.objects.create(run_number=1)
     row = TFSlice(run_number=1, tf_filename="a", slice_id=0, tf_first=0, tf_last=0, tf_count=1)
     register_slices([row])
-    follow_slices(1, [], [SliceChange("a", 0, "processing", worker="w", started_tick=3.0)])
-    follow_slices(1, [], [SliceChange("a", 0, "completed", finished_tick=9.0, retries=2)])
-    assert not follow_slices(1, [], [SliceChange("a", 0, "processing", worker="other")])
-    assert not follow_slices(1, [], [SliceChange("a", 0, "failed")])
+    take([SliceChange("a", 0, "processing", worker="w", started_tick=3.0)])
+    take([SliceChange("a", 0, "completed", finished_tick=9.0, retries=2)])
+    assert not take([SliceChange("a", 0, "processing", worker="other")])
+    assert not take([SliceChange("a", 0, "failed")])
     kept = TFSlice.objects.get()
     assert (kept.status, kept.assigned_worker, kept.retries) == ("completed", "w", 2)
     assert (kept.started_tick, kept.finished_tick) == (3.0, 9.0)

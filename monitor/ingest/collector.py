@@ -11,7 +11,7 @@ BATCH_LIMIT = 2_000
 LINGER = 4.0
 """For how long a batch is kept open while messages keep coming, as a multiple of the time that the
 one before took: a transaction for each message would cost more than they do."""
-LINGER_LEAST, LINGER_MOST = 0.02, 0.15
+LINGER_LEAST, LINGER_MOST = 0.02, 0.06
 """Bounds of that, seconds. The most is what ingest lags behind by its own will."""
 BUSY = 0.05
 """Seconds since the last batch within which messages count as keeping coming."""

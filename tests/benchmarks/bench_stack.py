@@ -18,9 +18,9 @@ from tests.benchmarks.heard import Listener
 from tests.stack import Stack
 from tests.waiting import wait_until
 
-STFS = 400
+STFS = 800
 SLICES_PER_SAMPLE = 15
-WARMING = 3
+WARMING = 5
 """Runs before anything is measured."""
 TRIES = 9
 REST = 0.3

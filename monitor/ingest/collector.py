@@ -31,14 +31,16 @@ class Collector:
         first = self._reader.receive(timeout)
         if first is None:
             return []
-        batch = [first]
+        batch: list[Read] = []
         begun = time.monotonic()
         until = begun + self._linger if begun - self._last < BUSY else begun
-        while len(batch) < BATCH_LIMIT:
-            following = self._reader.receive(max(0.0, until - time.monotonic()))
-            if following is None:
-                break
+        following: Read | None = first
+        while following is not None:
             batch.append(following)
+            batch += self._reader.waiting(BATCH_LIMIT - len(batch))
+            if len(batch) == BATCH_LIMIT:
+                break
+            following = self._reader.receive(max(0.0, until - time.monotonic()))
         self._collected = time.monotonic()
         return batch
 

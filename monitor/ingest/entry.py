@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, NamedTuple
 
 from monitor.ingest.times import parse_time
 from monitor.ingest.validity import PROJECTED, run_number, understood
@@ -33,8 +33,7 @@ _UNSTORABLE = re.compile(r"[\0\ud800-\udfff]")
 """Characters that PostgreSQL's text and jsonb refuse."""
 
 
-@dataclass(frozen=True)
-class Incoming:
+class Incoming(NamedTuple):
     """A message as the broker delivered it."""
 
     body: bytes
@@ -42,7 +41,7 @@ class Incoming:
     destination: str
 
 
-@dataclass
+@dataclass(slots=True)
 class Entry:
     """A message as it will be recorded; ``message`` is there if its type has a projection."""
 

@@ -7,8 +7,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from monitor.ingest.entry import Entry, Incoming, read_entry
 from swf_common_lib.messaging import Delivery
@@ -27,8 +26,7 @@ class Source(Protocol):
         """Make a ``receive`` that waits return None at once."""
 
 
-@dataclass(frozen=True)
-class Read:
+class Read(NamedTuple):
     """A delivery, to be acknowledged, and what it says."""
 
     delivery: Delivery
@@ -70,6 +68,17 @@ class Reader:
             if self._reading.done():
                 self._reading.result()
             return None
+
+    def waiting(self, most: int) -> Iterator[Read]:
+        """Give what is read already, up to ``most`` messages."""
+        for _ in range(most):
+            try:
+                read = self._read.get_nowait()
+            except queue.Empty:
+                return
+            if read is None:
+                return
+            yield read
 
     def wake(self) -> None:
         """Make a ``receive`` that waits return None at once; may be called by a signal handler."""

@@ -5,7 +5,8 @@ FROM python:3.11-slim-bookworm
 # runs and the tests test. The man page folder is asked for by Java's package.
 RUN mkdir -p /usr/share/man/man1 \
     && apt-get update \
-    && apt-get install -y --no-install-recommends activemq openjdk-17-jre-headless \
+    && apt-get install -y --no-install-recommends \
+        activemq libxstream-java openjdk-17-jre-headless \
     && rm -rf /var/lib/apt/lists/*
 
 RUN useradd --system --uid 10001 --create-home testbed \

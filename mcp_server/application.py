@@ -11,6 +11,7 @@ from typing import ParamSpec, TypeVar
 
 import anyio
 
+from orchestrator.queue_depths import QueueReader
 from swf_common_lib.errors import Unavailable
 from swf_common_lib.settings import Settings
 
@@ -28,6 +29,7 @@ class Application:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.queues = QueueReader(settings)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="mcp-database")
         self._supervising = ThreadPoolExecutor(1, thread_name_prefix="mcp-processes")
         self._stopping = False
@@ -100,8 +102,8 @@ def _with_fresh_connections(call: Callable[[], T]) -> T:
         missing = getattr(error.__cause__, "sqlstate", "") == _UNDEFINED_TABLE
         if isinstance(error, ProgrammingError) and not missing:
             raise
-        logger.error("the database failed", exc_info=error)
         said = " ".join(str(error).split())
+        logger.error("the database failed: %s", said)
         if missing or "no such table" in said:
             raise Unavailable(
                 f"the testbed's database lacks its tables: {said}", "`testbed init` makes them."

@@ -12,7 +12,7 @@ from mcp_server.execution_view import (
 )
 from mcp_server.marks import execution_resource
 from mcp_server.results import Result
-from mcp_server.waiting import waits_for
+from mcp_server.waiting import nobody_works_in, waits_for
 from monitor.executions import StartRequest, request_change, start
 from monitor.executions.control import find
 from monitor.records.models import WorkflowExecution
@@ -35,7 +35,11 @@ class Started(Result):
     workflow: str = ""
     config: str | None = None
     namespace: str = ""
+    speed: float | None = None
+    """Simulated seconds per second of wall time; 0: as fast as it goes."""
     waiting_for: str | None = None
+    note: str | None = None
+    """Why nothing will come of it beyond its messages."""
     resource: str = ""
     next: str
 
@@ -63,6 +67,8 @@ class Standing(Result):
     processing_finished: bool | None = None
     progress: dict[str, Any]
     error: str | None = None
+    note: str | None = None
+    """Why its processing does not go on."""
     waited_s: float = 0
 
 
@@ -75,7 +81,9 @@ def started(request: StartRequest) -> Started:
         workflow=execution.workflow_name,
         config=execution.section("workflow").get("config"),
         namespace=execution.namespace,
+        speed=execution.options.get("speed"),
         waiting_for=waits_for(execution) or None,
+        note=nobody_works_in(execution.namespace) or None,
         resource=execution_resource(execution.execution_id),
         next="wait_for_workflow",
     )
@@ -102,10 +110,11 @@ def look(execution_id: str, include_processing: bool) -> tuple[Standing, str]:
     """Give where an execution stands, and that in a line."""
     execution = find(execution_id)
     progress = progress_of([execution])[execution_id]
-    processed = processing_finished(progress)
+    processed = processing_finished(execution, progress)
     finished = is_finished(execution) and not (include_processing and processed is False)
     waits = waits_for(execution)
     line = progress_line(execution, progress)
+    alone = nobody_works_in(execution.namespace) if processed is False else ""
     standing = Standing(
         execution_id=execution_id,
         status=execution.status,
@@ -115,6 +124,7 @@ def look(execution_id: str, include_processing: bool) -> tuple[Standing, str]:
         processing_finished=processed,
         progress=progress_view(progress),
         error=execution.error_message or None,
+        note=alone or None,
     )
     return standing, f"{execution_id} is {execution.status}, waiting for {waits}" if waits else line
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from itertools import chain
+from types import MappingProxyType
 from typing import Any
+
+from django.db.models import Model
 
 from monitor.records.filtering import Selection
 from monitor.records.models import (
@@ -12,24 +17,77 @@ from monitor.records.models import (
     SystemAgent,
     WorkflowDefinition,
     WorkflowExecution,
+    WorkflowMessage,
 )
 from monitor.records.models.runs import Worker
 from swf_common_lib.config import did_you_mean
+from swf_common_lib.messages import MESSAGE_TYPES
 
 _NEWEST = 300
-"""Names that are looked through for the nearest."""
+"""Rows of a table that are looked through for the nearest name."""
 
 
-def why_empty(selection: Selection[Any], filters: Mapping[str, str]) -> str:
-    """Say why no row was found, so that the next call can be right."""
+@dataclass(frozen=True)
+class _Names:
+    """A column that has names of one kind."""
+
+    model: type[Model]
+    column: str
+    order: str = "-pk"
+    """Newest first."""
+
+    def has(self, name: str) -> bool:
+        """Tell whether any row has the name."""
+        try:
+            return bool(self.model._default_manager.filter(**{self.column: name})[:1])
+        except (ValueError, OverflowError):  # a text where the column has numbers
+            return False
+
+    def newest(self) -> set[str]:
+        """Give the names of the newest rows."""
+        rows = self.model._default_manager.order_by(self.order)
+        return {str(name) for name in rows.values_list(self.column, flat=True)[:_NEWEST]} - {""}
+
+
+_EXECUTIONS = _Names(WorkflowExecution, "execution_id", "-created_at")
+_RUNS = _Names(Run, "run_number", "-run_number")
+_AGENTS = _Names(SystemAgent, "instance_name")
+_KNOWN: Mapping[str, tuple[_Names, ...]] = MappingProxyType(
+    {
+        "namespace": (
+            _Names(Namespace, "name"),
+            _Names(WorkflowExecution, "namespace", "-created_at"),
+            _Names(SystemAgent, "namespace"),
+        ),
+        "execution_id": (_EXECUTIONS,),
+        "run_number": (_RUNS,),
+        "run_id": (_RUNS,),
+        "message_type": (_Names(WorkflowMessage, "message_type"),),
+        "sender_agent": (_AGENTS, _Names(WorkflowMessage, "sender_agent")),
+        "instance_name": (_AGENTS,),
+        "agent_type": (_Names(SystemAgent, "agent_type"),),
+        "workflow_name": (_Names(WorkflowDefinition, "workflow_name"),),
+        "executed_by": (_Names(WorkflowExecution, "executed_by", "-created_at"),),
+        "assigned_worker": (_Names(Worker, "worker_id", "-worker_id"),),
+    }
+)
+_OWN: Mapping[str, Collection[str]] = MappingProxyType({"message_type": tuple(MESSAGE_TYPES)})
+"""Names that there are, whether or not a row has them yet."""
+
+
+def why_empty(
+    selection: Selection[Any], filters: Mapping[str, str], called: Mapping[str, str]
+) -> str:
+    """Say why no row was found, so that the next call can be right.
+
+    ``called``: what the filters are called that the caller knows by another name.
+    """
     for name, value in filters.items():
-        known = _KNOWN.get(name)
-        if known is None:
-            continue
-        names = [str(one) for one in known()]
-        unknown = [part.strip() for part in value.split(",") if part.strip() not in names]
+        unknown = _unknown(name, value)
         if unknown:
-            return f"There is no {name} {unknown[0]!r}; {did_you_mean(unknown[0], names)}"
+            known = set(chain(_OWN.get(name, ()), *(each.newest() for each in _KNOWN[name])))
+            what = called.get(name, name)
+            return f"There is no {what} {unknown!r}; {did_you_mean(unknown, known)}"
     if not filters:
         return f"There are no {selection.name} yet."
     if not selection.rows()[:1]:
@@ -37,53 +95,12 @@ def why_empty(selection: Selection[Any], filters: Mapping[str, str]) -> str:
     return f"There are {selection.name}, but none fits all of these filters: leave one out."
 
 
-def _namespaces() -> Iterable[Any]:
-    named = Namespace.objects.order_by("-id").values_list("name", flat=True)[:_NEWEST]
-    used = WorkflowExecution.objects.values_list("namespace", flat=True).distinct()[:_NEWEST]
-    agents = SystemAgent.objects.values_list("namespace", flat=True).distinct()[:_NEWEST]
-    return {*named, *used, *agents} - {""}
-
-
-def _executions() -> Iterable[Any]:
-    newest = WorkflowExecution.objects.order_by("-created_at")
-    return list(newest.values_list("execution_id", flat=True)[:_NEWEST])
-
-
-def _runs() -> Iterable[Any]:
-    return list(Run.objects.order_by("-run_number").values_list("run_number", flat=True)[:_NEWEST])
-
-
-def _agents() -> Iterable[Any]:
-    return list(
-        SystemAgent.objects.order_by("-id").values_list("instance_name", flat=True)[:_NEWEST]
-    )
-
-
-def _agent_types() -> Iterable[Any]:
-    return list(SystemAgent.objects.values_list("agent_type", flat=True).distinct())
-
-
-def _workflows() -> Iterable[Any]:
-    return list(WorkflowDefinition.objects.values_list("workflow_name", flat=True).distinct())
-
-
-def _users() -> Iterable[Any]:
-    return list(WorkflowExecution.objects.values_list("executed_by", flat=True).distinct())
-
-
-def _workers() -> Iterable[Any]:
-    return list(Worker.objects.order_by("-worker_id").values_list("worker_id", flat=True)[:_NEWEST])
-
-
-_KNOWN: Mapping[str, Callable[[], Iterable[Any]]] = {
-    "namespace": _namespaces,
-    "execution_id": _executions,
-    "run_number": _runs,
-    "run_id": _runs,
-    "sender_agent": _agents,
-    "instance_name": _agents,
-    "agent_type": _agent_types,
-    "workflow_name": _workflows,
-    "executed_by": _users,
-    "assigned_worker": _workers,
-}
+def _unknown(name: str, value: str) -> str:
+    """Give the first of a filter's values that nothing is called by; empty if there is none."""
+    if name not in _KNOWN:
+        return ""
+    for part in filter(None, (part.strip() for part in value.split(","))):
+        known = part in _OWN.get(name, ()) or any(each.has(part) for each in _KNOWN[name])
+        if not known:
+            return part
+    return ""

@@ -89,7 +89,7 @@ def execution_detail(execution_id: str, detailed: bool) -> ExecutionDetail:
         status_reason=execution.status_reason or None,
         error=execution.error_message or None,
         finished=is_finished(execution),
-        processing_finished=processing_finished(progress),
+        processing_finished=processing_finished(execution, progress),
         workflow=execution.workflow_name,
         config=execution.section("workflow").get("config"),
         version=execution.workflow_definition.version,
@@ -116,9 +116,15 @@ def is_finished(execution: WorkflowExecution) -> bool:
     return execution.status in TERMINAL
 
 
-def processing_finished(progress: Progress) -> bool | None:
-    """Say whether agents and workers are done with the run; None when there is no run."""
-    return None if progress.state is None else progress.state.phase == RunPhase.COMPLETED
+def processing_finished(execution: WorkflowExecution, progress: Progress) -> bool | None:
+    """Say whether agents and workers are done with the run; None when there is no run.
+
+    The runner may say that it is done before the first of its messages is recorded.
+    """
+    if progress.state is None:
+        sent = execution.performance_metrics.get("messages_sent")
+        return False if isinstance(sent, int) and progress.messages < sent else None
+    return progress.state.phase == RunPhase.COMPLETED
 
 
 def progress_view(progress: Progress) -> Item:
@@ -235,7 +241,7 @@ def _next(execution: WorkflowExecution, progress: Progress) -> str:
         return "diagnose_execution names the cause; format=detailed has the stack trace."
     if not is_finished(execution):
         return "wait_for_workflow, or list_messages for what was said."
-    if processing_finished(progress) is False:
+    if processing_finished(execution, progress) is False:
         return (
             "Agents still work on it: wait_for_workflow with include_processing, "
             "or diagnose_execution if they do not go on."

@@ -80,22 +80,22 @@ def read_rows(
     _check_times(given)
     mark = _mark_of(selection, given)
     after = _unmarked(cursor, mark)
-    page = total = take_page(selection, given, limit, after, COUNTED)
+    page = take_page(selection, given, limit, after, COUNTED)
     items = shown(page.items)
     note = None
     kept = _fitting(items)
     if kept < len(items):
-        page = take_page(selection, given, kept, after, 1)
+        page = page.first(kept)
         items = items[:kept]
         note = f"An answer holds no more than {kept} of these: go on with next_cursor."
     filters = {name: value for name, value in given.items() if name != "ordering"}
     if not items:
-        note = why_empty(selection, filters)
+        note = why_empty(selection, filters, _ARGUMENTS)
     filters = {_ARGUMENTS.get(name, name): value for name, value in filters.items()}
     return ListResult(
         items=items,
-        total=total.total,
-        total_is_least=total.more_than_total or None,
+        total=page.total,
+        total_is_least=page.more_than_total or None,
         next_cursor=_marked(page, mark),
         applied_filters=filters,
         note=note,

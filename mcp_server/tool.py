@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from mcp.server.mcpserver import Context
@@ -14,8 +14,11 @@ from pydantic import ValidationError
 from mcp_server.callers import OPERATE, READ, caller_of
 from mcp_server.schemas import lean_input, lean_output
 from mcp_server.words import for_assistants
-from swf_common_lib.config import did_you_mean
+from swf_common_lib.config import did_you_mean, nearest
 from swf_common_lib.errors import TestbedError
+
+_ALIKE = 2
+"""Arguments that are suggested for one that there is not, at most."""
 
 
 class TestbedTool(Tool):
@@ -46,7 +49,7 @@ class TestbedTool(Tool):
     def _refuse_unknown(self, arguments: dict[str, Any]) -> None:
         known = self.parameters.get("properties", {})
         faults = [
-            f"{self.name} has no argument '{name}'; {did_you_mean(name, known)}"
+            f"{self.name} has no argument '{name}'; {_meant(name, known)}"
             for name in arguments
             if name not in known
         ]
@@ -104,6 +107,15 @@ def _tool(
     if made.fn_metadata.output_schema is not None:
         made.fn_metadata.output_schema = lean_output(made.fn_metadata.output_schema)
     return made
+
+
+def _meant(name: str, known: Collection[str]) -> str:
+    """Name the nearest argument, or those that share a word with ``name``, or all."""
+    words = set(name.casefold().split("_"))
+    alike = [one for one in known if words & set(one.split("_"))]
+    if nearest(name, known) is None and 0 < len(alike) <= _ALIKE:
+        return f"did you mean {' or '.join(alike)}?"
+    return did_you_mean(name, known)
 
 
 def _description(function: Callable[..., Any]) -> str:

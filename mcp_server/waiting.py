@@ -1,10 +1,13 @@
-"""What a pending execution waits for, seen from outside of the monitor."""
+"""What an execution waits for, seen from outside of the monitor."""
 
 from __future__ import annotations
 
+from django.utils import timezone
+
 from mcp_server.words import for_assistants
 from monitor.executions import waiting_for
-from monitor.records.models import WorkflowExecution
+from monitor.executions.waiting import ALIVE_FOR, RUNNER
+from monitor.records.models import SystemAgent, WorkflowExecution
 from monitor.records.status import OK, monitor_from_outside
 
 
@@ -21,3 +24,17 @@ def waits_for(execution: WorkflowExecution) -> str:
     if web["status"] == OK or text.startswith("the message broker"):
         return text
     return f"the monitor: {web['detail']}, nor take executions; `testbed start-local` starts it"
+
+
+def nobody_works_in(namespace: str) -> str:
+    """Say that a namespace has no agents while another has; empty where it has, or none has."""
+    alive = SystemAgent.objects.filter(last_heartbeat__gte=timezone.now() - ALIVE_FOR)
+    agents = alive.exclude(agent_type=RUNNER).exclude(namespace="")
+    present = agents.exclude(operational_state=SystemAgent.OperationalState.EXITED)
+    others = sorted(set(present.values_list("namespace", flat=True)))
+    if not others or namespace in others:
+        return ""
+    return (
+        f"no agent is up in namespace {namespace}: its messages are recorded, and nobody works on "
+        f"them. Agents are up in {', '.join(others[:5])}: start it there to have it processed."
+    )

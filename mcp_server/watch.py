@@ -113,16 +113,20 @@ class Watcher:
         """Let PostgreSQL tell of executions that changed, for as long as it is there."""
         import psycopg  # installed where a database URL is given, and there alone
 
+        silent = False
         while True:
             try:
                 async with await psycopg.AsyncConnection.connect(url, autocommit=True) as server:
                     await server.execute(f"LISTEN {CHANNEL}")
-                    self.listening = True
+                    self.listening, silent = True, False
                     self._wake(self._wanted)  # nobody told of what happened until now
                     async for word in server.notifies():
                         self._wake([execution_resource(word.payload), STATUS])
             except psycopg.Error as error:
-                logger.warning("PostgreSQL does not tell of changes: %s", error)
+                if not silent:  # once, however long it lasts
+                    said = " ".join(str(error).split())
+                    logger.warning("PostgreSQL does not tell of changes: %s; asking again", said)
+                silent = True
             self.listening = False
             await asyncio.sleep(_AGAIN)
 

@@ -7,6 +7,8 @@ from types import MappingProxyType
 
 _TOOLS: Mapping[str, str] = MappingProxyType(
     {
+        "`testbed start-agents` or `supervisorctl -c agents.supervisord.conf start "
+        "workflow-runner`": 'start_agents(agents=["workflow-runner"])',
         "`testbed start-agents`": "start_agents",
         "`testbed stop-agents`": "stop_agents",
         "`testbed stop-workflow`": "stop_workflow",

@@ -21,9 +21,9 @@ PACKAGE = Path("/usr/share/activemq")
 XSTREAM = Path("/usr/share/java/xstream.jar")
 """Writes what the statistics plugin tells; Debian's package of the broker only recommends it."""
 HEAP, YOUNG = "512m", "256m"
-"""Memory that Java has for objects, and for those that it has just made; what does not fit waits on
-disk. A message's objects are dead before the young half is full, so collecting costs next to nothing
-and needs no threads beside those that work."""
+"""Memory that Java has for objects, and for those that it has just made; what does not fit waits
+on disk. A message's objects are dead before the young half is full, so collecting costs next to
+nothing and needs no threads beside those that work."""
 INSTALL = "Install both (Debian: `apt install --no-install-recommends activemq \
 openjdk-17-jre-headless libxstream-java`), or set SWF_BROKER=embedded."
 

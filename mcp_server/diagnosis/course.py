@@ -9,25 +9,28 @@ from typing import Any
 from django.utils import timezone
 
 from mcp_server.diagnosis.finding import Finding
+from mcp_server.diagnosis.queues import RUNNER, waiting_text
 from mcp_server.sizes import short
 from monitor.executions.announcer import announcer
 from monitor.executions.waiting import live_runners, waiting_for
 from monitor.records.models import WorkflowExecution
 from monitor.records.states import ACTIVE, ExecutionStatus
+from orchestrator.queue_depths import Reading
 from swf_common_lib.config import PARAMETERS
 
 _GONE = "stopped answering"
 """In the reason that the sweeper gives."""
 _NOT_TAKEN = "no workflow runner took it"
 _CONFIGURATION = re.compile(r"^(ConfigurationError|InvalidRequest)\b")
-_START_RUNNER = 'start_agents(agents=["workflow-runner"]) starts one'
+_START_RUNNER = f'start_agents(agents=["{RUNNER}"]) starts one'
+_MISSING_KEY = re.compile(r"^KeyError: (?P<key>'.+')$")
 _AGAIN = "then start_workflow with the same arguments; this one is over."
 
 
-def course_findings(execution: WorkflowExecution) -> Iterator[Finding]:
-    """Give what is wrong with the course of an execution."""
+def course_findings(execution: WorkflowExecution, reading: Reading) -> Iterator[Finding]:
+    """Give what is wrong with the course of an execution; ``reading``: of the broker's queues."""
     if execution.status == ExecutionStatus.PENDING:
-        yield from _pending(execution)
+        yield from _pending(execution, reading)
     elif execution.status in ACTIVE:
         yield from _active(execution)
     elif execution.status == ExecutionStatus.FAILED:
@@ -37,7 +40,7 @@ def course_findings(execution: WorkflowExecution) -> Iterator[Finding]:
     yield from _configuration(execution)
 
 
-def _pending(execution: WorkflowExecution) -> Iterator[Finding]:
+def _pending(execution: WorkflowExecution, reading: Reading) -> Iterator[Finding]:
     waits = waiting_for(execution)
     if not waits or not announcer().status().connected:
         return  # a runner is taking it; or the broker is down, which is said already
@@ -47,6 +50,7 @@ def _pending(execution: WorkflowExecution) -> Iterator[Finding]:
             "warning",
             f"it is pending, waiting for {waits}: all have as many executions as they may",
             "wait_for_workflow; or stop_workflow one of list_workflow_executions(status=running).",
+            programs=(RUNNER,),
         )
         return
     yield Finding(
@@ -54,6 +58,8 @@ def _pending(execution: WorkflowExecution) -> Iterator[Finding]:
         "error",
         f"it is pending, waiting for {waits}",
         f"{_START_RUNNER}; this execution then begins by itself.",
+        waiting_text(reading, RUNNER),
+        (RUNNER,),
     )
 
 
@@ -91,14 +97,10 @@ def _failed(execution: WorkflowExecution) -> Finding:
             f"list_logs(source={execution.runner!r}) shows its last words. {then}; {_AGAIN}",
         )
     if _CONFIGURATION.match(error):
-        return Finding(
-            "configuration_error",
-            "error",
-            f"its configuration cannot be used: {error}",
-            "validate_workflow_config names every fault and where each value came from; "
-            f"mend it, {_AGAIN}",
-            evidence=_place(execution.stack_trace),
-        )
+        return _unusable(execution, f"its configuration cannot be used: {short(error, 400)}")
+    if absent := _absent_parameter(execution, error):
+        what = f"the workflow's code asks for a parameter {absent} that its configuration lacks"
+        return _unusable(execution, f"{what}: {short(error, 200)}")
     if execution.stack_trace:
         return Finding(
             "workflow_raised",
@@ -111,6 +113,28 @@ def _failed(execution: WorkflowExecution) -> Finding:
     return Finding(
         "failed", "error", error or "it failed; nobody said why", "list_logs may say more."
     )
+
+
+def _unusable(execution: WorkflowExecution, what: str) -> Finding:
+    workflow = execution.workflow_name
+    return Finding(
+        "configuration_error",
+        "error",
+        what,
+        f"get_workflow_definition(workflow={workflow!r}) shows its parameters and their defaults, "
+        "validate_workflow_config with yours where each value comes from; mend the value, then "
+        "start_workflow with it; this one is over.",
+        evidence=_place(execution.stack_trace),
+    )
+
+
+def _absent_parameter(execution: WorkflowExecution, error: str) -> str:
+    """Give the key that the workflow did not find in its configuration; empty: it is not that."""
+    found = _MISSING_KEY.match(error)
+    last = execution.stack_trace.rpartition("\n  File ")[2]
+    if not found or not re.search(r"\b(config|parameters)\[", last):
+        return ""
+    return found["key"]
 
 
 def _terminated(execution: WorkflowExecution) -> Finding:

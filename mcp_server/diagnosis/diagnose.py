@@ -7,7 +7,8 @@ from typing import Any
 from mcp_server.application import Application
 from mcp_server.diagnosis.course import course_findings
 from mcp_server.diagnosis.finding import Finding, by_severity
-from mcp_server.diagnosis.services import queue_findings, queues, service_findings
+from mcp_server.diagnosis.queues import queue_findings, queue_view
+from mcp_server.diagnosis.services import hanging_broker, service_findings
 from mcp_server.diagnosis.work import agents_of, is_alive, work_findings
 from mcp_server.execution_view import is_finished, progress_view
 from mcp_server.results import Result, given, instant
@@ -15,6 +16,7 @@ from mcp_server.sizes import short
 from monitor.executions.control import find
 from monitor.records.models import AppLog, WorkflowExecution
 from monitor.records.progress import progress_of
+from orchestrator.queue_depths import QueueReader, Reading
 from swf_common_lib.errors import Unavailable
 
 _ERROR = 40
@@ -32,13 +34,16 @@ class Diagnosis(Result):
     progress: dict[str, Any] | None = None
     agents: list[dict[str, Any]] = []
     queues: dict[str, Any] = {}
+    """Those of the broker that hold messages."""
+    queues_unknown: str | None = None
+    """Why the broker does not tell of its queues, and what to do about it."""
     error_logs: list[dict[str, Any]] = []
 
 
 async def diagnose(application: Application, execution_id: str) -> Diagnosis:
     """Find out what is wrong with an execution. Raises NotFound that names the nearest ids."""
     try:
-        return await application.database(_diagnosis, execution_id)
+        return await application.database(_diagnosis, execution_id, application.queues)
     except Unavailable as error:
         down = Finding(
             "database_down",
@@ -50,16 +55,16 @@ async def diagnose(application: Application, execution_id: str) -> Diagnosis:
         return Diagnosis(execution_id=execution_id, status="unknown", findings=[down.view()])
 
 
-def _diagnosis(execution_id: str) -> Diagnosis:
+def _diagnosis(execution_id: str, queues: QueueReader) -> Diagnosis:
     execution = find(execution_id)
-    services = list(service_findings())
-    down = {finding.cause for finding in services}
-    waiting = {} if "broker_down" in down else queues()
-    findings = [*services, *course_findings(execution)]
-    work = list(work_findings(execution, "monitor_down" not in down))
-    findings += work
-    if not any(finding.cause in ("agent_missing", "agent_silent") for finding in work):
-        findings += queue_findings(waiting)  # else it follows from those
+    findings = list(service_findings())
+    down = {finding.cause for finding in findings}
+    reading = Reading() if "broker_down" in down else queues.read()
+    findings += hanging_broker(reading)
+    findings += course_findings(execution, reading)
+    findings += work_findings(execution, "monitor_down" not in down, reading)
+    explained = {program for finding in findings for program in finding.programs}
+    findings += queue_findings(reading, explained)
     return Diagnosis(
         execution_id=execution.execution_id,
         status=execution.status,
@@ -71,7 +76,8 @@ def _diagnosis(execution_id: str) -> Diagnosis:
             given(name=a.instance_name, type=a.agent_type, alive=is_alive(a), health=a.status)
             for a in agents_of(execution)[:12]
         ],
-        queues=waiting,
+        queues=queue_view(reading),
+        queues_unknown=reading.unknown or None,
         error_logs=_errors(execution),
     )
 

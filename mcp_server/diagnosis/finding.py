@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from mcp_server.results import given
+from mcp_server.words import for_assistants
 
 Severity = Literal["error", "warning", "note"]
 _ORDER: tuple[Severity, ...] = ("error", "warning", "note")
@@ -21,13 +22,15 @@ class Finding:
     what: str
     next: str
     evidence: str = ""
+    programs: tuple[str, ...] = ()
+    """Those that are missing, silent or too few: what their queues hold follows from that."""
 
     def view(self) -> dict[str, Any]:
         """Give it in a form that JSON can carry."""
         return given(
             cause=self.cause,
             severity=self.severity,
-            what=self.what,
+            what=for_assistants(self.what),
             evidence=self.evidence,
             next=self.next,
         )

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.utils import timezone
 
 from mcp_server.diagnosis.finding import Finding
+from mcp_server.diagnosis.queues import WORKER, waiting_text
+from mcp_server.diagnosis.steps import Step, steps_of
 from monitor.executions.waiting import ALIVE_FOR
 from monitor.records.models import (
-    FastMonFile,
     RunState,
-    StfFile,
     SystemAgent,
     TFSlice,
     WorkflowExecution,
@@ -21,7 +20,7 @@ from monitor.records.models import (
 )
 from monitor.records.states import SliceStatus
 from monitor.records.statistics import run_statistics
-from swf_common_lib.config import fast_processing
+from orchestrator.queue_depths import Reading
 from swf_common_lib.errors import NotFound
 
 QUIET = timedelta(seconds=5)
@@ -29,31 +28,18 @@ QUIET = timedelta(seconds=5)
 EXITED = SystemAgent.OperationalState.EXITED
 
 
-@dataclass(frozen=True)
-class Step:
-    """One step of the work: messages, and the role that has to answer each of them."""
+def work_findings(
+    execution: WorkflowExecution, monitor_up: bool, reading: Reading
+) -> Iterator[Finding]:
+    """Give which steps of the work do not go on, and whether the workers keep up.
 
-    agent_type: str
-    program: str
-    message: str
-    """What it consumes."""
-    asked: int
-    answered: int
-
-    @property
-    def missing(self) -> int:
-        """How many were not answered (yet)."""
-        return max(0, self.asked - self.answered)
-
-
-def work_findings(execution: WorkflowExecution, monitor_up: bool) -> Iterator[Finding]:
-    """Give which steps of the work do not go on, and whether the workers keep up."""
+    ``reading``: of the broker's queues.
+    """
     state = RunState.objects.filter(execution_id=execution.execution_id).first()
-    steps = _steps(execution, state)
+    steps = steps_of(execution, state)
     quiet = _quiet_since(execution)
     if monitor_up:  # without it nothing is known of agents, and that is said already
-        for step in steps:
-            yield from _of_step(step, execution, quiet)
+        yield from _step_findings(steps, execution, quiet, reading)
     if state is not None:
         yield from _workers_too_few(state)
         yield from _failed_slices(state)
@@ -73,88 +59,109 @@ def is_alive(agent: SystemAgent) -> bool:
     return recent and agent.operational_state != EXITED
 
 
-def _steps(execution: WorkflowExecution, state: RunState | None) -> list[Step]:
-    """Give the steps that the execution's configuration asks for, in their order."""
-    values = execution.parameter_values if isinstance(execution.parameter_values, dict) else {}
-    generated = state.stf_files_generated if state else 0
-    registered = state.stf_files_registered if state else 0
-    steps = [Step("data", "data-agent", "stf_gen", generated, registered)]
-    run = state.run_number if state else None
-    fast = fast_processing(values)
-    if fast is not None and fast.stf_sampling_rate > 0:
-        files = StfFile.objects.filter(run__run_number=run).exclude(tf_count=0).count()
-        samples = FastMonFile.objects.filter(stf_file__run__run_number=run).exclude(tf_count=0)
-        slices = TFSlice.objects.filter(run_number=run)
-        sliced = slices.values("tf_filename").distinct().count()
-        made = slices.count()
-        open_ = slices.filter(status=SliceStatus.QUEUED).count()
-        steps += [
-            Step("fastmon", "fastmon-agent", "stf_ready", files, samples.count()),
-            Step(
-                "fast_processing",
-                "fast-processing-agent",
-                "tf_file_registered",
-                samples.count(),
-                sliced,
-            ),
-            Step("worker", "fast-processing-worker", "slice", made, made - open_),
-        ]
-    if "stf_processing" in values:
-        done = state.stf_files_processed if state else 0
-        steps.append(Step("processing", "processing-agent", "stf_ready", registered, done))
-    return steps
-
-
 def _quiet_since(execution: WorkflowExecution) -> datetime | None:
     rows = WorkflowMessage.objects.filter(execution_id=execution.execution_id)
     newest = rows.order_by("-sent_at", "-id").only("received_at").first()
     return None if newest is None else newest.received_at
 
 
-def _of_step(
-    step: Step, execution: WorkflowExecution, quiet_since: datetime | None
+def _step_findings(
+    steps: list[Step],
+    execution: WorkflowExecution,
+    quiet_since: datetime | None,
+    reading: Reading,
 ) -> Iterator[Finding]:
-    agents = [agent for agent in agents_of(execution) if agent.agent_type == step.agent_type]
-    finished = execution.end_time is not None
-    if finished and not step.missing:
-        return
-    counted = f"{step.missing} of {step.asked} {step.message} messages have no answer"
-    evidence = counted if step.asked else "nothing was asked of it yet"
-    start = f'start_agents(agents=["{step.program}"]) starts it'
-    then = f"{start}; what waits in the broker for it is then worked on." if step.missing else start
-    silent = [agent for agent in agents if agent.operational_state != EXITED]
-    if any(is_alive(agent) for agent in agents):
-        idle = quiet_since is not None and timezone.now() - quiet_since > QUIET
-        if step.missing and idle:
-            alive = next(agent for agent in agents if is_alive(agent))
-            yield Finding(
-                "message_unconsumed",
-                "warning",
-                f"{counted}, and nothing has happened for more than {QUIET.seconds} s, though "
-                f"{alive.instance_name} lives",
-                f"list_logs(source={alive.instance_name!r}) says what hinders it; "
-                "list_messages with this execution_id shows the last step that worked.",
-            )
-    elif silent:
-        agent = silent[0]
-        age = (timezone.now() - agent.last_heartbeat).total_seconds() if agent.last_heartbeat else 0
-        yield Finding(
-            "agent_silent",
-            "error" if step.missing else "warning",
-            f"{agent.instance_name} has been silent for {age:.0f} s without saying good-bye: "
-            "killed, hung, or cut off",
-            f"get_agent(name={agent.instance_name!r}) says whether its process lives; {then}",
-            evidence,
-        )
-    else:
-        yield Finding(
-            "agent_missing",
-            "error" if step.missing else "warning",
-            f"no {step.agent_type} agent is up in namespace {execution.namespace}"
-            f"{_elsewhere(step, execution)}",
-            then,
-            evidence,
-        )
+    absent = []
+    there = agents_of(execution)
+    for step in steps:
+        if execution.end_time is not None and not step.missing:
+            continue
+        agents = [agent for agent in there if agent.agent_type == step.agent_type]
+        silent = [agent for agent in agents if agent.operational_state != EXITED]
+        alive = [agent for agent in agents if is_alive(agent)]
+        if alive:
+            if step.missing and quiet_since and timezone.now() - quiet_since > QUIET:
+                yield _unanswered(step, alive[0])
+        elif silent:
+            yield _silent(step, silent[0], reading)
+        elif step.missing:
+            yield _missing(step, execution, reading)
+        else:
+            absent.append(step)
+    if absent:
+        yield _absent(absent, execution, reading)
+
+
+def _unanswered(step: Step, agent: SystemAgent) -> Finding:
+    return Finding(
+        "message_unconsumed",
+        "warning",
+        f"{step.counted}, and nothing has happened for more than {QUIET.seconds} s, though "
+        f"{agent.instance_name} lives",
+        f"list_logs(source={agent.instance_name!r}) says what hinders it; "
+        "list_messages with this execution_id shows the last step that worked.",
+    )
+
+
+def _silent(step: Step, agent: SystemAgent, reading: Reading) -> Finding:
+    age = (timezone.now() - agent.last_heartbeat).total_seconds() if agent.last_heartbeat else 0
+    return Finding(
+        "agent_silent",
+        "error" if step.missing else "warning",
+        f"{agent.instance_name} has been silent for {age:.0f} s without saying good-bye: "
+        "killed, hung, or cut off",
+        f"get_agent(name={agent.instance_name!r}) says whether its process lives; "
+        f"{_start_text(step)}{_then(step, orderly=False)}",
+        _evidence([step], reading),
+        (step.program,),
+    )
+
+
+def _missing(step: Step, execution: WorkflowExecution, reading: Reading) -> Finding:
+    return Finding(
+        "agent_missing",
+        "error",
+        f"no {step.agent_type} agent is up in namespace {execution.namespace}"
+        f"{_elsewhere(step, execution)}",
+        _start_text(step) + _then(step, orderly=True),
+        _evidence([step], reading),
+        (step.program,),
+    )
+
+
+def _absent(steps: list[Step], execution: WorkflowExecution, reading: Reading) -> Finding:
+    """Tell of agents that nothing was asked of yet, or nothing that is still open."""
+    types = ", ".join(step.agent_type for step in steps)
+    elsewhere = _elsewhere(steps[0], execution) if len(steps) == 1 else ""
+    return Finding(
+        "agent_missing",
+        "warning",
+        f"no agent of type {types} is up in namespace {execution.namespace}{elsewhere}",
+        _start_text(*steps),
+        _evidence(steps, reading),
+        tuple(step.program for step in steps),
+    )
+
+
+def _start_text(*steps: Step) -> str:
+    programs = ", ".join(f'"{step.program}"' for step in steps)
+    return f"start_agents(agents=[{programs}]) starts {'it' if len(steps) == 1 else 'them'}"
+
+
+def _then(step: Step, orderly: bool) -> str:
+    """Say what becomes of the messages that were not answered; ``orderly``: the agent has ended."""
+    if not step.missing:
+        return ""
+    if orderly and step.program != WORKER:
+        # It gave up its subscription to the broadcasts; slices are in a queue.
+        return "; what was broadcast after it ended is not repeated: start_workflow again for that."
+    return "; what waits in the broker for it is then worked on."
+
+
+def _evidence(steps: list[Step], reading: Reading) -> str:
+    asked = [step.counted for step in steps if step.missing]
+    waiting = filter(None, [waiting_text(reading, step.program) for step in steps])
+    return "; ".join([*(asked or ["nothing waits for an answer yet"]), *waiting])
 
 
 def _elsewhere(step: Step, execution: WorkflowExecution) -> str:
@@ -187,6 +194,7 @@ def _workers_too_few(state: RunState) -> Iterator[Finding]:
         f"backlog {told.backlog} slices when data taking ended or now; "
         f"{told.slices.queued} queued, {told.slices.processing} in work, "
         f"{told.slices.completed} done",
+        (WORKER,),
     )
 
 

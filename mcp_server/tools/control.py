@@ -79,7 +79,8 @@ async def start_workflow(
     )
     result = await application_of(context).database(started, request)
     waits = f", waiting for {result.waiting_for}" if result.waiting_for else ""
-    return answer(result, f"{result.execution_id} is {result.status}{waits}")
+    note = f"; {result.note}" if result.note else ""
+    return answer(result, f"{result.execution_id} is {result.status}{waits}{note}")
 
 
 async def stop_workflow(

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 from mcp_types import CallToolResult
 
 from mcp_server.application import Application
 from mcp_server.callers import ToolContext, application_of
+from mcp_server.diagnosis.queues import (
+    consumer_of,
+    queue_view,
+    start_text,
+    unconsumed,
+    unconsumed_text,
+)
+from mcp_server.diagnosis.services import hanging_broker
 from mcp_server.results import Result, answer, given
 from mcp_server.sizes import short
 from mcp_server.tool import TestbedTool, read_tool
 from mcp_server.words import for_assistants
 from monitor.executions.waiting import RUNNER
-from monitor.records.status import ERROR, OK, system_status
+from monitor.records.status import ERROR, OK, WARNING, system_status
+from orchestrator.queue_depths import QueueReader, Reading
 from orchestrator.services import supervisor_of_agents
 from orchestrator.supervisor_connection import SupervisorUnavailable
 from swf_common_lib.errors import TestbedError, Unavailable
@@ -42,6 +52,10 @@ class SystemStatus(Result):
     """Programs of this host's supervisord with their state; empty where it does not run."""
     executions: list[dict[str, Any]]
     """Unfinished ones, and the last that ended."""
+    queues: dict[str, Any] = {}
+    """Those of the broker that hold messages."""
+    queues_unknown: str | None = None
+    """Why the broker does not tell of its queues, and what to do about it."""
 
 
 async def get_system_status(context: ToolContext) -> Annotated[CallToolResult, SystemStatus]:
@@ -61,7 +75,7 @@ async def get_system_status(context: ToolContext) -> Annotated[CallToolResult, S
 async def current_status(application: Application) -> SystemStatus:
     """Give the state of the testbed; a database that is down is part of it."""
     try:
-        return await application.database(_status, application.settings)
+        return await application.database(_status, application.settings, application.queues)
     except Unavailable as error:
         problem = {
             "severity": ERROR,
@@ -80,13 +94,19 @@ async def current_status(application: Application) -> SystemStatus:
         )
 
 
-def _status(settings: Settings) -> SystemStatus:
+def _status(settings: Settings, queues: QueueReader) -> SystemStatus:
     found = system_status(from_outside=True)
     alive = [agent for agent in found["agents"] if agent["alive"]]
+    alive_types = Counter(agent["agent_type"] for agent in alive)
     processes = _processes(settings)
+    reading = queues.read() if found["services"]["broker"]["status"] == OK else Reading()
     problems = [
         {name: for_assistants(text) for name, text in problem.items()}
-        for problem in (*found["problems"], *_dead_processes(processes))
+        for problem in (
+            *found["problems"],
+            *_dead_processes(processes),
+            *_broker_problems(reading, alive_types),
+        )
     ]
     problems.sort(key=lambda problem: problem["severity"] != ERROR)
     return SystemStatus(
@@ -97,9 +117,11 @@ def _status(settings: Settings) -> SystemStatus:
             for name, told in found["services"].items()
         },
         runners=[a["instance_name"] for a in alive if a["agent_type"] == RUNNER][:20],
-        agents_alive=dict(sorted(Counter(agent["agent_type"] for agent in alive).items())),
+        agents_alive=dict(sorted(alive_types.items())),
         processes=processes,
         executions=_executions(found["executions"]),
+        queues=queue_view(reading),
+        queues_unknown=reading.unknown or None,
     )
 
 
@@ -125,15 +147,33 @@ def _processes(settings: Settings) -> dict[str, str]:
 
 def _dead_processes(processes: dict[str, str]) -> list[dict[str, Any]]:
     return [
-        {
-            "severity": ERROR,
-            "what": f"program {name} does not stay up: supervisord has it as {state}",
-            "where": name,
-            "next": f"get_agent(name={name!r}) shows its last lines.",
-        }
+        _problem(
+            ERROR,
+            f"program {name} does not stay up: supervisord has it as {state}",
+            name,
+            f"get_agent(name={name!r}) shows its last lines.",
+        )
         for name, state in processes.items()
         if state in ("FATAL", "BACKOFF")
     ]
+
+
+def _broker_problems(reading: Reading, alive: Mapping[str, int]) -> Iterator[dict[str, Any]]:
+    """Tell of a broker that hangs, and of messages that wait for agents of which none lives.
+
+    Of commands that wait for a runner nothing: that there is no runner is told already.
+    """
+    for finding in hanging_broker(reading):
+        yield _problem(finding.severity, finding.what, "broker", finding.next)
+    for queue, depth in unconsumed(reading):
+        consumer = consumer_of(queue)
+        if not alive.get(consumer.agent_type) and consumer.agent_type != RUNNER:
+            then = start_text(consumer.program)
+            yield _problem(WARNING, unconsumed_text(queue, depth), queue, then)
+
+
+def _problem(severity: str, what: str, where: str, then: str) -> dict[str, Any]:
+    return {"severity": severity, "what": what, "where": where, "next": then}
 
 
 def tools() -> list[TestbedTool]:

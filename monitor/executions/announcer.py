@@ -12,6 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
+from monitor.records.changes import tell_changed
 from monitor.records.models import WorkflowExecution
 from monitor.records.states import ExecutionStatus
 from swf_common_lib.errors import BrokerUnavailable
@@ -124,6 +125,7 @@ def note_announcement(execution: WorkflowExecution, when: datetime | None) -> No
     WorkflowExecution.objects.filter(
         pk=execution.execution_id, status=ExecutionStatus.PENDING
     ).update(announced_at=when)
+    tell_changed([execution.execution_id])
 
 
 @lru_cache(maxsize=1)

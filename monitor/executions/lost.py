@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import F
 
+from monitor.records.changes import tell_runs_changed
 from monitor.records.models import (
     RunState,
     SystemAgent,
@@ -118,6 +119,7 @@ def _end(worker_ids: list[str], now: datetime) -> None:
                 RunState.objects.filter(pk=run_number).update(
                     active_worker_count=F("active_worker_count") - count, updated_at=now
                 )
+            tell_runs_changed(left)
 
 
 def _heard(agents: Iterable[str]) -> dict[str, datetime]:

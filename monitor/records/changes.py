@@ -10,6 +10,8 @@ from collections.abc import Iterable
 
 from django.db import connection
 
+from monitor.records.models import RunState
+
 CHANNEL = "testbed_executions"
 """What to LISTEN to; each word is an execution's id."""
 
@@ -22,3 +24,10 @@ def tell_changed(execution_ids: Iterable[str]) -> None:
             cursor.execute(
                 "SELECT pg_notify(%s, id) FROM unnest(%s::text[]) id", [CHANNEL, changed]
             )
+
+
+def tell_runs_changed(run_numbers: Iterable[int | None]) -> None:
+    """Tell of the executions of runs in the same way."""
+    if connection.vendor == "postgresql":
+        states = RunState.objects.filter(pk__in=[number for number in run_numbers if number])
+        tell_changed(states.values_list("execution_id", flat=True))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from django.db.models import Model, QuerySet
@@ -23,8 +23,17 @@ class Page(Generic[M]):
     """Rows of the whole selection."""
     next_cursor: str | None
     """What to ask for to get the rows after these; None when there are none."""
-    more_than_total: bool = False
+    more_than_total: bool
     """There are more rows than ``total``: they were not counted to their end."""
+    key: Sequence[str]
+    """The columns that say where a row is in the order."""
+
+    def first(self, count: int) -> Page[M]:
+        """Give the page that ends after its first ``count`` (1 at least) rows."""
+        if count >= len(self.items):
+            return self
+        items = self.items[:count]
+        return replace(self, items=items, next_cursor=encode_key(items[-1], self.key))
 
 
 def take_page(
@@ -63,7 +72,7 @@ def page_of(
         total, more = _count(rows, count_to)
     else:
         total, more = len(found), False
-    return Page(found[:limit], total, following, more)
+    return Page(found[:limit], total, following, more, columns)
 
 
 def _count(rows: QuerySet[M], most: int | None) -> tuple[int, bool]:

@@ -51,7 +51,7 @@ def system_status(*, from_outside: bool = False) -> dict[str, Any]:
         *_service_problems(services),
         *_testbed_problems(),
         # Agents report to the monitor: while it is away, nobody knows whether they live.
-        *(_agent_problems(agents) if heard else ()),
+        *(_agent_problems(agents, services["broker"]["status"] == OK) if heard else ()),
         *(_execution_problems(executions, now) if heard else ()),
         *run_problems(),
     ]
@@ -212,7 +212,7 @@ def _testbed_problems() -> list[Problem]:
     return []
 
 
-def _agent_problems(agents: list[dict[str, Any]]) -> list[Problem]:
+def _agent_problems(agents: list[dict[str, Any]], broker_up: bool) -> list[Problem]:
     problems = []
     if not any(agent["alive"] and agent["agent_type"] == RUNNER for agent in agents):
         problems.append(
@@ -237,6 +237,8 @@ def _agent_problems(agents: list[dict[str, Any]]) -> list[Problem]:
                     "`testbed status` tells whether its process lives, `testbed logs` why not.",
                 )
             )
+        elif not broker_up and agent["mq_connected"] is False:
+            continue  # it waits for the broker, which is a problem of its own
         elif agent["alive"] and agent["status"] in (
             SystemAgent.Status.ERROR,
             SystemAgent.Status.WARNING,

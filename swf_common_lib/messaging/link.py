@@ -64,8 +64,11 @@ class Link(stomp.ConnectionListener):  # type: ignore[misc]
         self._connection = Connection(settings, HEART_BEAT_MS, HEART_BEAT_TOLERANCE)
         self._connection.set_listener("link", self)
 
-    def open(self) -> None:
-        """Connect and log in. Raises BrokerUnavailable saying why that failed."""
+    def open(self, patience: float = CONNECT_TIMEOUT) -> None:
+        """Connect and log in. Raises BrokerUnavailable saying why that failed.
+
+        ``patience``: seconds that a broker which took the connection has to greet.
+        """
         settings = self._settings
         where = f"{settings.activemq_host}:{settings.activemq_port}"
         headers = {"client-id": self._client_id} if self._client_id else {}
@@ -80,7 +83,7 @@ class Link(stomp.ConnectionListener):  # type: ignore[misc]
                 "Start it (testbed start-local), or correct ACTIVEMQ_HOST, ACTIVEMQ_PORT"
                 f"{ssl_hint}.",
             ) from error
-        answered = self._decided.wait(CONNECT_TIMEOUT)
+        answered = self._decided.wait(patience)
         if answered and self._logged_in:
             return
         reason = self.error or "it does not answer"
@@ -101,7 +104,9 @@ class Link(stomp.ConnectionListener):  # type: ignore[misc]
         try:
             self._connection.transport.send(data)
         except (StompException, OSError, AttributeError) as error:
-            raise BrokerUnavailable(f"the connection to the broker is lost: {error}") from error
+            raise BrokerUnavailable(
+                f"the connection to the broker is lost: {self._reason(error)}"
+            ) from error
 
     def subscribe(self, subscription: Subscription) -> None:
         """Subscribe and wait until the broker confirmed it."""

@@ -1,8 +1,9 @@
 """Throughput and latency, each as a ratio to a raw limit measured in the same run: ``make bench``.
 
 Nothing is asserted. The limits: bare stomp.py on the same broker, bare rows into the same schema, a
-bare HTTP exchange with the same monitor, a bare server of the MCP SDK. Whole installations are
-measured on the embedded services and, where they are installed, on ActiveMQ and PostgreSQL.
+bare HTTP exchange with the same monitor, a bare server of the MCP SDK, a bare NOTIFY of PostgreSQL.
+Whole installations are measured on the embedded services and, where they are installed, on ActiveMQ
+and PostgreSQL.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from tests.activemq_process import start_activemq
 from tests.benchmarks.bench_ingest import ingest
 from tests.benchmarks.bench_mcp import mcp_figures
 from tests.benchmarks.bench_publish import publish
+from tests.benchmarks.bench_push import push_figures
 from tests.benchmarks.bench_stack import stack_figures
 from tests.benchmarks.figures import Figures
 from tests.broker_process import start_broker
@@ -54,6 +56,11 @@ def main() -> None:
         with running_postgres() as server:
             for figures in mcp_figures(server):
                 add(figures)
+        with running_postgres(**DURABLE) as server:
+            for figures in push_figures(server):
+                add(figures)
+    for figures in push_figures(None):
+        add(figures)
     for figures in _installations():
         add(figures)
     console.print(table)

@@ -26,6 +26,7 @@ from tests.evals.failing import (
     DATABASE_DOWN,
     RUNNER_KILLED,
     SAMPLES_GO_NOWHERE,
+    SLICES_WAIT,
 )
 from tests.evals.live import Model, answered
 from tests.evals.looking import LOOKING
@@ -40,6 +41,7 @@ _PROGRAMME: Sequence[tuple[Situation, tuple[Task, ...]]] = (
     (scenes.nothing_runs, NOTHING_RUNS),
     (scenes.after_some_runs, (*LOOKING, *DOING)),
     (scenes.samples_go_nowhere, SAMPLES_GO_NOWHERE),
+    (scenes.slices_wait, SLICES_WAIT),
     (scenes.runner_killed, RUNNER_KILLED),
     (scenes.agent_hangs, AGENT_HANGS),
     (scenes.broker_down, BROKER_DOWN),

@@ -71,6 +71,15 @@ async def _mistaken(s: Session, _: State) -> None:
     await s.call("validate_workflow_config", parameters=good)
 
 
+async def _refused(s: Session, _: State) -> None:
+    wanted = {"stf_count": -5, "slice_processing_time": "long"}
+    refused = await s.call("start_workflow", config="fast_processing", parameters=wanted)
+    assert "stf_count" in refused["refused"], refused
+    assert "slice_processing_time" in refused["refused"], refused
+    started = await s.call("list_workflow_executions", status="pending", since="-1m")
+    assert started["total"] == 0, started
+
+
 async def _say(s: Session, _: State) -> None:
     text = {"text": "the hall is open"}
     await s.call("send_message", message_type="shift_note", content=text)
@@ -81,7 +90,12 @@ NOTHING_RUNS = (
         "why it does not begin",
         "Why does {waiting} not begin?",
         _why_pending,
-        ("runner_missing", "start_agents"),
+        (
+            "runner_missing",
+            "1 message waits in /queue/workflow_control, which nobody consumes",
+            "start_agents",
+            "workflow-runner",
+        ),
         most_calls=1,
     ),
     Task(
@@ -114,6 +128,13 @@ DOING = (
         "Check a run with 60 workers and a sampling rate of 0.3.",
         _mistaken,
         ("target_worker_count", "stf_sampling_rate", '"ok":true', "60"),
+    ),
+    Task(
+        "configuration refused",
+        "Start fast processing with -5 STFs and a slice_processing_time of 'long'. What was wrong "
+        "with it, and was anything started?",
+        _refused,
+        ("-5", "stf_count", "a whole number from 1", "slice_processing_time", "a number from"),
     ),
     Task("tell everybody", "Tell everybody that the hall is open.", _say, ("shift_note",), 1),
     Task("stop it", "Stop {going}.", _stop, ("terminated", '"done":true'), 1),

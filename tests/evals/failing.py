@@ -35,6 +35,33 @@ SAMPLES_GO_NOWHERE = (
         most_calls=1,
     ),
 )
+SLICES_WAIT = (
+    Task(
+        "slices nobody takes",
+        "Why is no slice of {unworked} processed? Where do they wait, how many, and what helps?",
+        _diagnose("unworked"),
+        (
+            "agent_missing",
+            "{slices} messages wait in /queue/panda.transformer.slices",
+            "nobody consumes",
+            "start_agents",
+            "fast-processing-worker",
+        ),
+        most_calls=1,
+    ),
+    Task(
+        "slices nobody takes, in the status",
+        "Is the testbed healthy? Does anything pile up in the broker?",
+        _status,
+        (
+            '"healthy":false',
+            "{slices} messages wait in /queue/panda.transformer.slices",
+            "nobody consumes",
+            "fast-processing-worker",
+        ),
+        most_calls=1,
+    ),
+)
 AGENT_HANGS = (
     Task(
         "agent silent",

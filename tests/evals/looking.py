@@ -103,6 +103,16 @@ async def _why_failed(s: Session, given: State) -> None:
     await s.call("diagnose_execution", execution_id=given["broken"])
 
 
+async def _why_refused(s: Session, given: State) -> None:
+    await s.call("diagnose_execution", execution_id=given["excessive"])
+    found = await s.call("get_workflow_definition", workflow="magnet")
+    assert found["parameters"], found
+
+
+async def _why_lacking(s: Session, given: State) -> None:
+    await s.call("diagnose_execution", execution_id=given["lacking"])
+
+
 async def _stack_trace(s: Session, given: State) -> None:
     await s.call("get_workflow_execution", execution_id=given["broken"], format="detailed")
 
@@ -211,6 +221,19 @@ LOOKING = (
         "Why did {broken} fail, and where in the code?",
         _why_failed,
         ("workflow_raised", "4 K too warm", "cooling.py"),
+        most_calls=1,
+    ),
+    Task(
+        "configuration error",
+        "Why did {excessive} fail, and what is that parameter by default?",
+        _why_refused,
+        ("configuration_error", "magnet.voltage = 400: at most 60 V", "48", "start_workflow"),
+    ),
+    Task(
+        "parameter missing",
+        "Why did {lacking} fail?",
+        _why_lacking,
+        ("configuration_error", "'ramp'", "magnet.py", "get_workflow_definition"),
         most_calls=1,
     ),
     Task(

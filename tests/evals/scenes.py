@@ -28,8 +28,28 @@ class WorkflowExecutor:
         raise RuntimeError(f"the cooling is {self.limit} K too warm")
 '''
 _CONFIGURATION = '[workflow]\nname = "cooling"\nversion = "1.0"\n[cooling]\nlimit = 4\n'
+_CHOOSY_WORKFLOW = '''"""Examines its configuration before it begins."""
+from swf_common_lib.errors import ConfigurationError
+
+
+class WorkflowExecutor:
+    def __init__(self, config, runner, execution_id):
+        self.voltage = config["magnet"]["voltage"]
+        self.ramp = config["magnet"]["ramp"]
+        if self.voltage > 60:
+            raise ConfigurationError([f"magnet.voltage = {self.voltage}: at most 60 V"])
+
+    def execute(self, env):
+        yield env.timeout(self.ramp)
+'''
+_CHOOSY_CONFIGURATION = (
+    '[workflow]\nname = "magnet"\nversion = "1.0"\n[magnet]\nvoltage = 48\nramp = 2\n'
+)
+_LACKING_CONFIGURATION = '[workflow]\nname = "magnet"\nversion = "1.0"\n[magnet]\nvoltage = 48\n'
 
 _AGENT_PATIENCE = 90.0
+_SLICES = 30
+"""Of two STFs."""
 
 
 class Scene:
@@ -69,6 +89,10 @@ class Scene:
         """Take a run to its end, processing included; give its execution and its number."""
         execution_id = self.started(config=config, parameters=parameters)
         self.await_status(execution_id, "completed")
+        return execution_id, self.await_worked_off(execution_id)
+
+    def await_worked_off(self, execution_id: str) -> int:
+        """Wait until everything of an execution's run is processed; give the run's number."""
 
         def processed() -> int | None:
             # What ingest records may come a moment after what the runner reports.
@@ -79,7 +103,7 @@ class Scene:
             processed, timeout=_AGENT_PATIENCE, message=f"{execution_id} is not worked off"
         )
         assert number is not None
-        return execution_id, number
+        return number
 
     def agent(self, agent_type: str) -> str:
         """Give the name of the newest agent of a type that is alive."""
@@ -104,6 +128,9 @@ def after_some_runs(stack: Stack) -> Iterator[dict[str, Any]]:
     folder = stack.own_workflows()
     (folder / "cooling.py").write_text(_WORKFLOW)
     (folder / "cooling_default.toml").write_text(_CONFIGURATION)
+    (folder / "magnet.py").write_text(_CHOOSY_WORKFLOW)
+    (folder / "magnet_default.toml").write_text(_CHOOSY_CONFIGURATION)
+    (folder / "magnet_slow.toml").write_text(_LACKING_CONFIGURATION)
     stack.run(["start-agents"])
     scene = Scene(stack)
     wide, wide_run = scene.run(stf_count=2, target_worker_count=225)
@@ -111,6 +138,10 @@ def after_some_runs(stack: Stack) -> Iterator[dict[str, Any]]:
     plain, plain_run = scene.run("stf_processing_default", stf_count=3, physics_period_count=1)
     broken = scene.started("cooling")
     scene.await_status(broken, "failed")
+    excessive = scene.started("magnet", parameters={"magnet.voltage": 400})
+    scene.await_status(excessive, "failed")
+    lacking = scene.started("magnet", config="magnet_slow")
+    scene.await_status(lacking, "failed")
     stopped = scene.started(realtime=True, speed=None)
     scene.await_status(stopped, "running")
     scene.stop(stopped, "beam lost")
@@ -124,6 +155,8 @@ def after_some_runs(stack: Stack) -> Iterator[dict[str, Any]]:
         "plain": plain,
         "plain_run": plain_run,
         "broken": broken,
+        "excessive": excessive,
+        "lacking": lacking,
         "stopped": stopped,
         "going": going,
         "data_agent": scene.agent("data"),
@@ -152,9 +185,32 @@ def samples_go_nowhere(stack: Stack) -> Iterator[dict[str, Any]]:
     stack.agents.stop("fastmon-agent")
     execution_id = scene.started(parameters={"stf_count": 2})
     scene.await_status(execution_id, "completed")
+
+    def all_ready() -> bool:
+        rows = scene.client.get("run-states/", execution_id=execution_id)
+        return bool(rows) and rows[0]["stf_files_registered"] == 2
+
+    wait_until(all_ready, timeout=_AGENT_PATIENCE, message="the data agent registers no STFs")
     yield {"halted": execution_id}
-    stack.agents.start("fastmon-agent")
-    scene.agent("fastmon")
+    stack.run(["start-agents"])
+
+
+@contextmanager
+def slices_wait(stack: Stack) -> Iterator[dict[str, Any]]:
+    """The workers are not up: slices are made, and nobody takes them."""
+    scene = Scene(stack)
+    stack.agents.stop("fast-processing-worker")
+    execution_id = scene.started(config="fast_processing_default", parameters={"stf_count": 2})
+    scene.await_status(execution_id, "completed")
+
+    def all_made() -> bool:
+        rows = scene.client.get("run-states/", execution_id=execution_id)
+        return bool(rows) and rows[0]["slices_queued"] == _SLICES
+
+    wait_until(all_made, timeout=_AGENT_PATIENCE, message=f"not {_SLICES} slices wait")
+    yield {"unworked": execution_id, "slices": _SLICES}
+    stack.run(["start-agents"])
+    scene.await_worked_off(execution_id)
 
 
 @contextmanager

@@ -9,22 +9,13 @@ import pytest
 import requests
 
 from orchestrator.services import start_services
+from tests.mcp_wire import ACCEPT, INITIALIZE
 from tests.stack import Stack
 from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.system
 
 NAME = "testbed.example.org"
-HELLO = {
-    "jsonrpc": "2.0",
-    "id": 1,
-    "method": "initialize",
-    "params": {
-        "protocolVersion": "2025-11-25",
-        "capabilities": {},
-        "clientInfo": {"name": "test", "version": "1"},
-    },
-}
 
 
 @pytest.fixture
@@ -45,10 +36,10 @@ def mcp_status(stack: Stack, **headers: str) -> int:
     sent: dict[str, Any] = {
         **proxied(**headers),
         "Authorization": f"Bearer {stack.settings.swf_api_token}",
-        "Accept": "application/json, text/event-stream",
+        **ACCEPT,
     }
     with requests.post(
-        stack.settings.swf_mcp_url, json=HELLO, headers=sent, timeout=PATIENCE
+        stack.settings.swf_mcp_url, json=INITIALIZE, headers=sent, timeout=PATIENCE
     ) as answer:
         return answer.status_code
 

@@ -19,6 +19,7 @@ from monitor.api.serializers import (
 )
 from monitor.api.views.runs import METHODS
 from monitor.ingest.projections.completion import decide
+from monitor.records.changes import tell_runs_changed
 from monitor.records.filters import SAMPLES, SLICES, STF_FILES
 from monitor.records.models import FastMonFile, RunState, StfFile, TFSlice
 from monitor.records.one_writer import one_writer
@@ -31,6 +32,7 @@ _FINAL = (FileStatus.PROCESSED, FileStatus.FAILED, FileStatus.DONE)
 
 def _count(run_number: int, counter: str) -> None:
     RunState.objects.filter(pk=run_number).update(**{counter: F(counter) + 1})
+    tell_runs_changed([run_number])
 
 
 class StfFileViewSet(CreateModelMixin, UpdateModelMixin, RecordViewSet):
@@ -96,7 +98,7 @@ class SliceViewSet(UpdateModelMixin, RecordViewSet):
         rows = [TFSlice(**row) for row in values]
         with one_writer():
             _refuse_known(rows, many=many)
-            register_slices(rows)
+            tell_runs_changed(register_slices(rows))
             rows = _as_registered(rows)
         answer = SliceSerializer(rows if many else rows[0], many=many)
         return Response(answer.data, status=201)
@@ -106,6 +108,7 @@ class SliceViewSet(UpdateModelMixin, RecordViewSet):
         with one_writer():
             row = change_slice(serializer.instance.pk, serializer.validated_data)
             decide([row.run_number])
+            tell_runs_changed([row.run_number])
         serializer.instance = row
 
 

@@ -20,9 +20,10 @@ from monitor.api.serializers import (
     RunStateSerializer,
     WorkerSerializer,
 )
+from monitor.records.changes import tell_changed, tell_runs_changed
 from monitor.records.filtering import read_number
 from monitor.records.filters import EVENTS, RUN_STATES, RUNS, WORKERS
-from monitor.records.models import Run, RunState, Worker
+from monitor.records.models import Run, RunState, SystemStateEvent, Worker
 from monitor.records.one_writer import one_writer
 from monitor.records.statistics import run_statistics
 from swf_common_lib.errors import NotFound
@@ -108,6 +109,12 @@ class RunStateViewSet(_UpdatedWhenThere):
             name: value for name, value in values.items() if not (name in _COUNTS and not value)
         }
 
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Make it, or update the one that is there."""
+        answer = super().create(request, *args, **kwargs)
+        tell_runs_changed([answer.data["run_number"]])
+        return answer
+
     def perform_update(self, serializer: Any) -> None:
         """Change it; a new phase or state gets the present time unless one is given."""
         values = serializer.validated_data
@@ -116,6 +123,7 @@ class RunStateViewSet(_UpdatedWhenThere):
             serializer.save(state_changed_at=timezone.now())
         else:
             serializer.save()
+        tell_runs_changed([serializer.instance.run_number])
 
 
 class WorkerViewSet(_UpdatedWhenThere):
@@ -134,3 +142,8 @@ class EventViewSet(CreateModelMixin, RecordViewSet):
     selection = EVENTS
     what = "event"
     serializer_class = EventSerializer
+
+    def perform_create(self, serializer: Any) -> None:
+        """Record it."""
+        event: SystemStateEvent = serializer.save()
+        tell_changed([event.execution_id])

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -17,6 +15,10 @@ from typing import Any
 import httpx2
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
+
+from tests.ports import free_port
+from tests.processes import end
+from tests.waiting import PATIENCE, wait_until
 
 ROOT = Path(__file__).parents[3]
 
@@ -46,7 +48,7 @@ class Installation:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -85,7 +87,7 @@ class McpProcess:
     ) -> McpProcess:
         """Start it and wait until it answers."""
         port = free_port()
-        with (installation.home / "mcp.log").open("ab") as log:
+        with _log_of(installation, port).open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", module, *arguments],
                 cwd=ROOT,
@@ -94,7 +96,11 @@ class McpProcess:
                 stderr=log,
             )
         started = cls(installation, port, process)
-        started._wait_listening()
+        try:
+            wait_until(started._listens, message="the MCP server does not listen")
+        except AssertionError:
+            started.stop()
+            raise
         return started
 
     @property
@@ -105,14 +111,11 @@ class McpProcess:
     @property
     def log(self) -> str:
         """What it wrote."""
-        return (self.installation.home / "mcp.log").read_text()
+        return _log_of(self.installation, self.port).read_text()
 
-    def terminate(self, timeout: float = 10.0) -> float:
-        """End it with SIGTERM; give the seconds that it took."""
-        begin = time.monotonic()
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(timeout)
-        return time.monotonic() - begin
+    def terminate(self) -> None:
+        """End it in order, and wait until it is gone."""
+        end(self.process)
 
     def stop(self) -> None:
         """End it, however."""
@@ -131,27 +134,19 @@ class McpProcess:
         """Connect with a token (default: the operator's)."""
         key = self.installation.token if token is None else token
         headers = {"Authorization": f"{scheme} {key}"}
-        async with httpx2.AsyncClient(headers=headers, timeout=30) as http:
+        async with httpx2.AsyncClient(headers=headers, timeout=PATIENCE) as http:
             transport = streamable_http_client(self.url, http_client=http)
             async with Client(transport, mode=mode, **options) as client:
                 yield client
 
-    def _wait_listening(self, timeout: float = 30.0) -> None:
-        deadline = time.monotonic() + timeout
-        while True:
-            try:
-                with socket.create_connection(("127.0.0.1", self.port), timeout=1):
-                    return
-            except OSError:
-                ended = self.process.poll() is not None
-                if ended or time.monotonic() > deadline:
-                    self.stop()
-                    raise AssertionError(f"the MCP server does not listen: {self.log}") from None
-                time.sleep(0.02)
+    def _listens(self) -> bool:
+        assert self.process.poll() is None, f"the MCP server ended: {self.log}"
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE):
+                return True
+        except ConnectionRefusedError:
+            return False
 
 
-def free_port() -> int:
-    """Give a loopback port that nobody listens on at present."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _log_of(installation: Installation, port: int) -> Path:
+    return installation.home / f"mcp-{port}.log"

@@ -20,6 +20,7 @@ from monitor.records.models import (
     WorkflowExecution,
     WorkflowMessage,
 )
+from orchestrator.queue_depths import QueueReader
 from swf_common_lib.settings import load_settings
 from tests.broker_process import BrokerProcess
 from tests.integration.mcp.calls import call, refusal
@@ -74,6 +75,9 @@ async def test_no_runner(connect: Connect, application: Application) -> None:
     )
     found = await causes(connect)
     assert "workflow-runner" in found["runner_missing"]["next"]
+    absent = "no agent of type data, fastmon, fast_processing, worker is up in namespace torre1"
+    assert found["agent_missing"]["what"] == absent
+    assert found["agent_missing"]["next"].count('-agent"') == 3
     await application.database(team)
     assert "runners_busy" in await causes(connect)
 
@@ -112,6 +116,7 @@ async def test_agent_missing(connect: Connect, application: Application) -> None
     assert "elsewhere" in finding["what"]
     assert finding["evidence"] == "7 of 7 stf_gen messages have no answer"
     assert 'start_agents(agents=["data-agent"])' in finding["next"]
+    assert "is not repeated" in finding["next"], "its subscription ended with it"
 
 
 async def test_agent_silent(connect: Connect, application: Application) -> None:
@@ -127,6 +132,7 @@ async def test_agent_silent(connect: Connect, application: Application) -> None:
     assert finding["severity"] == "error"
     assert "data-agent-shifter-1 has been silent for 60" in finding["what"]
     assert "4 of 7 stf_gen" in finding["evidence"]
+    assert "is then worked on" in finding["next"]
 
 
 async def test_message_nobody_consumed(connect: Connect, application: Application) -> None:
@@ -144,16 +150,98 @@ async def test_message_nobody_consumed(connect: Connect, application: Applicatio
     assert "list_logs(source='data-agent-shifter-1')" in finding["next"]
 
 
-async def test_queue_nobody_consumes(connect: Connect, application: Application) -> None:
+def leave_in_a_queue(name: str) -> None:
+    announcer().send(f"/queue/{name}", {"msg_type": "slice"})  # type: ignore[arg-type]
+
+
+async def test_queues_nobody_consumes(connect: Connect, application: Application) -> None:
     await application.database(team)
     await application.database(running)
+    for name in ("panda.transformer.slices.1", "panda.transformer.slice"):
+        await application.database(leave_in_a_queue, name)
+    async with connect() as client:
+        diagnosis = await call(client, "diagnose_execution", execution_id=NAME)
+        status = await call(client, "get_system_status")
+    found = [f for f in diagnosis["findings"] if f["cause"] == "message_unconsumed"]
+    next_by_what = {finding["what"]: finding["next"] for finding in found}
+    start = next_by_what[
+        "1 message waits in /queue/panda.transformer.slices.1, which nobody consumes"
+    ]
+    assert start.startswith('start_agents(agents=["fast-processing-worker"])')
+    unknown = next_by_what[
+        "1 message waits in /queue/panda.transformer.slice, which nobody consumes"
+    ]
+    assert "misspelt" in unknown
+    told = {"waiting": 1, "in_hand": 0, "consumers": 0}
+    assert diagnosis["queues"]["/queue/panda.transformer.slices.1"] == told
+    assert status["queues"]["/queue/panda.transformer.slices.1"] == told
+    wheres = [problem["where"] for problem in status["problems"]]
+    assert "/queue/panda.transformer.slice" in wheres
+    assert "/queue/panda.transformer.slices.1" not in wheres, "a worker lives and may come"
 
-    def leave_in_a_queue() -> None:
-        announcer().send("/queue/panda.transformer.slices", {"msg_type": "slice"})  # type: ignore[arg-type]
 
-    await application.database(leave_in_a_queue)
-    finding = (await causes(connect))["message_unconsumed"]
-    assert "wait in /queue/panda.transformer.slices" in finding["what"]
+async def test_commands_and_slices_that_wait_are_evidence(
+    connect: Connect, application: Application
+) -> None:
+    """The cause is told, with what waits for it; not what follows from it once more."""
+
+    def deserted() -> None:
+        rows.agent("monitor-ingest", agent_type="ingest", namespace="")
+        rows.execution(1, "pending", start_time=None, announced_at=timezone.now() - LONG_AGO)
+        leave_in_a_queue("workflow_control")
+
+    await application.database(deserted)
+    found = await causes(connect)
+    assert "/queue/workflow_control, which nobody consumes" in found["runner_missing"]["evidence"]
+    assert not any(
+        "workflow_control" in finding["what"]
+        for cause, finding in found.items()
+        if cause != "runner_missing"
+    )
+
+
+def asks(application: Application, **changes: str) -> None:
+    """Let the application ask for queues with other settings than it has."""
+    own = application.settings
+    environ = {
+        "ACTIVEMQ_PORT": str(own.activemq_port),
+        "ACTIVEMQ_USER": own.activemq_user,
+        "ACTIVEMQ_PASSWORD": own.activemq_password,
+        **changes,
+    }
+    application.queues = QueueReader(load_settings(own.swf_home, environ), patience=0.2)
+
+
+async def test_a_broker_that_tells_nothing_of_its_queues(
+    connect: Connect, application: Application
+) -> None:
+    """One of the facility's may lack the plugin: that is no fault of the execution's."""
+    await application.database(team)
+    await application.database(running)
+    asks(application, SWF_BROKER="external")
+    async with connect() as client:
+        diagnosis = await call(client, "diagnose_execution", execution_id=NAME)
+        status = await call(client, "get_system_status")
+    assert diagnosis["findings"] == []
+    for answer in (diagnosis, status):
+        assert answer.get("queues", {}) == {}
+        assert "<statisticsBrokerPlugin/>" in answer["queues_unknown"]
+        assert "docs/production.md" in answer["queues_unknown"]
+
+
+async def test_broker_hangs(connect: Connect, application: Application) -> None:
+    """It keeps the connections that it has, and takes no other."""
+    await application.database(team)
+    await application.database(running)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        asks(application, ACTIVEMQ_PORT=str(silent.getsockname()[1]))
+        finding = (await causes(connect))["broker_down"]
+        async with connect() as client:
+            status = await call(client, "get_system_status")
+    assert status["healthy"] is False
+    assert status["problems"][0]["where"] == "broker"
+    assert "it hangs" in finding["what"]
+    assert "it does not answer" in finding["what"]
 
 
 async def test_workers_too_few(connect: Connect, application: Application) -> None:
@@ -200,6 +288,30 @@ async def test_configuration_error(connect: Connect, application: Application) -
     assert "fast_processing.stf_count = 'many': expected a whole number" in other["what"]
 
 
+@pytest.mark.parametrize(
+    ("line", "cause"),
+    [
+        ('self.limit = config["cooling"]["limit"]', "configuration_error"),
+        ("self.limit = self.limits[name]", "workflow_raised"),
+    ],
+)
+async def test_a_key_that_is_missing(
+    connect: Connect, application: Application, line: str, cause: str
+) -> None:
+    """Only where the configuration is read does that point to the configuration."""
+    trace = (
+        'Traceback (most recent call last):\n  File "workflows/mine.py", line 5, in __init__\n'
+        f"    {line}\n                 ~~~~~~^^^^^^^^^\nKeyError: 'limit'\n"
+    )
+    await application.database(team)
+    await application.database(
+        rows.execution, 1, "failed", error_message="KeyError: 'limit'", stack_trace=trace
+    )
+    found = await causes(connect)
+    assert "'limit'" in found[cause]["what"]
+    assert "line 5" in found[cause]["evidence"]
+
+
 async def test_slices_wait_for_workers(connect: Connect, application: Application) -> None:
     await application.database(team)
 
@@ -214,6 +326,7 @@ async def test_slices_wait_for_workers(connect: Connect, application: Applicatio
     assert "no worker agent" in finding["what"]
     assert "12 of 12 slice messages" in finding["evidence"]
     assert "fast-processing-worker" in finding["next"]
+    assert "is then worked on" in finding["next"]
 
 
 async def test_monitor_down(
@@ -238,13 +351,25 @@ async def test_monitor_down(
 
 async def test_broker_down(connect: Connect, application: Application, settings: Any) -> None:
     await application.database(rows.execution, 1, "pending", start_time=None)
+    await application.database(
+        rows.agent, "monitor-ingest", agent_type="ingest", namespace="", status="WARNING"
+    )
     announcer().close()
     announcer.cache_clear()
     environ = {**rows.NO_BROKER, "SWF_MONITOR_URL": settings.TESTBED.swf_monitor_url}
     settings.TESTBED = load_settings(home=settings.TESTBED.swf_home, environ=environ)
+    await application.database(
+        rows.agent, "data-agent-shifter-1", agent_type="data", status="WARNING", mq_connected=False
+    )
     found = await causes(connect)
     assert found["broker_down"]["severity"] == "error"
+    assert "ingest_down" not in found, "it lives, and waits for the broker"
     assert "runner_missing" not in found, "the cause, not what follows from it"
+    async with connect() as client:
+        status = await call(client, "get_system_status")
+    wheres = [problem["where"] for problem in status["problems"]]
+    assert "broker" in wheres
+    assert "data-agent-shifter-1" not in wheres, "it waits for the broker, as everybody does"
 
 
 async def test_unknown_execution(connect: Connect, application: Application) -> None:

@@ -191,11 +191,28 @@ async def test_empty_lists_say_why(connect: Connect, application: Application) -
         missing = await call(client, "list_runs", execution_id="stf_datataking-shifter-0002")
         type_ = await call(client, "list_agents", agent_type="dta")
         together = await call(client, "list_messages", namespace="torre1", until="-1d")
+        type_of_message = await call(client, "list_messages", message_type="stf_redy")
+        run = await call(client, "list_messages", run_id="last")
+        none = await call(client, "list_messages", message_type="pause_run")
     assert unknown["note"] == "There is no namespace 'tore1'; did you mean torre1?"
     assert "did you mean workflow-runner-shifter-1?" in agent["note"]
     assert "did you mean stf_datataking-shifter-0001?" in missing["note"]
     assert "did you mean data?" in type_["note"]
     assert "none fits all of these filters" in together["note"]
+    assert "message_type 'stf_redy'; did you mean stf_ready?" in type_of_message["note"]
+    assert run["note"] == f"There is no run_id 'last'; known: {rows.RUN}"
+    assert "none fits all of these filters" in none["note"], "there is such a type"
+
+
+async def test_an_old_name_is_known(connect: Connect, application: Application) -> None:
+    """However many have come since."""
+    for number in range(1, 303):
+        await application.database(rows.execution, number, "completed")
+    async with connect() as client:
+        old = await call(client, "list_logs", execution_id="stf_datataking-shifter-0001")
+        never = await call(client, "list_logs", execution_id="stf_datataking-shifter-9302")
+    assert "There are no log records at all yet" in old["note"]
+    assert "did you mean stf_datataking-shifter-0302?" in never["note"]
 
 
 async def test_rows_of_every_list(connect: Connect, application: Application) -> None:

@@ -27,6 +27,7 @@ from tests.integration.mcp.calls import call
 from tests.integration.mcp.conftest import Connect
 from tests.integration.web import rows
 from tests.postgres_process import PostgresProcess
+from tests.waiting import PATIENCE
 
 pytestmark = [
     pytest.mark.anyio,
@@ -35,7 +36,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:resources/.* is removed as of 2026-07-28"),
 ]
 
-PATIENCE = 30
 NAME = "stf_datataking-shifter-0001"
 URI = execution_resource(NAME)
 

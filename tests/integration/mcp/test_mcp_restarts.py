@@ -13,17 +13,16 @@ from mcp import Client
 from tests.broker_process import BrokerProcess, start_broker
 from tests.integration.mcp.calls import call
 from tests.integration.mcp.mcp_process import ROOT, Installation, McpProcess
-from tests.postgres_process import PostgresProcess, running_postgres
+from tests.postgres_process import DURABLE, PostgresProcess, running_postgres
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.anyio
-
-PATIENCE = 60
 
 
 @pytest.fixture
 def own_postgres() -> Iterator[PostgresProcess]:
-    """A PostgreSQL that the test may kill."""
-    with running_postgres() as server:
+    """A PostgreSQL that the test may kill: what was committed has to be there after it."""
+    with running_postgres(**DURABLE) as server:
         yield server
 
 
@@ -94,3 +93,5 @@ async def test_both_heal(
         found = await call(client, "list_workflow_executions")
     assert found["total"] == 2
     assert server.process.poll() is None
+    assert server.log.count("PostgreSQL does not tell of changes") == 1, "said once"
+    assert "Traceback" not in server.log

@@ -16,6 +16,8 @@ from mcp.client.stdio import StdioServerParameters
 
 from tests.broker_process import BrokerProcess
 from tests.integration.mcp.mcp_process import ROOT, Installation
+from tests.mcp_wire import INITIALIZE
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.anyio
 
@@ -50,7 +52,7 @@ async def test_session(installation: Installation, mode: str) -> None:
             uri = started.structured_content["resource"]
             async with client.listen(resource_subscriptions=[uri]) as events:
                 await client.call_tool("stop_workflow", {"execution_id": execution_id})
-                with anyio.fail_after(60):
+                with anyio.fail_after(PATIENCE):
                     await anext(events)
     assert found.structured_content is not None
     (item,) = found.structured_content["items"]
@@ -63,16 +65,7 @@ def test_nothing_but_messages_on_stdout_and_an_end_with_its_input(
     installation: Installation,
 ) -> None:
     requests = [
-        {
-            "jsonrpc": "2.0",
-            "id": 1,
-            "method": "initialize",
-            "params": {
-                "protocolVersion": "2025-11-25",
-                "capabilities": {},
-                "clientInfo": {"name": "test", "version": "1"},
-            },
-        },
+        INITIALIZE,
         {"jsonrpc": "2.0", "method": "notifications/initialized"},
         {
             "jsonrpc": "2.0",
@@ -99,7 +92,7 @@ def test_nothing_but_messages_on_stdout_and_an_end_with_its_input(
             process.stdin.flush()
             if "id" in request:
                 lines.append(process.stdout.readline())
-        rest, errors = process.communicate(timeout=10)
+        rest, errors = process.communicate(timeout=PATIENCE)
     finally:
         process.kill()
         process.wait()

@@ -19,6 +19,7 @@ from monitor.executions import claim, report
 from monitor.records.models import WorkflowExecution
 from tests.integration.mcp.calls import call, refusal
 from tests.integration.mcp.conftest import Connect
+from tests.waiting import PATIENCE
 
 pytestmark = [pytest.mark.anyio, pytest.mark.django_db(transaction=True)]
 
@@ -142,6 +143,6 @@ async def test_change_of_a_task_reaches_who_listens_to_its_execution(
         name = (await begin(client))["taskId"]
         async with client.listen(resource_subscriptions=[execution_resource(name)]) as events:
             await application.database(claim, name, "runner-1")
-            with anyio.fail_after(30):
+            with anyio.fail_after(PATIENCE):
                 event = await anext(events)
     assert getattr(event, "uri", "") == execution_resource(name)

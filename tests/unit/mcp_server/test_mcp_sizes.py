@@ -90,3 +90,6 @@ def test_output_schema_has_what_is_always_there() -> None:
 def test_commands_become_tools() -> None:
     said = "no runner: `testbed start-agents` starts it. See testbed status."
     assert for_assistants(said) == "no runner: start_agents starts it. See get_system_status."
+    start = "supervisorctl -c agents.supervisord.conf start workflow-runner"
+    told = for_assistants(f"start one: `testbed start-agents` or `{start}`; it ends at 12")
+    assert told == 'start one: start_agents(agents=["workflow-runner"]); it ends at 12'

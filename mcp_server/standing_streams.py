@@ -1,0 +1,54 @@
+"""Streams that a client holds open for whatever may come, and their end."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+
+class StandingStreams:
+    """ASGI middleware: ends the responses to GET requests in order when the server ends.
+
+    To the SDK it looks as if the clients had gone; to them as the end of the response. Nothing of a
+    stream is kept, so one that a client would resume is a new one: the SDK would answer 500.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._ended = asyncio.Event()
+
+    def end(self) -> None:
+        """End those that are open, and whatever may be opened yet; on the event loop."""
+        self._ended.set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] != "http" or scope["method"] != "GET":
+            await self._app(scope, receive, send)
+            return
+        headers = [header for header in scope["headers"] if header[0] != b"last-event-id"]
+        open_ = False
+
+        async def noted(message: Message) -> None:
+            nonlocal open_
+            body = message["type"] == "http.response.body"
+            open_ = message.get("more_body", False) if body else True
+            await send(message)
+
+        await self._app({**scope, "headers": headers}, self._until_ended(receive), noted)
+        if open_:
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    def _until_ended(self, receive: Receive) -> Receive:
+        async def received() -> Message:
+            coming = asyncio.ensure_future(receive())
+            ended = asyncio.ensure_future(self._ended.wait())
+            try:
+                await asyncio.wait({coming, ended}, return_when=asyncio.FIRST_COMPLETED)
+                return coming.result() if coming.done() else {"type": "http.disconnect"}
+            finally:
+                coming.cancel()
+                ended.cancel()
+
+        return received

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
@@ -25,6 +26,8 @@ from swf_common_lib.errors import NotFound
 
 QUIET = timedelta(seconds=5)
 """After this long without a message, what is not answered is not being worked on."""
+NAMED = 5
+"""Other namespaces that are named."""
 EXITED = SystemAgent.OperationalState.EXITED
 
 
@@ -118,12 +121,13 @@ def _silent(step: Step, agent: SystemAgent, reading: Reading) -> Finding:
 
 
 def _missing(step: Step, execution: WorkflowExecution, reading: Reading) -> Finding:
+    elsewhere = _elsewhere([step], execution)
     return Finding(
         "agent_missing",
         "error",
         f"no {step.agent_type} agent is up in namespace {execution.namespace}"
-        f"{_elsewhere(step, execution)}",
-        _start_text(step) + _then(step, orderly=True),
+        f"{_elsewhere_text(elsewhere)}",
+        _start_text(step) + _there_text(elsewhere, execution) + _then(step, orderly=True),
         _evidence([step], reading),
         (step.program,),
     )
@@ -132,12 +136,13 @@ def _missing(step: Step, execution: WorkflowExecution, reading: Reading) -> Find
 def _absent(steps: list[Step], execution: WorkflowExecution, reading: Reading) -> Finding:
     """Tell of agents that nothing was asked of yet, or nothing that is still open."""
     types = ", ".join(step.agent_type for step in steps)
-    elsewhere = _elsewhere(steps[0], execution) if len(steps) == 1 else ""
+    elsewhere = _elsewhere(steps, execution)
     return Finding(
         "agent_missing",
         "warning",
-        f"no agent of type {types} is up in namespace {execution.namespace}{elsewhere}",
-        _start_text(*steps),
+        f"no agent of type {types} is up in namespace {execution.namespace}"
+        f"{_elsewhere_text(elsewhere)}",
+        _start_text(*steps) + _there_text(elsewhere, execution),
         _evidence(steps, reading),
         tuple(step.program for step in steps),
     )
@@ -164,14 +169,30 @@ def _evidence(steps: list[Step], reading: Reading) -> str:
     return "; ".join([*(asked or ["nothing waits for an answer yet"]), *waiting])
 
 
-def _elsewhere(step: Step, execution: WorkflowExecution) -> str:
-    others = SystemAgent.objects.filter(agent_type=step.agent_type).exclude(
-        namespace=execution.namespace
-    )
-    namespaces = sorted({agent.namespace for agent in others[:200] if is_alive(agent)} - {""})
+def _elsewhere(steps: list[Step], execution: WorkflowExecution) -> list[str]:
+    """Give the other namespaces in which an agent of each of these types lives."""
+    others = SystemAgent.objects.exclude(namespace__in=["", execution.namespace])
+    types = {step.agent_type for step in steps}
+    there: defaultdict[str, set[str]] = defaultdict(set)
+    for agent in others.filter(agent_type__in=types).order_by("-last_heartbeat")[:200]:
+        if is_alive(agent):
+            there[agent.namespace].add(agent.agent_type)
+    return sorted(name for name, found in there.items() if found == types)[:NAMED]
+
+
+def _elsewhere_text(namespaces: list[str]) -> str:
     if not namespaces:
         return ""
-    return f"; some are in {', '.join(namespaces[:5])}, which hear nothing of this one"
+    return f"; some are in {', '.join(namespaces)}, which hear nothing of this one"
+
+
+def _there_text(namespaces: list[str], execution: WorkflowExecution) -> str:
+    if not namespaces:
+        return ""
+    return (
+        f" if testbed.toml names namespace {execution.namespace!r}: agents serve the one it names;"
+        f" start_workflow(namespace={namespaces[0]!r}) is heard by those that are up"
+    )
 
 
 def _workers_too_few(state: RunState) -> Iterator[Finding]:

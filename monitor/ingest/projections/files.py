@@ -6,9 +6,10 @@ import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from monitor.ingest.entry import Entry, now
+from monitor.ingest.entry import Entry
 from monitor.ingest.projections.selection import Understood
 from monitor.ingest.projections.tally import Tally
+from monitor.ingest.times import from_now_on
 from monitor.records.models import StfFile
 from monitor.records.rows import insert_rows, portions, stored_time, stored_uuid, update_rows
 from monitor.records.states import FileStatus
@@ -94,13 +95,14 @@ class Files:
 
     def _insert(self, files: Iterable[tuple[str, int, StfReady | None]]) -> None:
         """Insert files, each with its run's number and what was announced of it."""
-        created_at = stored_time(now())
         rows = []
-        for name, run_number, message in files:
+        for (name, run_number, message), created_at in zip(files, from_now_on(), strict=False):
             key = self._keys[name] = stored_uuid(uuid.uuid4())
             announced = _NOT_ANNOUNCED if message is None else _of_ready(message)
             run_key = self._run_keys[run_number]
-            rows.append((key, run_key, name, *announced, _REGISTERED, "{}", created_at))
+            rows.append(
+                (key, run_key, name, *announced, _REGISTERED, "{}", stored_time(created_at))
+            )
             self._tally.add(run_number, "stf_files_registered")
         insert_rows(StfFile, _FIELDS, rows)
 

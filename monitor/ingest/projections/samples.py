@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import uuid
 
-from monitor.ingest.entry import Entry, now
+from monitor.ingest.entry import Entry
 from monitor.ingest.projections.files import Files
 from monitor.ingest.projections.selection import Understood
 from monitor.ingest.projections.tally import Tally
+from monitor.ingest.times import from_now_on
 from monitor.records.models import FastMonFile
 from monitor.records.rows import insert_rows, portions, stored_time, stored_uuid
 from monitor.records.states import FileStatus
@@ -42,7 +43,6 @@ def register(entries: Understood, stf_files: Files, tally: Tally) -> None:
         return
     wanted = {message.stf_filename: entry.run_number for entry, message in new}
     stf_keys = stf_files.ensure(wanted)
-    created_at = stored_time(now())
     insert_rows(
         FastMonFile,
         _FIELDS,
@@ -58,9 +58,9 @@ def register(entries: Understood, stf_files: Files, tally: Tally) -> None:
                 message.tf_last,
                 message.tf_count,
                 "{}",
-                created_at,
+                stored_time(created_at),
             )
-            for _, message in new
+            for (_, message), created_at in zip(new, from_now_on(), strict=False)
         ],
     )
     for entry, _ in new:

@@ -69,6 +69,16 @@ def test_rows_of_a_fast_run(fast_execution: WorkflowExecution) -> None:
     ]
 
 
+@pytest.mark.usefixtures("fast_execution")
+@pytest.mark.parametrize("size", [1000, 7])
+def test_files_and_samples_are_listed_in_the_order_they_came_in(size: int) -> None:
+    in_batches(FastRun(stf_count=20).incoming(), size)
+    for model, name in ((StfFile, "stf_filename"), (FastMonFile, "tf_filename")):
+        names = list(model.objects.order_by("created_at").values_list(name, flat=True))
+        assert len(names) == 20
+        assert names == sorted(names)
+
+
 def test_events_tell_the_run_in_its_order(fast_execution: WorkflowExecution) -> None:
     in_batches(FastRun().incoming(), 3)
 

@@ -116,6 +116,7 @@ async def test_agent_missing(connect: Connect, application: Application) -> None
     assert "elsewhere" in finding["what"]
     assert finding["evidence"] == "7 of 7 stf_gen messages have no answer"
     assert 'start_agents(agents=["data-agent"])' in finding["next"]
+    assert "start_workflow(namespace='elsewhere')" in finding["next"]
     assert "is not repeated" in finding["next"], "its subscription ended with it"
 
 

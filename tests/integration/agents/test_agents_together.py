@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from tests.integration.agents.services import MakeDaq, Observe, Services, StartAgents
@@ -21,18 +22,25 @@ STF = {"stf_processing": {"stf_processing_time": 10.0}}
 FAST_AGENTS = ("data_agent", "fastmon_agent", "fast_processing_agent", "worker")
 
 
-def completed_state(services: Services, run_id: str) -> dict[str, Any]:
-    """Wait until the run's state is completed, and give it."""
+def run_state(
+    services: Services, run_id: str, wanted: Callable[[dict[str, Any]], bool]
+) -> dict[str, Any]:
+    """Wait until the run's state, once there is one, is as wanted, and give it."""
     client = services.client()
 
-    def completed() -> dict[str, Any] | None:
+    def found() -> dict[str, Any] | None:
         rows = client.get("run-states/", run_number=run_id)
-        return next((row for row in rows if row["phase"] == "completed"), None)
+        return next((row for row in rows if wanted(row)), None)
 
-    state = wait_until(completed, message=f"run {run_id} is not completed")
+    state = wait_until(found, message=f"run {run_id} does not come so far")
     client.session.close()
     assert state is not None
     return state
+
+
+def completed_state(services: Services, run_id: str) -> dict[str, Any]:
+    """Wait until the run's state is completed, and give it."""
+    return run_state(services, run_id, lambda row: row["phase"] == "completed")
 
 
 def stopped_workers(services: Services, run_id: str, count: int) -> list[dict[str, Any]]:
@@ -151,9 +159,7 @@ def test_a_worker_process_joins_a_run_that_goes_on(
     sections = {**FAST, "infrastructure": {"activemq_streams": 3}}
     run = daq(namespace, sections)
     run.run(4)
-    client = services.client()
-    wait_until(lambda: client.get(f"run-states/{run.run_id}/")["slices_created"] == 20)
-    client.session.close()
+    run_state(services, run.run_id, lambda row: row["slices_created"] == 20)
     agents(namespace, "worker")
     assert completed_state(services, run.run_id)["slices_completed"] == 20
 

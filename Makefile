@@ -13,7 +13,7 @@ PYTEST := $(BIN)/pytest -q -n $(WORKERS) --no-loadscope-reorder
 DATABASE_TESTS := $(addprefix tests/integration/,api ingest web mcp/test_mcp_tools.py \
 	mcp/test_mcp_http.py::test_database_without_tables)
 
-.PHONY: run services stop test test-all test-postgresql faults test-pythons lint bench conformance evals clean
+.PHONY: run services stop test test-all test-postgresql faults test-pythons lint bench soak conformance evals clean
 .NOTPARALLEL:
 
 run: $(STAMP)
@@ -52,6 +52,10 @@ lint: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m tests.benchmarks
+
+# Minutes of load on ActiveMQ and PostgreSQL: memory, CPU, lag, and growth to this machine's limit.
+soak: $(STAMP)
+	$(BIN)/python -m tests.benchmarks.soak
 
 # Other people's programs against the MCP server: the official suite, the Inspector, Claude Code.
 conformance: $(STAMP)

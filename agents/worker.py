@@ -90,7 +90,11 @@ class WorkerAgent(BaseAgent):
         if run is None:
             self._join(plan, message)
         elif run.work.pool is None:  # the monitor told of the run before
-            run.work.announce(plan, time.monotonic())
+            if plan.paced != run.work.plan.paced:  # what is subscribed to suits the other
+                self._leave(plan.run_id)
+                self._join(plan, message)
+            else:
+                run.work.announce(plan, time.monotonic())
 
     def on_end_run_worker(self, message: EndRunWorker) -> None:
         """Note that data taking is over; the workers leave when no slice is left."""

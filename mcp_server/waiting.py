@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from django.utils import timezone
-
 from mcp_server.words import for_assistants
 from monitor.executions import waiting_for
-from monitor.executions.waiting import ALIVE_FOR, RUNNER
-from monitor.records.models import SystemAgent, WorkflowExecution
+from monitor.executions.waiting import RUNNER, live_agents
+from monitor.records.models import WorkflowExecution
 from monitor.records.status import OK, monitor_from_outside
 
 
@@ -28,10 +26,8 @@ def waits_for(execution: WorkflowExecution) -> str:
 
 def nobody_works_in(namespace: str) -> str:
     """Say that a namespace has no agents while another has; empty where it has, or none has."""
-    alive = SystemAgent.objects.filter(last_heartbeat__gte=timezone.now() - ALIVE_FOR)
-    agents = alive.exclude(agent_type=RUNNER).exclude(namespace="")
-    present = agents.exclude(operational_state=SystemAgent.OperationalState.EXITED)
-    others = sorted(set(present.values_list("namespace", flat=True)))
+    agents = live_agents().exclude(agent_type=RUNNER).exclude(namespace="")
+    others = sorted(set(agents.values_list("namespace", flat=True)))
     if not others or namespace in others:
         return ""
     return (

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.ports import free_port
+from tests.processes import wait_listening
 from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).parent.parent
@@ -58,23 +57,11 @@ class BrokerProcess:
             self.process = subprocess.Popen(
                 self.command(), cwd=ROOT, env=environ, stdout=log, stderr=log
             )
-        self.wait_listening()
+        wait_listening(self.process, self.host, self.port, lambda: self.log)
 
     def command(self) -> list[str]:
         """What runs it in the foreground."""
         return [sys.executable, "-m", "orchestrator.embedded_broker", *self.arguments]
-
-    def wait_listening(self, timeout: float = PATIENCE) -> None:
-        assert self.process is not None
-        deadline = time.monotonic() + timeout
-        while True:
-            try:
-                with socket.create_connection((self.host, self.port), timeout=1):
-                    return
-            except OSError:
-                if self.process.poll() is not None or time.monotonic() > deadline:
-                    raise AssertionError(f"the broker does not listen: {self.log}") from None
-                time.sleep(0.02)
 
     def kill(self) -> None:
         """Kill it without a warning (SIGKILL)."""

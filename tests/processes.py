@@ -1,11 +1,29 @@
-"""Ending processes under test."""
+"""Processes under test: waiting until they listen, ending them."""
 
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
+from collections.abc import Callable
 
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, wait_until
+
+
+def wait_listening(
+    process: subprocess.Popen[bytes], host: str, port: int, log: Callable[[], str]
+) -> None:
+    """Wait until a process takes connections; ``log`` gives what it wrote, should it end."""
+
+    def listens() -> bool:
+        assert process.poll() is None, f"it ended: {log()}"
+        try:
+            with socket.create_connection((host, port), timeout=PATIENCE):
+                return True
+        except OSError:
+            return False
+
+    wait_until(listens, message=f"nothing listens on port {port}")
 
 
 def end(process: subprocess.Popen[bytes]) -> None:

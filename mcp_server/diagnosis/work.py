@@ -11,7 +11,7 @@ from django.utils import timezone
 from mcp_server.diagnosis.finding import Finding
 from mcp_server.diagnosis.queues import WORKER, waiting_text
 from mcp_server.diagnosis.steps import Step, steps_of
-from monitor.executions.waiting import ALIVE_FOR
+from monitor.executions.waiting import ALIVE_FOR, live_agents
 from monitor.records.models import (
     RunState,
     SystemAgent,
@@ -171,13 +171,12 @@ def _evidence(steps: list[Step], reading: Reading) -> str:
 
 def _elsewhere(steps: list[Step], execution: WorkflowExecution) -> list[str]:
     """Give the other namespaces in which an agent of each of these types lives."""
-    others = SystemAgent.objects.exclude(namespace__in=["", execution.namespace])
     types = {step.agent_type for step in steps}
+    others = live_agents().exclude(namespace__in=["", execution.namespace])
     there: defaultdict[str, set[str]] = defaultdict(set)
-    for agent in others.filter(agent_type__in=types).order_by("-last_heartbeat")[:200]:
-        if is_alive(agent):
-            there[agent.namespace].add(agent.agent_type)
-    return sorted(name for name, found in there.items() if found == types)[:NAMED]
+    for namespace, agent_type in others.values_list("namespace", "agent_type").distinct():
+        there[namespace].add(agent_type)
+    return sorted(name for name, found in there.items() if types <= found)[:NAMED]
 
 
 def _elsewhere_text(namespaces: list[str]) -> str:

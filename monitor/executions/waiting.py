@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from monitor.executions.announcer import announcer
@@ -18,11 +19,17 @@ TAKEN_WITHIN = timedelta(seconds=2)
 """An announcement this fresh is on its way to a runner: nothing is amiss."""
 
 
+def live_agents() -> QuerySet[SystemAgent]:
+    """Give the agents, runners included, that have reported lately and not said good-bye."""
+    recent: QuerySet[SystemAgent] = SystemAgent.objects.filter(
+        last_heartbeat__gte=timezone.now() - ALIVE_FOR
+    ).exclude(operational_state=SystemAgent.OperationalState.EXITED)
+    return recent
+
+
 def live_runners() -> list[str]:
     """Give the names of the runners that are alive."""
-    rows = SystemAgent.objects.filter(
-        agent_type=RUNNER, last_heartbeat__gte=timezone.now() - ALIVE_FOR
-    ).exclude(operational_state=SystemAgent.OperationalState.EXITED)
+    rows = live_agents().filter(agent_type=RUNNER)
     return list(rows.order_by("instance_name").values_list("instance_name", flat=True))
 
 

@@ -145,7 +145,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _type(body: dict[str, Any], problems: list[str]) -> str:
-    if body.get("msg_type") and isinstance(body["msg_type"], str):
+    if isinstance(body.get("msg_type"), str) and body["msg_type"]:
         return _text(body, "msg_type", problems)
     problems.append("the body has no msg_type, or one that is not text")
     return MALFORMED

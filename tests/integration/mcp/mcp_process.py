@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -17,8 +16,8 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
 from tests.ports import free_port
-from tests.processes import end
-from tests.waiting import PATIENCE, wait_until
+from tests.processes import end, wait_listening
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[3]
 
@@ -97,7 +96,7 @@ class McpProcess:
             )
         started = cls(installation, port, process)
         try:
-            wait_until(started._listens, message="the MCP server does not listen")
+            wait_listening(process, "127.0.0.1", port, lambda: started.log)
         except AssertionError:
             started.stop()
             raise
@@ -138,14 +137,6 @@ class McpProcess:
             transport = streamable_http_client(self.url, http_client=http)
             async with Client(transport, mode=mode, **options) as client:
                 yield client
-
-    def _listens(self) -> bool:
-        assert self.process.poll() is None, f"the MCP server ended: {self.log}"
-        try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE):
-                return True
-        except ConnectionRefusedError:
-            return False
 
 
 def _log_of(installation: Installation, port: int) -> Path:

@@ -95,7 +95,7 @@ class Containers:
 
 
 @pytest.fixture
-def containers(installation, tmp_path) -> Iterator[Containers]:
+def containers(installation, tmp_path, choosing_ports) -> Iterator[Containers]:
     require_activemq()
     with running_postgres() as database:
         web, mcp = free_ports(2)

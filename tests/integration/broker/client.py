@@ -6,6 +6,7 @@ import re
 import socket
 import uuid
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Any
 
 import stomp
@@ -161,6 +162,21 @@ class Client(stomp.ConnectionListener):
     def close(self) -> None:
         self.connection.transport.disconnect_socket()
         self.connection.transport.stop()
+
+
+def accepted(client: Callable[..., Client], **options: Any) -> Client:
+    """Connect as soon as the broker lets a client in whose last connection was lost.
+
+    A broker closes the socket of a client before it is done with the client's name.
+    """
+
+    def connected() -> Client | None:
+        try:
+            return client(**options)
+        except stomp.exception.ConnectFailedException:
+            return None
+
+    return wait_until(connected, message=f"not let in again: {options}")
 
 
 class Wire:

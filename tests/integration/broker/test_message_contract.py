@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 
-from tests.integration.broker.client import Client, Wire
+from tests.integration.broker.client import Wire, accepted
 from tests.waiting import wait_until
 
 
@@ -80,7 +80,7 @@ class TestHeartBeats:
         one.send(queue, "still there")
         assert one.next().body == "still there"
 
-    def test_a_client_that_stays_silent_against_its_word_is_dropped(self, broker, unique):
+    def test_a_client_that_stays_silent_against_its_word_is_dropped(self, client, broker, unique):
         wire = Wire(broker, login=False)
         wire.send(
             f"CONNECT\naccept-version:1.2\nhost:x\nlogin:{broker.user}\n"
@@ -88,7 +88,7 @@ class TestHeartBeats:
         )
         wire.until(b"CONNECTED")
         wire.until_closed()
-        Client(broker, client_id=unique)
+        accepted(client, client_id=unique)
 
 
 class TestBodies:

@@ -10,6 +10,7 @@ import time
 import pytest
 import stomp
 
+from tests.integration.broker.client import accepted
 from tests.waiting import wait_until
 
 
@@ -35,14 +36,7 @@ class TestConnecting:
 
     def test_the_client_id_is_free_again_after_a_lost_connection(self, client, unique):
         client(client_id=unique).vanish()
-
-        def connect_again():
-            try:
-                return client(client_id=unique)
-            except stomp.exception.ConnectFailedException:
-                return None
-
-        wait_until(connect_again)
+        accepted(client, client_id=unique)
 
     def test_disconnect_is_confirmed(self, client):
         one = client()

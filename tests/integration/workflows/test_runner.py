@@ -11,8 +11,9 @@ from tests.integration.workflows.conftest import Listener
 from tests.integration.workflows.installation import Installation
 from tests.waiting import PATIENCE, wait_until
 
-ENDLESS_PERIODS = {"physics_period_count": 0}
-ENDLESS = ("--workflow", "stf_datataking", "--config", "quick", "--physics-period-count", "0")
+ENDLESS_RUN = {"stf_count": 1_000_000}
+"""One physics period that only a test ends: between periods the DAQ pauses by itself."""
+ENDLESS = ("--workflow", "stf_datataking", "--config", "quick", "--stf-count", "1000000")
 
 
 def test_run_by_command(runner: Installation, heard: Listener) -> None:
@@ -49,7 +50,7 @@ def test_a_faulty_run_is_refused_with_the_nearest_name(runner: Installation) -> 
 
 def test_two_at_once_paused_resumed_and_stopped(runner: Installation, heard: Listener) -> None:
     first = runner.run(*ENDLESS, "--realtime")
-    second = runner.start(parameters={"physics_period_count": 0}, speed=20)
+    second = runner.start(parameters=ENDLESS_RUN, speed=20)
     heard.wait_for("stf_gen", first)
     heard.wait_for("stf_gen", second)
     status = runner.command("status").stdout
@@ -150,7 +151,7 @@ def test_a_start_on_the_topic_that_all_runners_hear_starts_nothing(runner: Insta
 
 def test_a_start_beyond_the_limit_waits(installation: Installation, heard: Listener) -> None:
     installation.start_runner("--max-executions", "2")
-    held = [installation.start(parameters=ENDLESS_PERIODS, realtime=True) for _ in range(2)]
+    held = [installation.start(parameters=ENDLESS_RUN, realtime=True) for _ in range(2)]
     waiting = [installation.start(), installation.start()]
     for execution_id in held:
         heard.wait_for("start_run", execution_id)
@@ -168,7 +169,7 @@ def test_commands_find_the_owner_among_several_runners(
 ) -> None:
     for _ in range(3):
         installation.start_runner("--max-executions", "1")
-    held = [installation.start(parameters=ENDLESS_PERIODS, realtime=True) for _ in range(3)]
+    held = [installation.start(parameters=ENDLESS_RUN, realtime=True) for _ in range(3)]
     for execution_id in held:
         installation.reaches(execution_id, "running")
     owners = {installation.execution(execution_id)["runner"] for execution_id in held}

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 
+from orchestrator.ports import LOOPBACK
 from tests.activemq_process import require_activemq
-from tests.ports import choosing
+from tests.ports import free_port
 from tests.postgres_process import require_postgres
 from tests.system.conftest import ended
 from tests.system.faults.disk import on_a_disk_of_its_own
@@ -61,16 +63,24 @@ def faulted(request: pytest.FixtureRequest) -> Iterator[WatchedStack]:
     # Not below pytest's folders, which are shut to the user as whom root's PostgreSQL runs.
     with TemporaryDirectory(prefix="f-") as folder:
         Path(folder).chmod(0o711)
-        stack = WatchedStack.create(Path(folder) / "f")
+        # A server that is killed leaves its port free for a moment: it has to be one of ours.
+        stack = WatchedStack.create(
+            Path(folder) / "f", settings=_own_postgres() if request.param == SERVICES else {}
+        )
         (stack.own_workflows() / f"{CONFIG}.toml").write_text(BOTH_PROCESSINGS)
         add_faulty_agent(stack)
         if request.param == SERVICES:
-            with choosing():
-                stack.run(["init", "--services"])
+            stack.run(["init", "--services"])
             yield from _watched(stack, request.param)
         else:
             with on_a_disk_of_its_own(stack) as stack.disk_can_be_filled:
                 yield from _watched(stack, request.param)
+
+
+def _own_postgres() -> dict[str, str]:
+    address = f"{LOOPBACK}:{free_port()}"
+    url = f"postgresql://testbed:{secrets.token_urlsafe(24)}@{address}/testbed"
+    return {"SWF_DATABASE_SERVER": "local", "SWF_DATABASE_URL": url}
 
 
 def _watched(stack: WatchedStack, kind: str) -> Iterator[WatchedStack]:

@@ -111,8 +111,7 @@ class ProcessingAgent(BaseAgent):
             output=self._output(pending.task_id),
         )
         self.total_stf_processed += 1
-        for delivery in pending.deliveries:
-            self.release(delivery)
+        self.release(pending.deliveries)
 
     def _reason(self, task_id: str, status: TaskStatus) -> str:
         errors = [job.error for job in self.tasks.jobs(task_id) if job.error]

@@ -31,12 +31,16 @@ from swf_common_lib.messages import (
     derived_id,
     utc_now,
 )
-from swf_common_lib.messaging import CUMULATIVE, INDIVIDUAL, SLICE_RESULTS, WORKERS, Subscription
+from swf_common_lib.messaging import CUMULATIVE, SLICE_RESULTS, WORKERS, Delivery, Subscription
 from swf_common_lib.messaging.destinations import slice_queue
 from swf_common_lib.settings import Settings, load_settings
 
 REPORT_INTERVAL = 1.0
 """Wall seconds between two reports on a run's workers."""
+FINISH_INTERVAL = 0.02
+"""Least wall seconds between two times that slices of paced runs are finished. A busy worker's
+results cost the broker a write to disk for each such time, not for each slice; the simulated times
+do not change, and the workers have taken up the next slices already."""
 WORKERS_A_MESSAGE = 500
 QUIET = 0.2
 """Wall seconds without a slice after which an ended run may have none left."""
@@ -68,6 +72,7 @@ class WorkerAgent(BaseAgent):
         super().__init__(settings, namespace)
         self.slots = slots
         self.slices_done = 0
+        self._next_finish = 0.0
         self._results = ResultWriter()
         self._watch = RunWatch(settings, lambda: self.bus.wake())
         self._runs: dict[str, _Run] = {}
@@ -108,8 +113,8 @@ class WorkerAgent(BaseAgent):
         subscriptions = [
             self.bus.subscribe(
                 slice_queue(stream),
-                # Unpaced slices are done as they come; of others any may be the next.
-                ack=INDIVIDUAL if plan.paced else CUMULATIVE,
+                # All take equally long: they are done with in the order in which they came.
+                ack=CUMULATIVE,
                 prefetch=plan.prefetch,
                 selector=plan.selector,
             )
@@ -157,6 +162,8 @@ class WorkerAgent(BaseAgent):
         run = self._runs.pop(run_id)
         for subscription in run.subscriptions:
             self.bus.unsubscribe(subscription)
+        for job in run.work.in_hand.values():  # the broker has taken them back
+            self.release(job.deliveries)
         self._leave_alone(run_id)
         self.logger.info("run %s: the workers have left", run_id)
 
@@ -181,6 +188,18 @@ class WorkerAgent(BaseAgent):
         else:
             self._finish(run, job, now)
 
+    def _finish_due(self, now: float) -> None:
+        """Finish the slices whose time is over: results and acknowledgements go out together."""
+        if now < self._next_finish:
+            return
+        self._next_finish = now + FINISH_INTERVAL
+        finished: list[Delivery] = []
+        for run in self._runs.values():
+            for job in run.work.finished(now):
+                self._finish(run, job, now)
+                finished += job.deliveries
+        self.release(finished)
+
     def _finish(self, run: _Run, job: SliceJob, now: float) -> None:
         plan, work = run.work.plan, job.work
         failed = plan.fails(work.content, tries_before(work))
@@ -196,8 +215,6 @@ class WorkerAgent(BaseAgent):
         self.send(SLICE_RESULTS, "slice_result", work, content=content)
         run.work.settle(job, now, failed=failed)
         self.slices_done += 1
-        for delivery in job.deliveries:
-            self.release(delivery)
 
     # Time
 
@@ -207,6 +224,7 @@ class WorkerAgent(BaseAgent):
         due = min((when for when in times if when is not None), default=None)
         if due is None:
             return self.tick_interval
+        due = max(due, self._next_finish)
         return min(self.tick_interval, max(0.0, due - time.monotonic()))
 
     def tick(self) -> None:
@@ -214,9 +232,8 @@ class WorkerAgent(BaseAgent):
         for state in self._watch.news():
             self._look_at(state)
         now = time.monotonic()
+        self._finish_due(now)
         for run_id, run in list(self._runs.items()):
-            for job in run.work.finished(now):
-                self._finish(run, job, now)
             if self._idle_too_long(run, now):
                 self.logger.warning(
                     "run %s: no slice for %g s and no word that it is completed: given up",

@@ -12,7 +12,7 @@ import os
 import socket
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
@@ -299,9 +299,9 @@ class BaseAgent:
         """Keep the delivery being handled unacknowledged until ``release``, and give it."""
         return self._handling.hold()
 
-    def release(self, delivery: Delivery) -> None:
-        """Acknowledge a held delivery once all that was published so far is confirmed."""
-        self._handling.release(delivery)
+    def release(self, deliveries: Iterable[Delivery]) -> None:
+        """Acknowledge held deliveries once all that was published so far is confirmed."""
+        self._handling.release(deliveries)
 
     # What handlers use
 

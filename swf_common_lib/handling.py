@@ -6,8 +6,9 @@ import logging
 import threading
 from collections.abc import Callable, Iterable
 
+from swf_common_lib.acknowledgements import Acknowledgements
 from swf_common_lib.errors import InvalidMessage, TestbedError, Unavailable
-from swf_common_lib.messaging import CUMULATIVE, Delivery, MessageBus
+from swf_common_lib.messaging import Delivery, MessageBus
 
 BATCH_DELIVERIES = 200
 """Deliveries handled before the end of a batch and their acknowledgement."""
@@ -38,7 +39,7 @@ class DeliveryHandling:
         self._stopping = stopping
         self._logger = logger
         self._current: Delivery | None = None
-        self._held: set[Delivery] = set()
+        self._acknowledgements = Acknowledgements(bus)
 
     def work_batch(self, first: Delivery) -> None:
         """Handle ``first`` and what else waits already, and acknowledge it together."""
@@ -56,38 +57,22 @@ class DeliveryHandling:
                 break
             delivery = self._bus.receive(0)
         self._current = None
+        useless = [refused] if refused is not None else []
         if self.attempt(self._finish_batch, "the end of a batch"):
-            self._acknowledge(handled)
+            self._acknowledgements.settle(handled, useless)
         elif not self._stopping.is_set():
-            for delivery in handled:
-                self._bus.nack(delivery)
-        if refused is not None:
-            self._bus.nack(refused)
-
-    def _acknowledge(self, handled: Iterable[Delivery]) -> None:
-        """Acknowledge deliveries; the last of a cumulative subscription stands for all of it."""
-        last: dict[str, Delivery] = {}
-        for delivery in handled:
-            if delivery.subscription.ack == CUMULATIVE:
-                last[delivery.subscription.id] = delivery
-            elif delivery not in self._held:
-                self._bus.ack(delivery, after=self._bus.published)
-        for delivery in last.values():
-            self._bus.ack(delivery, after=self._bus.published)
+            self._acknowledgements.settle([], [*handled, *useless])
 
     def hold(self) -> Delivery:
         """Keep the delivery being handled unacknowledged until ``release``, and give it."""
         if self._current is None:
             raise TestbedError("there is no delivery to hold outside of a handler")
-        if self._current.subscription.ack == CUMULATIVE:
-            raise TestbedError(f"{self._current.destination} is acknowledged cumulatively")
-        self._held.add(self._current)
+        self._acknowledgements.hold(self._current)
         return self._current
 
-    def release(self, delivery: Delivery) -> None:
-        """Acknowledge a held delivery once all that was published so far is confirmed."""
-        self._held.discard(delivery)
-        self._bus.ack(delivery, after=self._bus.published)
+    def release(self, deliveries: Iterable[Delivery]) -> None:
+        """Acknowledge held deliveries once all that was published so far is confirmed."""
+        self._acknowledgements.release(deliveries)
 
     def attempt(self, action: Callable[[], None], what: str) -> bool:
         """Do something until it works; False when it failed for good or the agent stops."""

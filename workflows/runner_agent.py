@@ -126,7 +126,7 @@ class RunnerAgent(BaseAgent):
 
     def _release_done(self) -> None:
         while self._done:
-            self.release(self._done.popleft())
+            self.release([self._done.popleft()])
 
     # Starts
 

@@ -24,7 +24,7 @@ def install() -> None:
         return
     if shutil.which("npm") is None:
         raise NpmMissing("npm is not there: install it (Debian, Ubuntu: apt install npm)")
-    subprocess.run(["npm", "ci", "--loglevel=error"], cwd=FOLDER, check=True)
+    subprocess.run(["npm", "ci", "--loglevel=error", "--fetch-retries=5"], cwd=FOLDER, check=True)
 
 
 def run(

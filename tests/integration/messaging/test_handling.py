@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from swf_common_lib.errors import InvalidMessage, MonitorUnavailable, TestbedError
+from swf_common_lib.errors import InvalidMessage, MonitorUnavailable
 from swf_common_lib.handling import DeliveryHandling
 from swf_common_lib.messaging import CUMULATIVE, INDIVIDUAL, Delivery, MessageBus, Queue
 from tests.integration.messaging.conftest import MakeBus
@@ -137,7 +137,7 @@ def test_held_delivery_waits_for_its_release(make_bus: MakeBus, work: Queue) -> 
     while len(held) < 2:
         worker.work()
     bus.publish(REACTIONS, {"of": 1})
-    worker.handling.release(held[0])
+    worker.handling.release([held[0]])
     bus.close()
     assert taken(other, work)["number"] == 2
     assert taken(other, REACTIONS)["of"] == 1
@@ -172,17 +172,30 @@ def test_who_is_refused_takes_nobody_along(make_bus: MakeBus, work: Queue, ack: 
     other.unsubscribe(dead)
 
 
-def test_what_is_acknowledged_with_others_cannot_be_held(make_bus: MakeBus, work: Queue) -> None:
-    bus = make_bus()
-    told: list[str] = []
+def test_what_is_acknowledged_with_others_waits_for_those_before(
+    make_bus: MakeBus, work: Queue
+) -> None:
+    bus, other = make_bus(), make_bus()
+    held: dict[int, Delivery] = {}
 
-    def handler(_body: dict[str, Any]) -> None:
-        with pytest.raises(TestbedError, match="cumulatively") as refusal:
-            worker.handling.hold()
-        told.append(str(refusal.value))
+    def handler(body: dict[str, Any]) -> None:
+        if body["number"] == 2:
+            raise InvalidMessage("it says nothing")
+        held[body["number"]] = worker.handling.hold()
 
     worker = Worker(bus, handler)
-    bus.subscribe(work, ack=CUMULATIVE)
-    bus.publish(work, {"number": 1})
-    worker.work()
-    assert len(told) == 1
+    for number in range(6):
+        other.publish(work, {"number": number})
+    other.flush(PATIENCE)
+    bus.subscribe(work, ack=CUMULATIVE, prefetch=6)
+    while len(held) < 5:
+        worker.work()
+    worker.handling.release([held[0], held[3], held[5]])  # 1 holds the refusal of 2 back, and 3
+    bus.flush(PATIENCE)
+    dead = other.subscribe(DEAD)
+    assert other.receive(0.1) is None
+    other.unsubscribe(dead)
+    worker.handling.release([held[1]])  # and 4 holds 5 back
+    bus.close()
+    assert taken(other, DEAD)["number"] == 2
+    assert [taken(other, work)["number"] for _ in range(2)] == [4, 5]

@@ -17,6 +17,9 @@ SETTING = "SWF_CATALOGUE"
 REMEMBERED_FILES = 10_000
 """New files of a dataset that are compared with later ones of the same name."""
 
+REMEMBERED_DATASETS = 50
+"""Datasets that are not asked for again when a file of theirs comes."""
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -108,17 +111,20 @@ class MonitorCatalogue:
     def __init__(self, monitor: MonitorClient) -> None:
         self.description = f"embedded: the monitor's database at {monitor.url}"
         self._monitor = monitor
-        self._datasets: dict[str, _OpenDataset] = {}
+        self._datasets: OrderedDict[str, _OpenDataset] = OrderedDict()
 
     def ensure_dataset(self, dataset: Dataset) -> None:
         """Register the run with its dataset, unless it is there."""
         if dataset.name in self._datasets:
+            self._datasets.move_to_end(dataset.name)
             return
         run = self._run(dataset) or self._new_run(dataset)
         if run.get("dataset") != dataset.name:
             run = self._monitor.patch(f"runs/{run['run_id']}/", {"dataset": dataset.name})
         known = _OpenDataset(dataset, int(run["run_id"]), bool(run.get("dataset_open", True)))
         self._datasets[dataset.name] = known
+        if len(self._datasets) > REMEMBERED_DATASETS:  # of a run without an end
+            self._datasets.popitem(last=False)
         files = reversed(self.list_files(dataset.name))  # the monitor gives the newest first
         known.files = OrderedDict((file.lfn, file) for file in files)
 

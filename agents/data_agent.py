@@ -12,6 +12,9 @@ from swf_common_lib.base_agent import BaseAgent
 from swf_common_lib.messages import EndRun, Message, RunImminent, StfGen
 from swf_common_lib.settings import Settings
 
+CONFIRMATION_PATIENCE = 5.0
+"""Seconds that the broker has to confirm the files of a run, each time that it is asked."""
+
 
 class DataAgent(BaseAgent):
     """Registers runs, their datasets and their super time frames; announces each STF as ready."""
@@ -52,6 +55,8 @@ class DataAgent(BaseAgent):
     def on_end_run(self, message: EndRun) -> None:
         """Close the run's dataset."""
         name = self._dataset(message)
+        # A file that is announced again, after a crash, would find its dataset closed.
+        self.bus.flush(CONFIRMATION_PATIENCE)
         self.catalogue.close(name)
         self.logger.info("run %s: dataset %s is closed", message.run_id, name)
 

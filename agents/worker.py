@@ -21,7 +21,7 @@ from agents.slice_results import ResultWriter
 from agents.worker_report import WorkerReport
 from swf_common_lib.agent_main import agent_namespace, agent_parser, stop_on_signals
 from swf_common_lib.base_agent import BaseAgent, SubscriptionSpec
-from swf_common_lib.errors import InvalidMessage, NotFound, TestbedError
+from swf_common_lib.errors import BrokerUnavailable, InvalidMessage, NotFound, TestbedError
 from swf_common_lib.logs import log_to_stderr
 from swf_common_lib.messages import (
     EndRunWorker,
@@ -110,21 +110,28 @@ class WorkerAgent(BaseAgent):
     def _join(self, plan: RunPlan, cause: Message) -> None:
         now = time.monotonic()
         work = RunWork(plan, now)
-        subscriptions = [
-            self.bus.subscribe(
-                slice_queue(stream),
-                # All take equally long: they are done with in the order in which they came.
-                ack=CUMULATIVE,
-                prefetch=plan.prefetch,
-                selector=plan.selector,
-            )
-            for stream in range(plan.streams)
-        ]
+        subscriptions: list[Subscription] = []
+        try:
+            for stream in range(plan.streams):
+                subscriptions.append(self._slices_of(plan, stream))
+        except BrokerUnavailable:  # it is tried again, all of it
+            for subscription in subscriptions:
+                self.bus.unsubscribe(subscription)
+            raise
         report = WorkerReport(self.name, self._results.hostname, work)
         self._runs[plan.run_id] = _Run(cause, work, report, subscriptions)
         self._left_alone.pop(plan.run_id, None)
         pace = f"{plan.time_scale:g} simulated seconds a second" if plan.paced else "unpaced"
         self.logger.info("run %s: %d workers here, %s", plan.run_id, plan.workers, pace)
+
+    def _slices_of(self, plan: RunPlan, stream: int) -> Subscription:
+        return self.bus.subscribe(
+            slice_queue(stream),
+            # All take equally long: they are done with in the order in which they came.
+            ack=CUMULATIVE,
+            prefetch=plan.prefetch,
+            selector=plan.selector,
+        )
 
     def _look_at(self, state: dict[str, Any]) -> None:
         run_id = str(state["run_number"])

@@ -24,6 +24,9 @@ HEAP, YOUNG = "512m", "256m"
 """Memory that Java has for objects, and for those that it has just made; what does not fit waits
 on disk. A message's objects are dead before the young half is full, so collecting costs next to
 nothing and needs no threads beside those that work."""
+PAGED_IN = 20_000
+"""Messages at the head of a queue among which the broker looks for one that somebody wants. With
+its own 200, the slices of a run whose workers are busy would keep all others from theirs."""
 INSTALL = "Install both (Debian: `apt install --no-install-recommends activemq \
 openjdk-17-jre-headless libxstream-java`), or set SWF_BROKER=embedded."
 
@@ -36,14 +39,18 @@ _XML = """\
          http://activemq.apache.org/schema/core
          http://activemq.apache.org/schema/core/activemq-core.xsd">
   <broker xmlns="http://activemq.apache.org/schema/core" brokerName="testbed" useJmx="false"
-          dataDirectory={data} tmpDataDirectory={spool} schedulePeriodForDestinationPurge="60000">
+          dataDirectory={data} tmpDataDirectory={spool} schedulePeriodForDestinationPurge="60000"
+          offlineDurableSubscriberTimeout="604800000"
+          offlineDurableSubscriberTaskSchedule="3600000">
+    <!-- Nobody has come back for a week: what waits for him would fill the store. -->
     <destinationPolicy>
       <policyMap>
         <policyEntries>
           <policyEntry topic="&gt;" gcInactiveDestinations="true"
                        inactiveTimeoutBeforeGC="600000"/>
+          <!-- Behind so many messages that no selector asks for the next one is still found. -->
           <policyEntry queue="&gt;" gcInactiveDestinations="true"
-                       inactiveTimeoutBeforeGC="600000">
+                       inactiveTimeoutBeforeGC="600000" maxPageSize="{pages}">
             <!-- A message that is out of date is dropped; one that is refused is kept. -->
             <deadLetterStrategy>
               <sharedDeadLetterStrategy processExpired="false" processNonPersistent="true"/>
@@ -176,6 +183,7 @@ class ActiveMQ:
         return _XML.format(
             data=quoteattr(str(self.folder / "data")),
             spool=quoteattr(str(self.folder / "tmp" / "messages")),
+            pages=PAGED_IN,
             store=quoteattr(str(self.folder / "data" / "kahadb")),
             user=quoteattr(self.user),
             password=quoteattr(self.password),

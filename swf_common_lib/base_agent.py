@@ -99,13 +99,18 @@ class BaseAgent:
 
     @property
     def interest(self) -> str:
-        """Selector of the message types that there is a handler for, so that no others come.
+        """Selector of the message types that there is a handler for, of this namespace alone.
 
-        A message whose headers give no type comes too: its body may.
+        What others say would come for nothing, and wait at the broker while this agent is away. A
+        message whose headers give no type or namespace comes too: its body may.
         """
         handlers = (name for name in dir(type(self)) if name.startswith("on_"))
         types = ", ".join(f"'{name.removeprefix('on_')}'" for name in sorted(handlers))
-        return f"msg_type IS NULL OR msg_type IN ({types})"
+        of_type = f"msg_type IS NULL OR msg_type IN ({types})"
+        if not self.namespace:
+            return of_type
+        namespace = self.namespace.replace("'", "''")
+        return f"({of_type}) AND (namespace IS NULL OR namespace IN ('', '{namespace}'))"
 
     def accepts(self, message: Message) -> bool:
         """Tell whether a message concerns this agent; by default those of its namespace."""

@@ -11,6 +11,11 @@ from swf_common_lib.errors import MonitorUnavailable, TestbedError
 from swf_common_lib.monitor_client import MonitorClient
 from swf_common_lib.settings import Settings
 
+TIMEOUT = 3.0
+"""Seconds that the monitor has to answer: a lease has to outlast several beats that it swallows."""
+RETRY = 0.5
+"""Seconds from a beat that did not arrive to the next."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -20,7 +25,7 @@ class Heartbeat:
     def __init__(
         self, settings: Settings, describe: Callable[[], dict[str, Any]], interval: float
     ) -> None:
-        self._client = MonitorClient.from_settings(settings)
+        self._client = MonitorClient.from_settings(settings, timeout=TIMEOUT)
         self._describe = describe
         self._interval = interval
         self._closing = threading.Event()
@@ -61,4 +66,4 @@ class Heartbeat:
                 logger.error("the monitor refuses the heartbeat: %s", error)
             if closing:
                 return
-            self._due.wait(self._interval)
+            self._due.wait(self._interval if reachable else min(RETRY, self._interval))

@@ -225,7 +225,14 @@ class MonitorLogHandler(logging.Handler):
         for path in sorted(self._spool_dir.glob("*.jsonl")):
             if path == self._spool.path:
                 continue
-            orphan = Spool(path)
+            try:
+                self._adopt(Spool(path))
+            except OSError as error:  # another user's: whoever may read it sends it
+                print(f"the log spool {path} is left alone: {error}", file=sys.stderr)
+
+    def _adopt(self, orphan: Spool) -> None:
+        try:
             if orphan.claim() and orphan.in_place():
                 self._send(orphan)
+        finally:
             orphan.close()

@@ -44,7 +44,8 @@ class MonitorClient:
     """Calls REST and raises the errors of ``swf_common_lib.errors``.
 
     While the monitor does not answer, a call is tried again for ``patience`` seconds (0: not at
-    all; ``FOREVER``: until ``stop`` is set), then raises MonitorUnavailable.
+    all; ``FOREVER``: until ``stop`` is set), then raises MonitorUnavailable. One that has not
+    answered for ``timeout`` seconds does not answer.
     """
 
     def __init__(
@@ -54,15 +55,21 @@ class MonitorClient:
         patience: float = 0.0,
         stop: threading.Event | None = None,
         ca_certs: str = "",
+        timeout: float = TIMEOUT,
     ) -> None:
         self.url = url.rstrip("/")
         self.patience = patience
+        self.timeout = timeout
         self._stop = stop or threading.Event()
         self.session = new_session(self.url, token, ca_certs)
 
     @classmethod
     def from_settings(
-        cls, settings: Settings, patience: float = 0.0, stop: threading.Event | None = None
+        cls,
+        settings: Settings,
+        patience: float = 0.0,
+        stop: threading.Event | None = None,
+        timeout: float = TIMEOUT,
     ) -> MonitorClient:
         """Make a client for the monitor that the settings name."""
         return cls(
@@ -71,6 +78,7 @@ class MonitorClient:
             patience,
             stop,
             settings.swf_monitor_ca_certs,
+            timeout,
         )
 
     def get(self, path: str, **params: Any) -> Any:
@@ -111,7 +119,7 @@ class MonitorClient:
     def _call_once(self, method: str, path: str, **arguments: Any) -> requests.Response:
         url = f"{self.url}/api/{path.lstrip('/')}"
         try:
-            answer = self.session.request(method, url, timeout=TIMEOUT, **arguments)
+            answer = self.session.request(method, url, timeout=self.timeout, **arguments)
         except requests.exceptions.InvalidJSONError as error:
             raise InvalidRequest(
                 "nan and inf are no values that can be sent", "Give finite numbers."

@@ -165,6 +165,8 @@ class Execution:
             self.handle.muted = True
             self.outcome = Outcome(TERMINATED, reason)
             self.clock.stop(reason)
+            for reached in self._waiters(TERMINATED):
+                reached(TERMINATED)
 
     def force_end(self, reason: str) -> None:
         """End it from outside: its code, or the broker, keeps its thread waiting."""
@@ -205,7 +207,7 @@ class Execution:
             self._close_run(outcome)
             self._confirm()
             self._conclude(outcome)
-            self._reporter.close()
+        self._reporter.close()
 
     def _execute(self) -> Outcome:
         record, log = self.record, self.handle.logger
@@ -240,9 +242,11 @@ class Execution:
 
     def _confirm(self) -> None:
         """Wait until the broker has all messages: an execution has not ended before."""
+        bus = self._services.bus
+        last = bus.published  # others publish on
         while not self._services.give_up.is_set():
             try:
-                self._services.bus.flush(0.5)
+                bus.flush(0.5, last)
             except BrokerUnavailable:
                 continue
             return
@@ -315,6 +319,16 @@ class Execution:
         reached(self.status)
 
     def _reach(self, status: str, changes: dict[str, Any]) -> None:
+        told = self._waiters(status)
+
+        def tell() -> None:
+            for reached in told:
+                reached(status)
+
+        self._reporter.report(changes, tell)
+
+    def _waiters(self, status: str) -> list[Callable[[str], None]]:
+        """Take on a status, and give those who waited for it, once."""
         with self._lock:
             self.status = status
             final = status in FINAL
@@ -322,9 +336,4 @@ class Execution:
             self._waiting = [
                 waiting for waiting in self._waiting if not (final or waiting[0] == status)
             ]
-
-        def tell() -> None:
-            for reached in told:
-                reached(status)
-
-        self._reporter.report(changes, tell)
+        return told

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from swf_common_lib.errors import Conflict
 from swf_common_lib.messaging import MessageBus
 from swf_common_lib.monitor_client import MonitorClient
 from swf_common_lib.settings import Settings
@@ -18,6 +20,8 @@ from workflows.record import ExecutionRecord
 ENDING_PATIENCE = 5.0
 """Seconds that executions get to end, and their ends to be reported, when the runner stops."""
 LAST_PATIENCE = 1.0
+REMEMBERED = 1000
+"""Executions that are not run again, should the answer to their claim come late."""
 
 AnyExecution = TypeVar("AnyExecution", bound=Execution)
 Ended = Callable[[Execution], None]
@@ -37,6 +41,7 @@ class ExecutionHost:
         self._give_up = threading.Event()
         self._clients = ClientPool(settings, 0.0, self._give_up)
         self._executions: dict[str, Execution] = {}
+        self._taken: deque[str] = deque(maxlen=REMEMBERED)
         self._lock = threading.Lock()
         self._closing_reason = ""
 
@@ -45,7 +50,7 @@ class ExecutionHost:
     ) -> Execution:
         """Start a claimed execution, asked for at monotonic time ``asked``.
 
-        Raises WorkflowFailed when its record cannot be run.
+        Raises WorkflowFailed when its record cannot be run, Conflict when it was taken before.
         """
         execution = self.take_in(Execution, claimed, bus, runner)
         execution.asked = asked
@@ -57,8 +62,15 @@ class ExecutionHost:
     def take_in(
         self, make: Maker[AnyExecution], claimed: Mapping[str, Any], bus: MessageBus, runner: str
     ) -> AnyExecution:
-        """Make an execution of a claimed record and keep it in hand until it has ended."""
+        """Make an execution of a claimed record and keep it in hand until it has ended.
+
+        Raises Conflict when that was done before: it may be announced twice.
+        """
         record = ExecutionRecord.from_json(claimed)
+        with self._lock:
+            if record.execution_id in self._taken:
+                raise Conflict(f"{record.execution_id} is, or was, in hand here already")
+            self._taken.append(record.execution_id)
         client = self._clients.take()
 
         def ended(execution: Execution) -> None:
@@ -72,6 +84,10 @@ class ExecutionHost:
         with self._lock:
             self._executions[record.execution_id] = execution
         return execution
+
+    def knows(self, execution_id: str) -> bool:
+        """Tell whether an execution is in hand or was lately."""
+        return execution_id in self._taken
 
     def get(self, execution_id: str) -> Execution | None:
         """Give an execution that is in hand."""

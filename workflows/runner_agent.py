@@ -210,7 +210,7 @@ class RunnerAgent(BaseAgent):
     ) -> dict[str, Any]:
         execution_id = str(claimed["execution_id"])
         mine = claimed.get("runner") == self.name
-        if mine and claimed.get("status") == "running" and self.host.get(execution_id) is None:
+        if mine and claimed.get("status") == "running" and not self.host.knows(execution_id):
             try:
                 self.host.launch(claimed, self.bus, self.name, asked)
             except WorkflowFailed as error:

@@ -20,6 +20,7 @@ from typing import Any
 from swf_common_lib.errors import BrokerUnavailable, TestbedError, WorkflowFailed
 from swf_common_lib.settings import Settings, load_settings
 from workflows.execution import FAILED, Execution
+from workflows.host import ExecutionHost
 from workflows.runner_agent import MAX_EXECUTIONS, RunnerAgent
 
 OPEN_PATIENCE = 4.0
@@ -69,6 +70,7 @@ class WorkflowRunner(RunnerAgent):
         if self._loop is not None:
             return
         self.stopping.clear()
+        self.host = ExecutionHost(self.settings, self._wake)  # one that was shut down takes nothing
         self.monitor.patience = OPEN_PATIENCE / 2
         # Connecting goes on until it succeeds or the agent is to stop.
         alarm = threading.Timer(OPEN_PATIENCE, self.stopping.set)

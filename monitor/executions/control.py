@@ -18,7 +18,7 @@ from monitor.records.transitions import record_event, transition
 from swf_common_lib.config import did_you_mean
 from swf_common_lib.errors import Conflict, InvalidRequest, NotFound
 
-LEASE = timedelta(seconds=10)
+LEASE = timedelta(seconds=15)
 """A runner keeps an execution this long after a heartbeat that names it."""
 REPORTED = (
     "status",

@@ -10,6 +10,7 @@ import threading
 import time
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -20,7 +21,7 @@ from swf_common_lib.errors import BrokerUnavailable
 from swf_common_lib.messages import parse_body, utc_now
 from swf_common_lib.messaging import frames
 from swf_common_lib.messaging.delivery import INDIVIDUAL, Delivery, Subscription
-from swf_common_lib.messaging.destinations import Destination, for_broker
+from swf_common_lib.messaging.destinations import Destination, check_destination, for_broker
 from swf_common_lib.messaging.link import Link
 from swf_common_lib.messaging.outbox import Latency, Outbox
 from swf_common_lib.settings import Settings
@@ -200,9 +201,11 @@ class MessageBus:
 
         ``message_id`` and ``timestamp`` are added to the body where they are missing. Waits only
         while ``UNCONFIRMED_LIMIT`` messages are unconfirmed. ``headers`` are further ones beside
-        those that every message has. ``latency`` counts the message when
-        the broker has confirmed it.
+        those that every message has. ``latency`` counts the message when the broker has confirmed
+        it. Raises InvalidRequest for what is no destination: the broker would refuse it, and all
+        that is sent beside it.
         """
+        check_destination(destination)
         to = for_broker(destination, self.settings)
         head, encoded = _encode(to, body, persistent, ttl_ms, headers)
         return self._outbox.add(head, encoded, self._closing, latency)
@@ -212,13 +215,13 @@ class MessageBus:
         """Sequence number of the last message published; 0 before the first."""
         return self._outbox.last
 
-    def flush(self, timeout: float | None = None) -> None:
-        """Wait until everything published so far is confirmed.
+    def flush(self, timeout: float | None = None, upto: int | None = None) -> None:
+        """Wait until everything published so far is confirmed, or up to a sequence number.
 
         Raises BrokerUnavailable when that took more than ``timeout`` seconds; the messages are
         kept and sent as soon as the broker is back.
         """
-        if not self._outbox.wait_confirmed(self._outbox.last, timeout):
+        if not self._outbox.wait_confirmed(self._outbox.last if upto is None else upto, timeout):
             raise BrokerUnavailable(
                 f"{len(self._outbox)} messages are not confirmed by the broker"
                 f" after {timeout} s: {self._detail or 'it is slow'}",
@@ -247,7 +250,7 @@ class MessageBus:
                 "Are a workflow runner and the monitor alive? See testbed status.",
             ) from None
         finally:
-            if self.connected:
+            with suppress(BrokerUnavailable):  # then it has ended with the connection
                 self.unsubscribe(subscription)
         assert delivery is not None  # noqa: S101  (only ``wake`` puts None, on another queue)
         return parse_body(delivery.body)

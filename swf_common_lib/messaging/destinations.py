@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
+from swf_common_lib.errors import InvalidRequest
 from swf_common_lib.settings import Settings
+
+_SENDABLE = re.compile(r"/(topic|queue|temp-queue|remote-temp-queue)/[^\s\x00-\x1f]+")
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,15 @@ WORKERS = Topic("panda.slices")
 def slice_queue(stream: int) -> Queue:
     """Give the slice queue of one of the run's streams, counted from 0; the first has no suffix."""
     return SLICES if stream == 0 else Queue(f"{SLICES.name}.{stream}")
+
+
+def check_destination(destination: Destination | str) -> None:
+    """Raise InvalidRequest unless something can be sent there."""
+    if not _SENDABLE.fullmatch(str(destination)):
+        raise InvalidRequest(
+            f"{str(destination)[:200]!r} is no destination",
+            f"Name a topic or a queue: {BROADCAST}, {WORKFLOW_CONTROL}.",
+        )
 
 
 def for_broker(destination: Destination | str, settings: Settings) -> str:

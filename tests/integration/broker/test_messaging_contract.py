@@ -299,6 +299,15 @@ class TestSelectors:
         assert one.next_bodies(len(expected)) == list(expected)
         assert one.nothing_comes()
 
+    def test_many_for_somebody_else_are_in_nobodys_way(self, client, queue):
+        busy, free, sender = client(), client(), client()
+        busy.subscribe(queue, selector="namespace='busy'", prefetch=1)
+        free.subscribe(queue, selector="namespace='free'", prefetch=1)
+        for number in range(2000):
+            sender.post(queue, str(number), namespace="busy")
+        sender.send(queue, "mine", namespace="free")
+        assert free.next().body == "mine"
+
     def test_what_no_selector_takes_waits_for_another_consumer(self, client, queue):
         one, two = client(), client()
         one.subscribe(queue, selector="run='2'")

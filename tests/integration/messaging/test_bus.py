@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from swf_common_lib.errors import BrokerUnavailable
+from swf_common_lib.errors import BrokerUnavailable, InvalidRequest
 from swf_common_lib.messaging import BROADCAST, MessageBus, Queue
 from swf_common_lib.settings import load_settings
 from tests.broker_process import BrokerProcess
@@ -93,6 +93,11 @@ def test_published_without_a_broker_is_sent_when_it_comes(
     own.start()
     bus.flush(PATIENCE)
     assert numbers(bus, 1) == [7]
+    safe = bus.published
+    own.stop()
+    bus.publish(work, {"number": 8})
+    bus.flush(0.05, safe)  # what came later is not waited for
+    own.start()
 
 
 def test_frozen_broker_delays_and_loses_nothing(
@@ -239,3 +244,15 @@ def test_refused_selector_is_an_error_at_once(make_bus: MakeBus, work: Queue) ->
     bus.subscribe(work)
     bus.publish(work, {"number": 3})
     assert numbers(bus, 1) == [3]
+
+
+@pytest.mark.parametrize("destination", ["epictopic", "/topic/", "/queue/a b", "/exchange/x", ""])
+def test_what_is_no_destination_is_refused_before_it_is_sent(
+    make_bus: MakeBus, work: Queue, destination: str
+) -> None:
+    bus = make_bus()
+    bus.subscribe(work)
+    with pytest.raises(InvalidRequest, match="is no destination"):
+        bus.publish(destination, {"number": 0})
+    bus.publish(str(work), {"number": 1})
+    assert numbers(bus, 1) == [1]

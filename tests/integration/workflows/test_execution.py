@@ -206,6 +206,20 @@ def test_an_abandoned_execution_says_nothing_more(
     assert monitor.reports == {}
 
 
+def test_who_waits_for_an_abandoned_execution_is_answered(
+    launch: Launch, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execution = launch(HOLDING)
+    listener.wait_for("start_run")
+    told: list[str] = []
+    execution.stop("enough", told.append)
+    assert told == []
+    execution.abandon("somebody else ended it")
+    assert told == ["terminated"]
+    monkeypatch.setenv("LET_GO", "yes")
+    assert execution.join(PATIENCE)
+
+
 def test_code_that_does_not_let_go_is_ended_from_outside(
     launch: Launch, listener: Listener, monitor: ScriptedMonitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -129,9 +129,12 @@ def test_as_a_library_by_url(
     runner = WorkflowRunner(monitor_url=here.swf_monitor_url)
     try:
         execution_id = runner.run_workflow("stf_datataking", "quick", duration=3600)
+        runner.close()
+        again = runner.run_workflow("stf_datataking", "quick")
     finally:
         runner.close()
-    assert installation.execution(execution_id)["status"] == "completed"
+    for each in (execution_id, again):
+        assert installation.execution(each)["status"] == "completed"
 
 
 def test_as_a_library_without_broker(here: Settings) -> None:

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from agents import catalogue as catalogue_module
 from agents.catalogue import CatalogueFile, Dataset, MonitorCatalogue, catalogue
 from swf_common_lib.errors import ConfigurationError, Conflict, InvalidRequest, NotFound
 from swf_common_lib.monitor_client import MonitorClient
@@ -176,3 +177,17 @@ def test_all_files_of_a_closed_dataset_are_known(
         served.register_file(NAME, f"f{number}", 10, "0000000a")  # announced again
     with pytest.raises(Conflict):
         served.register_file(NAME, "new", 10, "0000000a")
+
+
+def test_runs_without_an_end_are_forgotten_and_read_again(
+    monitor: MonitorClient, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalogue_module, "REMEMBERED_DATASETS", 2)
+    served = MonitorCatalogue(monitor)
+    for number in range(3):
+        served.ensure_dataset(Dataset(f"swf.{number}.run", number))
+    with pytest.raises(NotFound):
+        served.register_file("swf.0.run", "f", 1, "00000001")
+    served.ensure_dataset(Dataset("swf.0.run", 0))
+    served.register_file("swf.0.run", "f", 1, "00000001")
+    assert len(rows.runs) == 3

@@ -154,3 +154,16 @@ def test_another_process_leaves_the_empty_spool_of_a_living_one_alone(tmp_path: 
     spool.append({"message": "still here"})
     assert spool.batch()[0] == [{"message": "still here"}]
     spool.close()
+
+
+def test_a_spool_that_may_not_be_read_stops_nobody(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.jsonl").mkdir()
+    records = Records()
+    with serving(records) as url:
+        handler = MonitorLogHandler("data", "next", url, tmp_path)
+        handler.handle(logging.LogRecord("n", logging.INFO, "p", 1, "here", None, None))
+        wait_until(lambda: records.messages == ["here"])
+        handler.close()
+    assert "a.jsonl is left alone" in capsys.readouterr().err

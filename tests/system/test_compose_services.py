@@ -26,7 +26,7 @@ from tests.ports import free_ports
 from tests.postgres_process import running_postgres
 from tests.processes import end
 from tests.stack import CHECKOUT, Stack
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 pytestmark = pytest.mark.system
 
@@ -115,7 +115,7 @@ async def _called(stack: Stack, tool: str) -> CallToolResult:
     settings = stack.settings
     headers = {"Authorization": f"Bearer {settings.swf_api_token}"}
     async with (
-        httpx2.AsyncClient(headers=headers) as http,
+        httpx2.AsyncClient(headers=headers, timeout=PATIENCE) as http,
         Client(streamable_http_client(settings.swf_mcp_url, http_client=http)) as client,
     ):
         return await client.call_tool(tool)

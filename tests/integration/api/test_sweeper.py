@@ -89,7 +89,8 @@ def test_what_was_not_announced_is_announced_later(listen: Listen, live_runner: 
     announcer().open()
     Sweeper().sweep()
     assert commands()["execution_id"] == execution.execution_id
-    WorkflowExecution.objects.update(announced_at=timezone.now())  # just now, however long it took
+    # Just now, however long it takes to look.
+    WorkflowExecution.objects.update(announced_at=timezone.now() + timedelta(seconds=8))
     assert waiting_for(reload(execution)) == ""
 
     # Nobody took it: it is announced again, but not at once.
@@ -209,4 +210,4 @@ def test_the_sweeper_outlives_trouble(new_execution: MakeExecution) -> None:
         wait_until(lambda: failing.call_count > 3)
     wait_until(lambda: reload(execution).status == "terminated")
     sweeper.close()
-    assert not sweeper.is_alive()
+    wait_until(lambda: not sweeper.is_alive())

@@ -95,8 +95,8 @@ def test_no_kill_loses_a_confirmed_message(own_broker):
         wait_until(lambda goal=goal: publisher.confirmed >= goal)
         own_broker.kill()
         own_broker.start()
-    publisher.join(60)
-    subscriber.join(60)
+    publisher.join(PATIENCE)
+    subscriber.join(PATIENCE)
     assert set(subscriber.numbers) == set(range(WINDOW * WINDOWS))
     assert not subscriber.given_again
     first_seen = list(dict.fromkeys(subscriber.numbers))

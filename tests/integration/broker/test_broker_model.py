@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from orchestrator.embedded_broker import box
 from orchestrator.embedded_broker.database import Database
 from orchestrator.embedded_broker.server import Login, Server
+from tests.waiting import PATIENCE
 
 _DELIVERY = re.compile(r"MESSAGE\nsubscription:(\w)\nack:([^\n]+)\n[^\0]*?\n\n(\d+)\0", re.DOTALL)
 
@@ -125,7 +126,7 @@ class Run:
             await self.read()
 
     async def read(self) -> None:
-        data = await asyncio.wait_for(self.reader.read(65536), 5)
+        data = await asyncio.wait_for(self.reader.read(65536), PATIENCE)
         assert data, self.text
         self.text += data.decode()
         assert "ERROR\n" not in self.text, self.text

@@ -123,15 +123,15 @@ class TestAcknowledging:
         assert two.next_bodies(2) == ["4", "5"]
         assert two.nothing_comes()
 
-    def test_what_was_not_acknowledged_comes_again_in_order_and_first(self, client, queue):
-        one = client()
+    def test_what_was_not_acknowledged_comes_again_in_order_and_first(self, client, queue, unique):
+        one = client(client_id=unique)
         for number in range(6):
             one.send(queue, str(number))
         one.subscribe(queue, prefetch=4)
         frames = [one.next() for _ in range(4)]
         one.ack(frames[1])
         one.vanish()
-        two = client()
+        two = accepted(client, client_id=unique)  # it has taken back what the first one had
         two.subscribe(queue)
         frames = [two.next() for _ in range(5)]
         assert [frame.body for frame in frames] == ["0", "2", "3", "4", "5"]

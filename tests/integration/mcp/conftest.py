@@ -15,9 +15,11 @@ from mcp import Client
 
 from mcp_server.application import Application
 from mcp_server.server import build_server
-from monitor.executions.announcer import announcer
+from monitor.executions.announcer import Announcer, announcer
+from orchestrator.queue_depths import QueueReader
 from swf_common_lib.settings import load_settings
 from tests.broker_process import BrokerProcess, start_broker
+from tests.waiting import PATIENCE
 
 WORKFLOWS = Path(__file__).parents[3] / "workflows"
 
@@ -64,14 +66,19 @@ def application(
     monitor: socket.socket,
     settings: Any,
     transactional_db: None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Application]:
     """The application of a server in this process, on the tests' database."""
     announcer.cache_clear()
+    # A slow machine is no fault of the broker's.
+    monkeypatch.setattr(Announcer, "patience", PATIENCE)
+    monkeypatch.setattr("monitor.executions.announcer.CONFIRM_TIMEOUT", PATIENCE)
     address = f"http://127.0.0.1:{monitor.getsockname()[1]}"
     settings.TESTBED = load_settings(
         home=home, environ={**broker.environ, "SWF_MONITOR_URL": address}
     )
     made = Application(settings.TESTBED)
+    made.queues = QueueReader(settings.TESTBED, patience=PATIENCE)
     yield made
     made.close()
     announcer().close()

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from mcp_server.application import Application
 from monitor.executions import claim
-from monitor.executions.announcer import announcer
+from monitor.executions.announcer import Announcer, announcer
 from monitor.executions.sweeper import Sweeper
 from monitor.records.models import (
     RunState,
@@ -141,11 +141,12 @@ async def test_message_nobody_consumed(connect: Connect, application: Applicatio
     await application.database(team)
     await application.database(running, stf_files_generated=7, stf_files_registered=3)
 
-    def grow_old() -> None:
-        WorkflowMessage.objects.update(received_at=timezone.now() - LONG_AGO)
+    def received(age: timedelta) -> None:
+        WorkflowMessage.objects.update(received_at=timezone.now() - age)
 
+    await application.database(received, timedelta(minutes=-1))  # just now, however slow this is
     assert "message_unconsumed" not in await causes(connect), "it may be about to answer"
-    await application.database(grow_old)
+    await application.database(received, LONG_AGO)
     finding = (await causes(connect))["message_unconsumed"]
     assert finding["what"].startswith("4 of 7 stf_gen messages have no answer")
     assert "list_logs(source='data-agent-shifter-1')" in finding["next"]
@@ -201,7 +202,7 @@ async def test_commands_and_slices_that_wait_are_evidence(
     )
 
 
-def asks(application: Application, **changes: str) -> None:
+def asks(application: Application, patience: float = 0.2, **changes: str) -> None:
     """Let the application ask for queues with other settings than it has."""
     own = application.settings
     environ = {
@@ -210,7 +211,7 @@ def asks(application: Application, **changes: str) -> None:
         "ACTIVEMQ_PASSWORD": own.activemq_password,
         **changes,
     }
-    application.queues = QueueReader(load_settings(own.swf_home, environ), patience=0.2)
+    application.queues = QueueReader(load_settings(own.swf_home, environ), patience=patience)
 
 
 async def test_a_broker_that_tells_nothing_of_its_queues(
@@ -219,7 +220,7 @@ async def test_a_broker_that_tells_nothing_of_its_queues(
     """One of the facility's may lack the plugin: that is no fault of the execution's."""
     await application.database(team)
     await application.database(running)
-    asks(application, SWF_BROKER="external")
+    asks(application, patience=3.0, SWF_BROKER="external")
     async with connect() as client:
         diagnosis = await call(client, "diagnose_execution", execution_id=NAME)
         status = await call(client, "get_system_status")
@@ -350,13 +351,19 @@ async def test_monitor_down(
     assert "the monitor is down" in waiting["waiting_for"]
 
 
-async def test_broker_down(connect: Connect, application: Application, settings: Any) -> None:
+async def test_broker_down(
+    connect: Connect,
+    application: Application,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     await application.database(rows.execution, 1, "pending", start_time=None)
     await application.database(
         rows.agent, "monitor-ingest", agent_type="ingest", namespace="", status="WARNING"
     )
     announcer().close()
     announcer.cache_clear()
+    monkeypatch.setattr(Announcer, "patience", 0.05)
     environ = {**rows.NO_BROKER, "SWF_MONITOR_URL": settings.TESTBED.swf_monitor_url}
     settings.TESTBED = load_settings(home=settings.TESTBED.swf_home, environ=environ)
     await application.database(

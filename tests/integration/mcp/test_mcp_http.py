@@ -68,6 +68,14 @@ def own_server(installation: Installation) -> Iterator[McpProcess]:
     started.stop()
 
 
+@pytest.fixture
+def patient_server(installation: Installation) -> Iterator[McpProcess]:
+    """One that drops nothing at its end, however slow the machine is."""
+    started = McpProcess.start(installation, "tests.integration.mcp.patient_server")
+    yield started
+    started.stop()
+
+
 def token(installation: Installation, name: str, scope: str, user: str = "maria") -> str:
     return installation.django(
         "from monitor.records.tokens import create_token\n"
@@ -96,7 +104,7 @@ async def test_operator(server: McpProcess, scheme: str, mode: str) -> None:
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer wrong", "Basic YTpi", "Token"])
 def test_without_a_valid_token(server: McpProcess, header: str | None) -> None:
     headers = {**ACCEPT, **({} if header is None else {"Authorization": header})}
-    answer = httpx2.post(server.url, json=INITIALIZE, headers=headers)
+    answer = httpx2.post(server.url, json=INITIALIZE, headers=headers, timeout=PATIENCE)
     assert answer.status_code == 401
     problem = answer.json()
     assert problem["type"] == "urn:swf-testbed:not-authenticated"
@@ -143,7 +151,9 @@ async def test_execution_belongs_to_the_tokens_user(server: McpProcess) -> None:
 
 async def test_revoked_token_ends_its_session(server: McpProcess) -> None:
     key = token(server.installation, "soon gone", "read")
-    async with httpx2.AsyncClient(headers={**ACCEPT, "Authorization": f"Bearer {key}"}) as http:
+    async with httpx2.AsyncClient(
+        headers={**ACCEPT, "Authorization": f"Bearer {key}"}, timeout=PATIENCE
+    ) as http:
         opened = await http.post(server.url, json=INITIALIZE)
         assert opened.status_code == 200
         server.installation.django(
@@ -161,12 +171,13 @@ async def test_revoked_token_ends_its_session(server: McpProcess) -> None:
 
 def test_session_of_another(server: McpProcess) -> None:
     eva = {**ACCEPT, "Authorization": f"Bearer {server.installation.token}"}
-    opened = httpx2.post(server.url, json=INITIALIZE, headers=eva)
+    opened = httpx2.post(server.url, json=INITIALIZE, headers=eva, timeout=PATIENCE)
     max_ = {**ACCEPT, "Authorization": f"Bearer {token(server.installation, 'max', 'read', 'max')}"}
     answer = httpx2.post(
         server.url,
         json={"jsonrpc": "2.0", "id": 2, "method": "tools/list"},
         headers={**max_, "mcp-session-id": opened.headers["mcp-session-id"]},
+        timeout=PATIENCE,
     )
     assert answer.status_code == 404
 
@@ -179,7 +190,8 @@ def test_other_hosts_pages_are_refused(
     server: McpProcess, header: dict[str, str], status: int
 ) -> None:
     headers = {**ACCEPT, "Authorization": f"Bearer {server.installation.token}", **header}
-    assert httpx2.post(server.url, json=INITIALIZE, headers=headers).status_code == status
+    answer = httpx2.post(server.url, json=INITIALIZE, headers=headers, timeout=PATIENCE)
+    assert answer.status_code == status
 
 
 def test_stream_that_is_to_be_resumed_is_a_new_one(server: McpProcess) -> None:
@@ -306,9 +318,11 @@ async def test_read_only_server_with_some_tools(installation: Installation) -> N
 
 async def test_wait_sees_the_end(server: McpProcess) -> None:
     told: list[str | None] = []
+    waiting = asyncio.Event()
 
     async def progress(_value: float, _total: float | None, line: str | None) -> None:
         told.append(line)
+        waiting.set()
 
     async with server.client() as client:
         started = await client.call_tool("start_workflow", {})
@@ -316,6 +330,7 @@ async def test_wait_sees_the_end(server: McpProcess) -> None:
         execution_id = started.structured_content["execution_id"]
 
         async def end() -> None:
+            await waiting.wait()
             code = ALIVE.format(id=execution_id, status="completed")
             await anyio.to_thread.run_sync(server.installation.django, code)
 
@@ -332,23 +347,32 @@ async def test_wait_sees_the_end(server: McpProcess) -> None:
     assert "is pending" in str(told[0])
 
 
+async def _running(client: Client, execution_id: str) -> None:
+    with anyio.fail_after(PATIENCE):
+        while True:
+            found = await client.call_tool("get_workflow_execution", {"execution_id": execution_id})
+            assert found.structured_content is not None
+            if found.structured_content["status"] == "running":
+                return
+            await anyio.sleep(0.02)
+
+
 async def test_stop_waits_for_the_runner(server: McpProcess) -> None:
     async with server.client() as client:
         started = await client.call_tool("start_workflow", {})
         assert started.structured_content is not None
         execution_id = started.structured_content["execution_id"]
-        server.installation.django(
-            f"from monitor.executions import claim; claim({execution_id!r}, 'runner-1')"
-        )
         code = (
             "import time\nfrom monitor.records.models import SystemStateEvent as E\n"
-            "from monitor.executions import report\n"
+            "from monitor.executions import claim, report\n"
+            f"claim({execution_id!r}, 'runner-1')\n"
             f"mine = E.objects.filter(execution_id={execution_id!r})\n"
             "while not mine.filter(event_type='stop_requested').exists(): time.sleep(0.02)\n"
             f"report({execution_id!r}, {{'status': 'terminated'}}, actor='runner-1', via='rest')"
         )
         async with anyio.create_task_group() as group:
             group.start_soon(anyio.to_thread.run_sync, server.installation.django, code)
+            await _running(client, execution_id)  # its runner is there: the stop waits for it
             stopped = await client.call_tool("stop_workflow", {"execution_id": execution_id})
     assert stopped.structured_content is not None
     assert stopped.structured_content["status"] == "terminated"
@@ -356,15 +380,14 @@ async def test_stop_waits_for_the_runner(server: McpProcess) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:resources/.* is removed as of 2026-07-28")
-async def test_sigterm_with_waiting_calls_and_open_streams(own_server: McpProcess) -> None:
+async def test_sigterm_with_waiting_calls_and_open_streams(patient_server: McpProcess) -> None:
     """No client ends anything; each call has its answer, each stream its last frame."""
-    headers = {**ACCEPT, "Authorization": f"Bearer {own_server.installation.token}"}
-    waiting = asyncio.Semaphore(0)
+    headers = {**ACCEPT, "Authorization": f"Bearer {patient_server.installation.token}"}
 
-    async def progress(*_arguments: object) -> None:
-        waiting.release()
+    async def wait(client: Client, waiting: asyncio.Event) -> None:
+        async def progress(*_arguments: object) -> None:
+            waiting.set()
 
-    async def wait(client: Client) -> None:
         result = await client.call_tool(
             "wait_for_workflow",
             {"execution_id": execution_id, "timeout_s": 60},
@@ -374,33 +397,34 @@ async def test_sigterm_with_waiting_calls_and_open_streams(own_server: McpProces
         assert result.structured_content["finished"] is False
 
     async with (
-        own_server.client() as client,
-        own_server.client(mode="legacy") as older,
-        httpx2.AsyncClient(headers=headers) as http,
+        patient_server.client() as client,
+        patient_server.client(mode="legacy") as older,
+        httpx2.AsyncClient(headers=headers, timeout=PATIENCE) as http,
     ):
         await older.list_tools()  # or it would, to know what the answer has to be like
         started = await client.call_tool("start_workflow", {})
         assert started.structured_content is not None
         execution_id, uri = (started.structured_content[k] for k in ("execution_id", "resource"))
         await older.subscribe_resource(uri)
-        opened = await http.post(own_server.url, json=INITIALIZE)
+        opened = await http.post(patient_server.url, json=INITIALIZE)
         session = {"mcp-session-id": opened.headers["mcp-session-id"]}
         async with (
-            http.stream("GET", own_server.url, headers=session) as stream,
+            http.stream("GET", patient_server.url, headers=session) as stream,
             client.listen(resource_subscriptions=[uri]) as listening,
         ):
             assert stream.status_code == 200
             async with anyio.create_task_group() as group:
-                group.start_soon(wait, client)
-                group.start_soon(wait, older)
-                await waiting.acquire()
-                await waiting.acquire()
-                await anyio.to_thread.run_sync(own_server.terminate)
+                waits = [asyncio.Event(), asyncio.Event()]
+                group.start_soon(wait, client, waits[0])
+                group.start_soon(wait, older, waits[1])
+                for each in waits:
+                    await each.wait()
+                await anyio.to_thread.run_sync(patient_server.terminate)
             async for _event in listening:
                 pass
             await stream.aread()
     for word in ("dropped", "Cancel", "ERROR", "Traceback"):
-        assert word not in own_server.log, "nothing had to be cut short"
+        assert word not in patient_server.log, "nothing had to be cut short"
 
 
 async def test_sigterm_with_a_client_that_does_not_go_on(own_server: McpProcess) -> None:
@@ -447,7 +471,7 @@ async def test_database_without_tables(
     server = McpProcess.start(empty)
     try:
         headers = {**ACCEPT, "Authorization": "Bearer x"}
-        answer = httpx2.post(server.url, json=INITIALIZE, headers=headers)
+        answer = httpx2.post(server.url, json=INITIALIZE, headers=headers, timeout=PATIENCE)
     finally:
         server.stop()
     assert answer.status_code == 503

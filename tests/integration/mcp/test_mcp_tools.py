@@ -13,6 +13,7 @@ from monitor.records.models import SystemStateEvent, WorkflowExecution
 from tests.integration.mcp.calls import call, refusal
 from tests.integration.mcp.conftest import Connect
 from tests.integration.web import rows
+from tests.waiting import PATIENCE
 
 pytestmark = [pytest.mark.anyio, pytest.mark.django_db(transaction=True)]
 
@@ -268,7 +269,7 @@ async def test_finished_execution_with_all_of_it(
     assert detail["processing_finished"] is True
     assert "parameters" not in detail
     assert waited["finished"] is True
-    assert waited["waited_s"] < 5
+    assert waited["waited_s"] < PATIENCE
 
 
 async def test_failed_execution_shows_its_error(connect: Connect, application: Application) -> None:

@@ -52,7 +52,7 @@ def supervisor(tmp_path):
     programs = [
         ("stays", STAYS, 0.2),
         ("other", STAYS, 0.2),
-        ("dies", DIES, 5),
+        ("dies", DIES, 60),
         ("absent", ABSENT, 1),
     ]
     file.write_text(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import queue
+import threading
 import time
 from collections.abc import Callable
 
@@ -65,20 +66,20 @@ def test_a_fast_run(launch: Launch, listener: Listener, monitor: ScriptedMonitor
 def test_stop_while_physics_goes_on_in_real_time(
     launch: Launch, listener: Listener, monitor: ScriptedMonitor
 ) -> None:
-    execution = launch(speed=1.0, no_beam_not_ready_delay=0, physics_period_duration=180)
-    listener.wait_for("run_imminent")
+    execution = launch(speed=10.0, no_beam_not_ready_delay=0, stf_interval=3600)
+    listener.wait_for("stf_gen")
     reached: queue.SimpleQueue[str] = queue.SimpleQueue()
     execution.stop("shift is over", reached.put)
-    assert execution.join(PATIENCE)  # the period itself takes three times as long
+    assert execution.join(PATIENCE)  # the period itself takes half an hour
     end = listener.wait_for("end_run")
-    assert (end["reason"], end["total_stf_files"]) == ("shift is over", 0)
+    assert (end["reason"], end["total_stf_files"]) == ("shift is over", 1)
     assert reached.get(timeout=PATIENCE) == "terminated"
     (report,) = monitor.reports[execution.execution_id]
     assert (report["status"], report["status_reason"]) == ("terminated", "shift is over")
 
 
 def test_pause_and_resume(launch: Launch, listener: Listener, monitor: ScriptedMonitor) -> None:
-    execution = launch(speed=20.0, **ENDLESS)
+    execution = launch(speed=20.0, stf_count=1_000_000)  # between periods the DAQ pauses by itself
     listener.wait_for("stf_gen")
     reached: queue.SimpleQueue[str] = queue.SimpleQueue()
     execution.pause("coffee", reached.put)
@@ -263,8 +264,15 @@ def _steady(execution: Execution) -> bool:
 @pytest.mark.parametrize("terminal", [True, False])
 def test_an_execution_is_shown_while_it_runs(launch: Launch, terminal: bool) -> None:
     shown = io.StringIO()
-    execution = launch(speed=10.0)
+    execution = launch(speed=10.0, stf_count=1_000_000)
+
+    def end_when_seen() -> None:
+        wait_until(lambda: "run/physics" in shown.getvalue())
+        execution.stop("seen")
+
+    ending = threading.Thread(target=end_when_seen)
+    ending.start()
     follow(execution, Console(file=shown, force_terminal=terminal, width=120))
-    assert "run/physics" in shown.getvalue()
-    assert "completed" in summary(execution, 0.5)
-    assert "5 STF files" in summary(execution, 0.5)
+    ending.join()
+    assert "terminated: seen" in summary(execution, 0.5)
+    assert f"{execution.handle.stf_files} STF files" in summary(execution, 0.5)

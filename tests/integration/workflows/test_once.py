@@ -159,7 +159,7 @@ def test_a_once_run_is_stopped_over_rest(here: Settings, installation: Installat
 def test_what_the_monitor_gave_away_is_let_go(here: Settings, installation: Installation) -> None:
     with WorkflowRunner(settings=here) as runner:
         request = {"workflow": "stf_datataking", "config": "quick", "realtime": True}
-        execution = runner.begin(request)
+        execution = runner.begin({**request, "parameters": {"beam_ready_delay": 3600}})
         wait_until(lambda: execution.handle.messages_sent)
         runner.heartbeat_answered({"lost_executions": [execution.execution_id, "unknown"]})
         assert execution.join(PATIENCE)
@@ -178,7 +178,8 @@ def test_inside_somebodys_environment(
         env.run()
     assert installation.execution(simulator.execution_id)["status"] == "completed"
     assert heard.wait_for("run_imminent", simulator.execution_id)["simulation_tick"] == 1
-    assert len([m for m in heard.take() if m["msg_type"] == "stf_gen"]) >= 3
+    heard.wait_for("end_run", simulator.execution_id)
+    assert len([m for m in heard.messages if m["msg_type"] == "stf_gen"]) >= 3
 
 
 def test_a_failure_inside_somebodys_environment(here: Settings, installation: Installation) -> None:

@@ -7,6 +7,7 @@ import signal
 from tests.integration.workflows.conftest import Listener
 from tests.integration.workflows.installation import Installation
 from tests.processes import end
+from tests.waiting import wait_until
 
 ENDLESS = {"physics_period_count": 0}
 
@@ -14,8 +15,8 @@ ENDLESS = {"physics_period_count": 0}
 def test_an_orderly_end_terminates_executions(installation: Installation, heard: Listener) -> None:
     runner = installation.start_runner()
     paced = installation.start(parameters=ENDLESS, realtime=True)
-    fast = installation.start(parameters=ENDLESS)
     heard.wait_for("start_run", paced)
+    fast = installation.start(parameters=ENDLESS)  # what it floods is not more than need be
     heard.wait_for("start_run", fast)
     end(runner)
     assert runner.returncode == 0
@@ -68,7 +69,7 @@ def test_a_pending_execution_waits_for_a_runner(installation: Installation) -> N
 def test_a_lost_broker_comes_back(installation: Installation) -> None:
     installation.start_runner()
     execution_id = installation.start(parameters={"stf_count": 30}, speed=40)
-    installation.reaches(execution_id, "running")
+    wait_until(lambda: installation.execution(execution_id)["status"] != "pending")
     installation.broker.kill()
     installation.broker.start()
     record = installation.reaches(execution_id, "completed")

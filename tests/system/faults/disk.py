@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.stack import Stack
+from tests.waiting import wait_until
 
 SIZE = "96m"
 _BALLAST = "ballast"
@@ -31,7 +32,9 @@ def on_a_disk_of_its_own(stack: Stack) -> Iterator[bool]:
         (folder / "settings.toml").write_text(settings)
         yield True
     finally:
-        subprocess.run(["umount", folder], check=True)
+        # The last of its processes may be on their way out.
+        unmount = ["umount", folder]
+        wait_until(lambda: subprocess.run(unmount, capture_output=True).returncode == 0)
 
 
 def fill(folder: Path) -> None:

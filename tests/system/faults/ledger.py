@@ -70,7 +70,7 @@ class Listener(stomp.ConnectionListener):  # type: ignore[misc]
     def close(self) -> None:
         self._closing.set()
         self._lost.set()
-        self._thread.join(15)
+        self._thread.join(PATIENCE)
 
     def heard(self) -> dict[str, Body]:
         """Give all that was heard so far, by message id."""
@@ -146,7 +146,7 @@ class Publisher:
     def close(self) -> None:
         """End when the broker has confirmed everything."""
         self._closing.set()
-        self._thread.join(15)
+        self._thread.join(PATIENCE)
         self._bus.flush(PATIENCE)
         self._bus.close()
 

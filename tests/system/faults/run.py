@@ -92,7 +92,7 @@ class Run:
     def end(self) -> str:
         """Wait until the execution and all that it caused are over; give how it ended."""
         try:
-            wait_until(lambda: self._over, PATIENCE)
+            wait_until(lambda: self._over, 3 * PATIENCE)
         except AssertionError:
             stands = self.progress
             told = f"{stands.status}, {dict(stands.statistics)}"

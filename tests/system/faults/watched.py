@@ -149,7 +149,7 @@ class WatchedStack(Stack):
             return not found
 
         try:
-            wait_until(healthy, PATIENCE)
+            wait_until(healthy, 3 * PATIENCE)
         except AssertionError:
             raise AssertionError(f"not healed: {found}") from None
         return time.monotonic() - since

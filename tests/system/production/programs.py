@@ -43,7 +43,7 @@ from mcp.client.streamable_http import streamable_http_client
 async def main(url, token, authority, execution_id):
     headers = {"Authorization": "Bearer " + token}
     trusted = ssl.create_default_context(cafile=authority)
-    async with httpx2.AsyncClient(headers=headers, verify=trusted) as http:
+    async with httpx2.AsyncClient(headers=headers, verify=trusted, timeout=60) as http:
         async with Client(streamable_http_client(url, http_client=http)) as client:
             named = {"execution_id": execution_id}
             found = await client.call_tool("get_workflow_execution", named)

@@ -17,6 +17,7 @@ from monitor.executions.request import StartRequest
 from monitor.executions.source import source_of
 from monitor.server_zone import server_zone_name
 from swf_common_lib.errors import ConfigurationError, InvalidRequest, NotFound
+from tests.waiting import PATIENCE
 
 CODE = "class WorkflowExecutor:\n    pass\n"
 
@@ -24,6 +25,11 @@ CODE = "class WorkflowExecutor:\n    pass\n"
 def git(folder: Path, *arguments: str) -> None:
     identity = ["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"]
     subprocess.run(["git", "-C", str(folder), *identity, *arguments], check=True)
+
+
+@pytest.fixture(autouse=True)
+def _git_may_be_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.executions.source._TIMEOUT", PATIENCE)
 
 
 def test_the_work_tree_is_described(tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ def test_stop_arrives_as_an_interrupt_at_the_present_tick() -> None:
 
     with driven(10.0, careful) as it:
         wait_until(lambda: it.clock.tick > 1)
-        asked, at = it.clock.tick, time.monotonic()
+        at, asked = time.monotonic(), it.clock.tick
         it.clock.stop("enough")
         it.wait_end()
         passed = (time.monotonic() - at) * it.clock.speed

@@ -40,6 +40,8 @@ from swf_common_lib.monitor_client import FOREVER, MonitorClient, execution_path
 from swf_common_lib.settings import Settings
 
 CACHED_EXECUTIONS = 64
+HEARTBEAT_TTL = 60_000
+"""Milliseconds for which a heartbeat on the broker says something."""
 
 
 @dataclass(frozen=True)
@@ -190,7 +192,7 @@ class BaseAgent:
             )
             for spec in self.subscriptions()
         ]
-        self._heartbeat = Heartbeat(self.settings, self.describe, self.heartbeat_interval)
+        self._heartbeat = Heartbeat(self.settings, self._beat, self.heartbeat_interval)
         self._heartbeat.start(self.heartbeat_answered)
         self.bus.start()
         while not self.bus.wait_connected(self.tick_interval):
@@ -273,6 +275,15 @@ class BaseAgent:
             "total_stf_processed": self.total_stf_processed,
             "metadata": {"unconfirmed_messages": status.unconfirmed, **self.heartbeat_metadata()},
         }
+
+    def _beat(self) -> dict[str, Any]:
+        """Describe it for a heartbeat, and tell who listens on the topic for heartbeats, if any."""
+        body = self.describe()
+        topic = self.settings.activemq_heartbeat_topic
+        if topic and self.bus.connected:  # it is of no use later
+            message = {"msg_type": "heartbeat", "sender": self.name, **body}
+            self.bus.publish(topic, message, persistent=False, ttl_ms=HEARTBEAT_TTL)
+        return body
 
     # Work
 

@@ -19,6 +19,7 @@ import tomli
 from swf_common_lib.database_url import parse_database_url
 from swf_common_lib.errors import ConfigurationError
 
+_TOPIC = re.compile(r"(/topic/[^\s/]+)?")
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
 
@@ -186,7 +187,7 @@ def _defaults(home: Path) -> dict[str, Any]:
         "ACTIVEMQ_SSL_CA_CERTS": "",
         "ACTIVEMQ_SSL_CERT_FILE": "",
         "ACTIVEMQ_SSL_KEY_FILE": "",
-        "ACTIVEMQ_HEARTBEAT_TOPIC": "/topic/heartbeat",
+        "ACTIVEMQ_HEARTBEAT_TOPIC": "",
         "ACTIVEMQ_QUEUE_PREFIX": "/queue/",
         "ACTIVEMQ_TOPIC_PREFIX": "/topic/",
         "ACTIVEMQ_DURABLE_HEADER": "activemq.subscriptionName",
@@ -264,6 +265,8 @@ def _address_problems(values: Mapping[str, Any], given: set[str]) -> list[str]:
     ):
         if values[name] not in allowed:
             problems.append(f"{name}: {values[name]!r} is not one of {', '.join(allowed)}")
+    if not _TOPIC.fullmatch(topic := str(values["ACTIVEMQ_HEARTBEAT_TOPIC"])):
+        problems.append(f"ACTIVEMQ_HEARTBEAT_TOPIC: {topic!r} is no topic such as /topic/heartbeat")
     if values["SWF_DATABASE_SERVER"] == "local" and not values["SWF_DATABASE_URL"]:
         problems.append("SWF_DATABASE_SERVER is local, but SWF_DATABASE_URL is empty")
     return problems

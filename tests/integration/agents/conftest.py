@@ -35,8 +35,8 @@ def agents(services: Services) -> Iterator[StartAgents]:
     """Start agents; they are stopped at the end, and must end well if they live."""
     started: list[AgentProcess] = []
 
-    def start(namespace: str, *scripts: str) -> list[AgentProcess]:
-        new = [services.agent(script, namespace) for script in scripts]
+    def start(namespace: str, *scripts: str, **environ: str) -> list[AgentProcess]:
+        new = [services.agent(script, namespace, **environ) for script in scripts]
         started.extend(new)
         services.wait_ready(*new)
         return new

@@ -44,6 +44,26 @@ def queued(
     return taken
 
 
+def test_heartbeats_are_told_on_the_topic_for_them(
+    services: Services, namespace: str, agents: StartAgents
+) -> None:
+    topic = f"/topic/heartbeats-{namespace}"
+    bus = MessageBus(services.settings)
+    bus.start(PATIENCE)
+    bus.subscribe(topic, ack="auto")
+    agents(namespace, "data_agent", ACTIVEMQ_HEARTBEAT_TOPIC=topic)
+    delivery = bus.receive(PATIENCE)
+    assert delivery is not None
+    assert delivery.headers["persistent"] == "false"
+    beat = json.loads(delivery.body)
+    assert (beat["msg_type"], beat["agent_type"], beat["namespace"]) == (
+        "heartbeat",
+        "data",
+        namespace,
+    )
+    bus.close()
+
+
 def test_data_agent_registers_run_and_files(
     services: Services, namespace: str, agents: StartAgents, observe: Observe, daq: MakeDaq
 ) -> None:

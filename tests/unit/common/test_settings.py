@@ -73,6 +73,7 @@ def test_file_that_is_not_toml(tmp_path: Path) -> None:
         ("SWF_MCP_URL", "http://host:port/mcp"),
         ("SWF_ALLOWED_HOSTS", "good.example.org, https://bad.example.org"),
         ("SWF_ALLOWED_HOSTS", "*"),
+        ("ACTIVEMQ_HEARTBEAT_TOPIC", "heartbeat"),
     ],
 )
 def test_addresses_that_cannot_be(tmp_path: Path, name: str, value: str) -> None:

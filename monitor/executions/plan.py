@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from monitor.executions.definitions import (
-    ensure_definition,
+    definition_of,
     read_workflow,
     stored_definition,
 )
@@ -25,13 +25,14 @@ class Plan:
     """What a start will execute."""
 
     definition: WorkflowDefinition
+    """One without a key is new: nothing is kept before it is started."""
     expanded: Expanded
     source: dict[str, Any] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
 
 
 def make_plan(request: StartRequest, testbed_settings: Settings, created_by: str) -> Plan:
-    """Check a request and say what it will execute; a definition not yet known is registered.
+    """Check a request and say what it will execute. Nothing is written.
 
     Raises ConfigurationError with all faults of the configuration, NotFound for an unknown
     workflow or version, InvalidRequest for values that cannot be meant.
@@ -67,7 +68,8 @@ def make_plan(request: StartRequest, testbed_settings: Settings, created_by: str
             f"there is no version {request.version!r} of workflow {code.name}",
             f"Its file has version {expanded.version}; see the workflow definitions for others.",
         )
-    definition, same = ensure_definition(code, expanded.version, created_by)
+    definition = definition_of(code, expanded.version, created_by)
+    same = definition.digest == code.digest
     source = {**source_of(code.path), "digest": code.digest, "modified": not same}
     if not same:
         source["text"] = code.text

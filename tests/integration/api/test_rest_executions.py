@@ -220,6 +220,36 @@ def test_a_check_says_what_a_start_would_execute(api: APIClient) -> None:
     assert not WorkflowExecution.objects.exists()
 
 
+def test_a_check_keeps_no_definition(api: APIClient, home: Path) -> None:
+    """What is being edited must not become the code of that version for ever."""
+    path = home / "workflows" / "stf_datataking.py"
+    finished = path.read_text()
+    path.write_text(finished + "# half done\n")
+    assert api.post(CHECK, {"workflow": "stf_datataking"}).status_code == 200
+    assert not WorkflowDefinition.objects.exists()
+    path.write_text(finished)
+    record = api.post(START, {"workflow": "stf_datataking"}).json()
+    assert record["source"]["modified"] is False
+    assert WorkflowDefinition.objects.get().definition == finished
+
+
+def test_a_faulty_default_configuration_is_told_not_kept(api: APIClient, home: Path) -> None:
+    folder = home / "workflows"
+    (folder / "mine.py").write_text(CODE)
+    default, other = folder / "mine_default.toml", folder / "other.toml"
+    default.write_text('[workflow]\nname = "mine"\n[fast_processing]\nstf_count = "many"\n')
+    other.write_text('[workflow]\nname = "mine"\n[fast_processing]\nstf_count = 3\n')
+    for path in (CHECK, START):
+        refused = api.post(path, {"workflow": "mine", "config": "other"})
+        assert refused.status_code == 400
+        assert "the default configuration of mine: mine_default.toml" in refused.json()["detail"]
+    assert not WorkflowDefinition.objects.exists()
+    default.write_text('[workflow]\nname = "mine"\n[fast_processing]\nstf_count = 7\n')
+    assert api.post(START, {"workflow": "mine", "config": "other"}).status_code == 201
+    kept = WorkflowDefinition.objects.get().parameter_values
+    assert kept["fast_processing"]["stf_count"] == 7
+
+
 def test_faulty_workflows_are_refused(api: APIClient, home: Path) -> None:
     (home / "workflows" / "broken.py").write_text("def f(:\n")
     (home / "workflows" / "empty.py").write_text("x = 1\n")

@@ -97,11 +97,11 @@ class RunWatch:
         states = self._client.get(
             "run-states/", phase=UNFINISHED, namespace=self._namespace, limit=SCANNED_RUNS
         )
-        seen = {str(state["run_number"]) for state in states}
-        if missing := served - seen:  # completed, and its workers have not heard of it
-            numbers = ",".join(sorted(missing))
-            states += self._client.get("run-states/", run_number=numbers, limit=SCANNED_RUNS)
         self._give(states)
+        missing = served - {str(state["run_number"]) for state in states}
+        numbers = ",".join(sorted(run_id for run_id in missing if run_id.isdecimal()))
+        if numbers:  # completed, and the word of it did not come here
+            self._give(self._client.get("run-states/", run_number=numbers, limit=SCANNED_RUNS))
 
     def _ask(self, now: float) -> None:
         wanted = self._wanted

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from monitor.executions.definitions import (
@@ -15,7 +16,13 @@ from monitor.executions.definitions import (
 from monitor.executions.request import REALTIME, UNPACED, StartRequest
 from monitor.executions.source import source_of
 from monitor.records.models import WorkflowDefinition
-from swf_common_lib.config import Expanded, TestbedFile, expand, load_testbed_file
+from swf_common_lib.config import (
+    Expanded,
+    TestbedFile,
+    expand,
+    load_testbed_file,
+    parse_testbed_file,
+)
 from swf_common_lib.errors import InvalidRequest, NotFound
 from swf_common_lib.settings import Settings
 
@@ -38,8 +45,7 @@ def make_plan(request: StartRequest, testbed_settings: Settings, created_by: str
     workflow or version, InvalidRequest for values that cannot be meant.
     """
     request.check()
-    path = testbed_settings.swf_testbed_config
-    testbed = load_testbed_file(path) if path.is_file() else None
+    testbed = _testbed(request, testbed_settings)
     request = _with_defaults(request, testbed)
     workflows_dir = testbed_settings.swf_home / "workflows"
     stored = None
@@ -78,6 +84,14 @@ def make_plan(request: StartRequest, testbed_settings: Settings, created_by: str
             "registered; the text that runs is kept here"
         )
     return Plan(definition, expanded, source, options)
+
+
+def _testbed(request: StartRequest, testbed_settings: Settings) -> TestbedFile | None:
+    path = testbed_settings.swf_testbed_config
+    if request.testbed_text is not None:
+        name = Path(request.testbed_name).name or path.name
+        return parse_testbed_file(request.testbed_text, Path(name))
+    return load_testbed_file(path) if path.is_file() else None
 
 
 def _with_defaults(request: StartRequest, testbed: TestbedFile | None) -> StartRequest:

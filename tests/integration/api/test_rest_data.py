@@ -226,6 +226,23 @@ def test_a_slice_moves_forward_only(api: APIClient, run: Run) -> None:
     assert len(api.get("/api/tf-slices/?assigned_worker=w1&status=completed").json()) == 1
 
 
+def test_a_slice_is_queued_again_for_its_next_try(api: APIClient, run: Run) -> None:
+    """As news of it by message may say."""
+    key = api.post("/api/tf-slices/", slice_body()).json()["id"]
+    path = f"/api/tf-slices/{key}/"
+    begun = {"status": "processing", "assigned_worker": "w1", "started_tick": 3.0}
+    assert api.patch(path, begun).status_code == 200
+    assert api.patch(path, {"status": "queued", "retries": 0}).status_code == 409
+    again = api.patch(path, {"status": "queued", "retries": 1, "error": "lost"})
+    assert again.status_code == 200, again.content
+    row = again.json()
+    assert (row["status"], row["retries"], row["error"]) == ("queued", 1, "lost")
+    assert (row["assigned_worker"], row["started_tick"]) == ("", None)
+    assert counts() == {"created": 1, "queued": 1, "processing": 0, "completed": 0, "failed": 0}
+    assert api.patch(path, {"status": "failed"}).status_code == 200
+    assert api.patch(path, {"status": "queued", "retries": 2}).status_code == 409
+
+
 # Run states, workers, events
 
 

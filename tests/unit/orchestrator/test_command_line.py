@@ -65,6 +65,7 @@ def parsed(*words: str) -> argparse.Namespace:
         "logs",
         "validate",
         "token",
+        "prune",
         "login",
         "demo",
     ],

@@ -74,7 +74,7 @@ class Sweeper(threading.Thread):
     def run(self) -> None:
         """Sweep until closed; trouble with database or broker is logged and outlived."""
         trouble = ""
-        while not self._closing.wait(self._interval):
+        while not self._closing.is_set():
             try:
                 self.sweep()
                 trouble = ""
@@ -89,6 +89,7 @@ class Sweeper(threading.Thread):
                     logger.exception("the sweeper failed; it tries again every second")
                 trouble = str(error)
                 self._begin_anew()
+            self._closing.wait(self._interval)
         connection.close()
 
     def _begin_anew(self) -> None:

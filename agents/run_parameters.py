@@ -33,33 +33,38 @@ NOTHING = RunParameters(fast=None, stf_processing_time=None, slice_failure_rate=
 
 
 class ParametersOfRuns:
-    """Looks up the parameters of a message's execution, once an execution."""
+    """Looks up the parameters of a message's execution, once an execution that is known."""
 
     def __init__(self, agent: BaseAgent) -> None:
         self._agent = agent
         self._known: OrderedDict[str, RunParameters] = OrderedDict()
+        self._told_unknown = ""
 
     def of(self, message: Message) -> RunParameters:
         """Give the parameters of the message's execution; waits for the monitor."""
         execution_id = message.execution_id
         if execution_id not in self._known:
-            self._known[execution_id] = self._read(execution_id, message)
+            try:
+                record = self._agent.execution(execution_id)
+            except NotFound as error:
+                # Not for good: a proxy answers so while the monitor behind it begins anew.
+                self._tell_unknown(message, error)
+                return NOTHING
+            self._known[execution_id] = run_parameters(record["parameter_values"])
             if len(self._known) > CACHED:
                 self._known.popitem(last=False)
         return self._known[execution_id]
 
-    def _read(self, execution_id: str, message: Message) -> RunParameters:
-        try:
-            record = self._agent.execution(execution_id)
-        except NotFound as error:
+    def _tell_unknown(self, message: Message, error: NotFound) -> None:
+        if message.execution_id != self._told_unknown:
+            self._told_unknown = message.execution_id
             self._agent.logger.warning(
-                "run %s of execution %r is left alone: its configuration is not known (%s)",
+                "a message of run %s is left alone: the configuration of its execution %r is not"
+                " known (%s)",
                 message.run_id,
-                execution_id,
+                message.execution_id,
                 error.detail,
             )
-            return NOTHING
-        return run_parameters(record["parameter_values"])
 
 
 def run_parameters(sections: Mapping[str, Any]) -> RunParameters:

@@ -18,8 +18,10 @@ from swf_common_lib.settings import Settings
 
 SCAN_INTERVAL = 10.0
 """Wall seconds between two looks at all runs."""
-SCANNED_RUNS = 100
-"""The newest runs that such a look sees."""
+SCANNED_RUNS = 1000
+"""The newest unfinished runs of the namespace that such a look sees."""
+UNFINISHED = "imminent,physics,standby,processing"
+"""Phases of runs that have, or will have, work."""
 ASK_FIRST, ASK_LAST = 0.25, 5.0
 """Wall seconds between two questions for one run; each doubles the one before."""
 
@@ -27,12 +29,17 @@ logger = logging.getLogger(__name__)
 
 
 class RunWatch:
-    """Gives the run states of the newest runs, now and then, and of some runs more often."""
+    """Gives the states of unfinished runs of a namespace, and of runs that are served.
 
-    def __init__(self, settings: Settings, notify: Callable[[], None]) -> None:
+    It does so now and then, for some runs more often.
+    """
+
+    def __init__(self, settings: Settings, namespace: str, notify: Callable[[], None]) -> None:
         self._client = MonitorClient.from_settings(settings)
+        self._namespace = namespace
         self._notify = notify
         self._wanted: frozenset[str] = frozenset()
+        self._served: frozenset[str] = frozenset()
         self._states: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self._awake = threading.Event()
         self._closing = False
@@ -51,8 +58,9 @@ class RunWatch:
         if self._thread.is_alive():
             self._thread.join(2.0)
 
-    def ask_about(self, run_ids: frozenset[str]) -> None:
-        """Say which runs to ask about more often."""
+    def ask_about(self, run_ids: frozenset[str], served: frozenset[str]) -> None:
+        """Say which runs to ask about more often, and which are served at all."""
+        self._served = served
         if run_ids != self._wanted:
             self._wanted = run_ids
             self._awake.set()
@@ -72,7 +80,7 @@ class RunWatch:
             try:
                 if now >= next_scan:
                     next_scan = now + SCAN_INTERVAL
-                    self._give(self._client.get("run-states/", limit=SCANNED_RUNS))
+                    self._scan()
                 self._ask(now)
                 self._reachable = True
             except MonitorUnavailable as error:
@@ -83,6 +91,17 @@ class RunWatch:
                 logger.error("the monitor does not tell about runs: %s", error)
             times = [next_scan, *(when for when, _ in self._asks.values())]
             self._awake.wait(max(ASK_FIRST, min(times) - time.monotonic()))
+
+    def _scan(self) -> None:
+        served = self._served
+        states = self._client.get(
+            "run-states/", phase=UNFINISHED, namespace=self._namespace, limit=SCANNED_RUNS
+        )
+        self._give(states)
+        missing = served - {str(state["run_number"]) for state in states}
+        numbers = ",".join(sorted(run_id for run_id in missing if run_id.isdecimal()))
+        if numbers:  # completed, and the word of it did not come here
+            self._give(self._client.get("run-states/", run_number=numbers, limit=SCANNED_RUNS))
 
     def _ask(self, now: float) -> None:
         wanted = self._wanted

@@ -74,7 +74,7 @@ class WorkerAgent(BaseAgent):
         self.slices_done = 0
         self._next_finish = 0.0
         self._results = ResultWriter()
-        self._watch = RunWatch(settings, lambda: self.bus.wake())
+        self._watch = RunWatch(settings, namespace, lambda: self.bus.wake())
         self._runs: dict[str, _Run] = {}
         self._left_alone: OrderedDict[str, None] = OrderedDict()
 
@@ -253,7 +253,7 @@ class WorkerAgent(BaseAgent):
                 self._report(run, now)
             if left:
                 self._leave(run_id)
-        self._watch.ask_about(self._perhaps_drained(now))
+        self._watch.ask_about(self._perhaps_drained(now), frozenset(self._runs))
 
     def stopped(self) -> None:
         """End the workers; slices in their hands go back to the queue."""

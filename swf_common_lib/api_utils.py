@@ -1,6 +1,6 @@
-"""Numbers that the monitor gives out, each once: of runs, agents and executions.
+"""Run numbers, which the monitor gives out, each once.
 
-The functions take the session of whoever asks, so that workflow files can use them with
+The function takes the session of whoever asks, so that workflow files can use it with
 ``runner.monitor_url``, ``runner.api_session`` and ``runner.logger``.
 """
 
@@ -36,44 +36,25 @@ def get_next_run_number(monitor_url: str, session: requests.Session, logger: Log
     """
     number = session.take_run_number() if isinstance(session, BringsRunNumber) else None
     if number is None:
-        number = _next(monitor_url, session, "next-run-number", "run_number", {})
+        number = _next(monitor_url, session)
     logger.info("run number %s", number, extra={"run_id": str(number)})
     return str(number)
 
 
-def get_next_agent_id(monitor_url: str, session: requests.Session, logger: Logger) -> str:
-    """Give the number of a new agent, as text. Raises MonitorUnavailable."""
-    number = _next(monitor_url, session, "next-agent-id", "agent_id", {})
-    logger.info("agent number %s", number)
-    return str(number)
-
-
-def get_next_execution_sequence(
-    monitor_url: str, session: requests.Session, logger: Logger, workflow_name: str
-) -> int:
-    """Give the number of a new execution of a workflow. Raises MonitorUnavailable."""
-    body = {"workflow_name": workflow_name}
-    number = _next(monitor_url, session, "next-workflow-execution-id", "sequence", body)
-    logger.info("execution number %d of %s", number, workflow_name)
-    return number
-
-
-def _next(
-    monitor_url: str, session: requests.Session, what: str, field: str, body: dict[str, str]
-) -> int:
-    url = f"{monitor_url.rstrip('/')}/api/state/{what}/"
+def _next(monitor_url: str, session: requests.Session) -> int:
+    url = f"{monitor_url.rstrip('/')}/api/state/next-run-number/"
     try:
-        answer = session.post(url, json=body, timeout=TIMEOUT)
+        answer = session.post(url, json={}, timeout=TIMEOUT)
     except requests.RequestException as error:
         raise MonitorUnavailable(
-            f"the monitor at {monitor_url} gave no {field} ({type(error).__name__})",
+            f"the monitor at {monitor_url} gave no run_number ({type(error).__name__})",
             "Start it (testbed start-local), or correct SWF_MONITOR_URL.",
         ) from error
     try:
-        return int(answer.json()[field])
+        return int(answer.json()["run_number"])
     except (ValueError, KeyError, TypeError) as error:
         raise MonitorUnavailable(
-            f"the monitor answers {answer.status_code} to {url}, without {field}:"
+            f"the monitor answers {answer.status_code} to {url}, without run_number:"
             f" {answer.text[:200]}",
             "Check SWF_MONITOR_URL and SWF_API_TOKEN.",
         ) from error

@@ -7,16 +7,16 @@ model does not name are kept. Times are ISO 8601 with zone; ticks are simulated 
 from __future__ import annotations
 
 import hashlib
-import json
 import uuid
 from datetime import datetime, timezone
+from json import JSONDecodeError
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from pydantic_core import from_json
 
 from swf_common_lib.config import PARAMETERS
 from swf_common_lib.errors import InvalidMessage
+from swf_common_lib.strict_json import read_json
 
 _URL_NAMESPACE = uuid.NAMESPACE_URL.bytes
 
@@ -159,8 +159,8 @@ class SliceState(BaseModel):
     """queued, processing, completed or failed."""
     worker: str = ""
     retries: Count = 0
-    started_tick: float | None = None
-    finished_tick: float | None = None
+    started_tick: Tick | None = None
+    finished_tick: Tick | None = None
     processing_start_at: str | None = None
     processed_at: str | None = None
     error: str = ""
@@ -186,9 +186,9 @@ class WorkerState(BaseModel):
     slices_failed: Count = 0
     started_at: str | None = None
     ended_at: str | None = None
-    started_tick: float | None = None
-    ended_tick: float | None = None
-    busy_seconds: float | None = Field(default=None, ge=0)
+    started_tick: Tick | None = None
+    ended_tick: Tick | None = None
+    busy_seconds: Tick | None = None
     """Simulated seconds spent on slices."""
 
 
@@ -266,37 +266,22 @@ MESSAGE_TYPES: dict[str, type[Message]] = {
 }
 
 
-def _refuse(constant: str) -> None:
-    raise ValueError(f"it contains {constant} as a value")
-
-
-_DECODER = json.JSONDecoder(parse_constant=_refuse)
-"""Python's own takes NaN and Infinity, which are not JSON, for numbers."""
-
-
 def parse_body(body: str | bytes) -> dict[str, Any]:
     """Decode a message's body into a JSON object.
 
-    Raises InvalidMessage when it is not UTF-8, not JSON, or not an object.
+    Raises InvalidMessage when it is not UTF-8, not JSON, nested too deeply, or not an object.
     """
     try:
-        value = _decoded(body)
+        value = read_json(body)
     except UnicodeDecodeError as error:
         raise InvalidMessage(f"the body is not UTF-8: {error}") from error
-    except (ValueError, RecursionError) as error:
+    except JSONDecodeError as error:
         raise InvalidMessage(f"the body is not JSON: {error}") from error
+    except ValueError as error:
+        raise InvalidMessage(f"the body cannot be read: {error}") from error
     if not isinstance(value, dict):
         raise InvalidMessage(f"the body is a JSON {type(value).__name__}, not an object")
     return value
-
-
-def _decoded(body: str | bytes) -> Any:
-    try:
-        return from_json(body, allow_inf_nan=False)
-    except ValueError:
-        # Twice as slow, but it takes what the other refuses though JSON allows it (surrogates by
-        # themselves, deep nesting), and what is wrong it says in terms of characters.
-        return _DECODER.decode(body.decode("utf-8") if isinstance(body, bytes) else body)
 
 
 def parse_message(body: dict[str, Any]) -> Message:

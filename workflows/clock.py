@@ -40,9 +40,9 @@ class Clock:
     """Drives one SimPy environment on the thread that calls ``run``.
 
     ``speed`` is the number of simulated seconds a wall second; ``UNPACED`` (0) means no waiting
-    at all. A clock that is behind catches up. ``stop``, ``pause``, ``resume`` and ``set_speed``
-    may be called from any thread and take effect between two events, at once when the clock
-    waits; they are carried out in the order of the calls.
+    at all. A clock that is behind catches up. ``stop``, ``pause`` and ``resume`` may be called
+    from any thread and take effect between two events, at once when the clock waits; they are
+    carried out in the order of the calls.
 
     ``on_pause(reason)`` and ``on_resume()`` are called on the clock's thread, with the
     environment's time advanced to the moment of the command. ``congested()`` is asked before
@@ -112,10 +112,6 @@ class Clock:
     def resume(self) -> None:
         """Let simulated time go on from where it stood still."""
         self._submit(self._do_resume)
-
-    def set_speed(self, speed: float) -> None:
-        """Go on at another speed from here."""
-        self._submit(lambda: self._do_set_speed(speed))
 
     def wait_stop(self, timeout: float) -> bool:
         """Wait up to ``timeout`` wall seconds for a stop to be asked for; tell whether it was."""
@@ -216,11 +212,6 @@ class Clock:
             self._anchor()
             self._paused = False
             self._on_resume()
-
-    def _do_set_speed(self, speed: float) -> None:
-        if not self._paused:
-            self._advance()
-        self._speed = speed
 
     def _begin_closing(self, ending: Ending) -> None:
         process = self._process

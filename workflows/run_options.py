@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from swf_common_lib.config import TestbedFile, load_testbed_file, parse_assignment, read_text
+from swf_common_lib.config import load_testbed_file, parse_assignment, read_text
 from swf_common_lib.errors import ConfigurationError
 from swf_common_lib.settings import Settings
 
@@ -67,8 +67,7 @@ class RunRequest:
         cls, options: argparse.Namespace, workflow: str | None, settings: Settings
     ) -> RunRequest:
         """Read the command line and ``testbed.toml``; raises ConfigurationError."""
-        chosen = options.testbed_config
-        testbed = load_testbed_file(chosen or settings.swf_testbed_config)
+        testbed = load_testbed_file(options.testbed_config or settings.swf_testbed_config)
         default = testbed.workflow
         name = workflow or default.name
         if not name:
@@ -81,10 +80,10 @@ class RunRequest:
             "namespace": options.namespace or testbed.namespace,
             "duration": options.duration,
             "realtime": bool(options.realtime),
-            "parameters": {
-                **(_overrides_of(testbed) if chosen else {}),
-                **_parameters(options),
-            },
+            "parameters": _parameters(options),
+            # The monitor may be on another host, and have another one.
+            "testbed_name": testbed.path.name,
+            "testbed_text": testbed.text,
         }
         fields.update(_configuration(options.workflow_config))
         if workflow is None:
@@ -119,13 +118,3 @@ def _parameters(options: argparse.Namespace) -> dict[str, Any]:
         key, value = parse_assignment(assignment)
         parameters[key] = value
     return parameters
-
-
-def _overrides_of(testbed: TestbedFile) -> dict[str, Any]:
-    """Give what a ``testbed.toml`` other than the monitor's lays over a configuration."""
-    overrides = {
-        f"{section}.{key}": value
-        for section, table in testbed.sections.items()
-        for key, value in table.items()
-    }
-    return {**overrides, **testbed.parameters}

@@ -36,5 +36,7 @@ def start_body(command: Message, namespace: str, runner: str) -> dict[str, Any]:
         "runner": runner,
         "config_text": fields.get("config_text"),
         "version": fields.get("version"),
+        "testbed_name": fields.get("testbed_name"),
+        "testbed_text": fields.get("testbed_text"),
     }
     return {name: value for name, value in body.items() if value is not None}

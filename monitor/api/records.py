@@ -10,12 +10,14 @@ from django.core.exceptions import ValidationError
 from django.db.models import Model
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter
+from rest_framework.mixins import UpdateModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 from rest_framework.viewsets import GenericViewSet
 
 from monitor.records.filtering import Selection, read_number
+from monitor.records.one_writer import one_writer
 from monitor.records.pages import take_page
 from swf_common_lib.errors import InvalidRequest, NotFound
 
@@ -98,6 +100,27 @@ class RecordViewSet(GenericViewSet[Any]):
         if found is None:
             raise NotFound(f"there is no {self.what} {str(key)[:250]!r}")
         return found
+
+
+class ChangeableViewSet(UpdateModelMixin, RecordViewSet):
+    """A table whose records a PATCH changes, while nobody else writes to them.
+
+    Ingest counts in the same rows: what it wrote since a row was read would be written over.
+    """
+
+    http_method_names = ["get", "post", "patch", "head", "options"]
+
+    def get_queryset(self) -> Any:
+        """Give all rows; one that is about to change is kept from other writers."""
+        rows = super().get_queryset()
+        changing = getattr(self, "action", "") == "partial_update"
+        return rows.select_for_update(of=("self",)) if changing else rows
+
+    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Read, check and change the record in one transaction."""
+        _ = request.data  # a body that cannot be read keeps nobody waiting
+        with one_writer():
+            return super().update(request, *args, **kwargs)
 
 
 def _paging(params: Mapping[str, str]) -> tuple[int, str | None]:

@@ -22,7 +22,7 @@ from django.views.decorators.http import require_GET
 from monitor.api.authentication import token_of
 from monitor.api.permissions import require_scope
 from monitor.api.problems import as_json, as_testbed_error
-from monitor.records.filters import select_messages
+from monitor.records.filters import MESSAGES
 from monitor.records.models import WorkflowMessage
 from monitor.records.models.access import TokenScope
 from swf_common_lib.errors import InvalidRequest, TestbedError
@@ -53,6 +53,27 @@ class Stream:
     position: int
     client_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     since: float = field(default_factory=time.time)
+
+    def following(self) -> list[WorkflowMessage]:
+        """Give the next messages, and stand behind them; none while the database does not answer.
+
+        What was looked through for nothing is not looked through again.
+        """
+        try:
+            newest = _newest()
+            if newest <= self.position:
+                return []
+            rows = MESSAGES.select(self.filters).filter(pk__gt=self.position)
+            found = list(rows.order_by("id")[:BATCH])
+            last = found[-1].pk if found else 0
+            self.position = last if len(found) == BATCH else max(last, newest)
+            return found
+        except DatabaseError as error:
+            logger.warning("a stream waits for the database: %s", error)
+            connection.close()
+            return []
+        finally:
+            close_old_connections()  # this thread has no request whose end would
 
 
 @lru_cache(maxsize=1)
@@ -113,11 +134,15 @@ def _begun(request: HttpRequest) -> Stream:
     asked = {_PLURALS.get(name, name): str(value) for name, value in request.GET.items()}
     resume = request.headers.get("Last-Event-ID") or asked.pop(_LAST_ID, "")
     filters = _filters(asked)
-    select_messages(filters)
+    MESSAGES.select(filters)
     if resume and not (resume.isdecimal() and len(resume) < 19):
         raise InvalidRequest(f"Last-Event-ID {resume!r} is not the id of an event of this stream")
-    newest = WorkflowMessage.objects.aggregate(newest=Max("id"))["newest"] or 0
-    return Stream(filters, int(resume) if resume else newest)
+    return Stream(filters, int(resume) if resume else _newest())
+
+
+def _newest() -> int:
+    """Give the id of the message that was recorded last."""
+    return WorkflowMessage.objects.aggregate(newest=Max("id"))["newest"] or 0
 
 
 def _filters(asked: Mapping[str, str]) -> dict[str, str]:
@@ -135,14 +160,13 @@ def _filters(asked: Mapping[str, str]) -> dict[str, str]:
 async def _events(opened: Stream) -> AsyncIterator[bytes]:
     open_streams()[opened.client_id] = opened
     quiet_since = time.monotonic()
-    fetch = _in_thread(_fetch)
+    fetch = _in_thread(opened.following)
     try:
         yield _event("connected", {"client_id": opened.client_id, "status": "connected"})
         while True:
-            rows = await fetch(opened)
+            rows = await fetch()
             if rows:
                 quiet_since = time.monotonic()
-                opened.position = rows[-1].pk
                 yield b"".join(_event(_name(row), _body(row), row.pk) for row in rows)
                 if len(rows) == BATCH:
                     continue
@@ -152,19 +176,6 @@ async def _events(opened: Stream) -> AsyncIterator[bytes]:
             await asyncio.sleep(POLL_INTERVAL)
     finally:
         open_streams().pop(opened.client_id, None)
-
-
-def _fetch(opened: Stream) -> list[WorkflowMessage]:
-    """Give the next messages; none while the database does not answer."""
-    try:
-        rows = select_messages(opened.filters).filter(pk__gt=opened.position)
-        return list(rows.order_by("id")[:BATCH])
-    except DatabaseError as error:
-        logger.warning("a stream waits for the database: %s", error)
-        connection.close()
-        return []
-    finally:
-        close_old_connections()
 
 
 def _in_thread(function: Any) -> Any:

@@ -146,6 +146,14 @@ class StartSerializer(serializers.Serializer[StartRequest]):
     config_text = serializers.CharField(
         required=False, allow_null=True, allow_blank=True, trim_whitespace=False
     )
+    testbed_text = serializers.CharField(
+        required=False,
+        allow_null=True,
+        allow_blank=True,
+        trim_whitespace=False,
+        help_text="a testbed.toml that counts instead of the monitor's own",
+    )
+    testbed_name = serializers.CharField(max_length=200, required=False, allow_blank=True)
     version = serializers.CharField(max_length=50, required=False, allow_null=True)
     from_definition = serializers.BooleanField(required=False)
 

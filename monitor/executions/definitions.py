@@ -14,6 +14,7 @@ from django.utils import timezone
 from monitor.executions.source import source_of
 from monitor.records.models import WorkflowDefinition
 from swf_common_lib.config import did_you_mean, expand, list_configurations
+from swf_common_lib.config.catalogue import default_configuration
 from swf_common_lib.errors import ConfigurationError, NotFound
 
 EXECUTOR = "WorkflowExecutor"
@@ -91,35 +92,32 @@ def workflow_names(workflows_dir: Path) -> list[str]:
     )
 
 
-def ensure_definition(
-    code: WorkflowCode, version: str, created_by: str
-) -> tuple[WorkflowDefinition, bool]:
-    """Give the definition of that name and version, registered now when there is none.
+def definition_of(code: WorkflowCode, version: str, created_by: str) -> WorkflowDefinition:
+    """Give the definition of that name and version; when there is none, a new one, not yet kept.
 
-    The second value tells whether ``code`` is what the definition holds: a definition is never
-    modified, so code that was changed under the same version differs from it.
+    A definition is never modified: one that is kept may hold other code than ``code``. Raises
+    ConfigurationError when the default configuration, which belongs to it, cannot be used.
     """
-    definition = _find(code.name, version)
-    if definition is None:
-        source = source_of(code.path)
-        WorkflowDefinition.objects.bulk_create(
-            [
-                WorkflowDefinition(
-                    workflow_name=code.name,
-                    version=version,
-                    workflow_type=code.name,
-                    definition=code.text,
-                    digest=code.digest,
-                    parameter_values=default_values(code),
-                    created_by=created_by,
-                    created_at=timezone.now(),
-                    source={key: source[key] for key in _DEFINED if key in source},
-                )
-            ],
-            ignore_conflicts=True,  # somebody else may register it at this very moment
-        )
-        definition = WorkflowDefinition.objects.get(workflow_name=code.name, version=version)
-    return definition, definition.digest == code.digest
+    kept = _find(code.name, version)
+    if kept is not None:
+        return kept
+    source = source_of(code.path)
+    return WorkflowDefinition(
+        workflow_name=code.name,
+        version=version,
+        workflow_type=code.name,
+        definition=code.text,
+        digest=code.digest,
+        parameter_values=default_values(code),
+        created_by=created_by,
+        created_at=timezone.now(),
+        source={key: source[key] for key in _DEFINED if key in source},
+    )
+
+
+def keep_definition(definition: WorkflowDefinition) -> None:
+    """Register a new definition, unless somebody else did so at this very moment."""
+    WorkflowDefinition.objects.bulk_create([definition], ignore_conflicts=True)
 
 
 _DEFINED = ("org", "repo", "path", "branch")
@@ -135,17 +133,27 @@ def stored_definition(name: str, version: str | None) -> WorkflowDefinition | No
 
 
 def default_values(code: WorkflowCode) -> dict[str, Any]:
-    """Give the workflow's default configuration, a table a section; empty when it has none."""
+    """Give the workflow's default configuration, a table a section; empty when it has none.
+
+    Raises ConfigurationError when it has one that cannot be used.
+    """
+    try:
+        config = default_configuration(code.name, code.path.parent, None)
+    except ConfigurationError:
+        return {}  # several configure it, and none of them is its default
     try:
         expanded = expand(
-            None,
+            config or None,
             workflow=code.name,
             workflows_dir=code.path.parent,
             testbed=None,
             namespace=_ANY_NAMESPACE,
         )
-    except ConfigurationError:
-        return {}
+    except ConfigurationError as error:
+        raise ConfigurationError(
+            [f"the default configuration of {code.name}: {problem}" for problem in error.problems],
+            f"It is kept with the code of {code.name} at its first start: correct it first.",
+        ) from error
     return {name: table for name, table in expanded.sections.items() if name != "testbed"}
 
 

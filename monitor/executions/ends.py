@@ -19,7 +19,8 @@ logger = logging.getLogger(__name__)
 
 def announce_ends(now: datetime) -> None:
     """Broadcast the end of runs whose execution ended without its runner, until confirmed."""
-    for execution in WorkflowExecution.objects.filter(end_unannounced=True):
+    rows = WorkflowExecution.objects.filter(end_unannounced=True)
+    for execution in rows.only("namespace", "options", "status_reason", "end_time"):
         state = RunState.objects.filter(execution_id=execution.execution_id).first()
         if state is None:
             ended = execution.end_time or now

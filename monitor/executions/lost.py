@@ -49,7 +49,7 @@ def _end_executions(now: datetime) -> None:
     """
     rows = WorkflowExecution.objects.filter(
         status__in=ACTIVE, lease_expires_at=None, created_at__lt=now - LOST_AFTER
-    )
+    ).only("runner")
     runners = {execution: execution.runner or _sender(execution) for execution in rows}
     last_heard = _heard(runners.values())
     for execution, runner in runners.items():

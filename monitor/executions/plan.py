@@ -5,17 +5,24 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from monitor.executions.definitions import (
-    ensure_definition,
+    definition_of,
     read_workflow,
     stored_definition,
 )
 from monitor.executions.request import REALTIME, UNPACED, StartRequest
 from monitor.executions.source import source_of
 from monitor.records.models import WorkflowDefinition
-from swf_common_lib.config import Expanded, TestbedFile, expand, load_testbed_file
+from swf_common_lib.config import (
+    Expanded,
+    TestbedFile,
+    expand,
+    load_testbed_file,
+    parse_testbed_file,
+)
 from swf_common_lib.errors import InvalidRequest, NotFound
 from swf_common_lib.settings import Settings
 
@@ -25,20 +32,20 @@ class Plan:
     """What a start will execute."""
 
     definition: WorkflowDefinition
+    """One without a key is new: nothing is kept before it is started."""
     expanded: Expanded
     source: dict[str, Any] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
 
 
 def make_plan(request: StartRequest, testbed_settings: Settings, created_by: str) -> Plan:
-    """Check a request and say what it will execute; a definition not yet known is registered.
+    """Check a request and say what it will execute. Nothing is written.
 
     Raises ConfigurationError with all faults of the configuration, NotFound for an unknown
     workflow or version, InvalidRequest for values that cannot be meant.
     """
     request.check()
-    path = testbed_settings.swf_testbed_config
-    testbed = load_testbed_file(path) if path.is_file() else None
+    testbed = _testbed(request, testbed_settings)
     request = _with_defaults(request, testbed)
     workflows_dir = testbed_settings.swf_home / "workflows"
     stored = None
@@ -67,7 +74,8 @@ def make_plan(request: StartRequest, testbed_settings: Settings, created_by: str
             f"there is no version {request.version!r} of workflow {code.name}",
             f"Its file has version {expanded.version}; see the workflow definitions for others.",
         )
-    definition, same = ensure_definition(code, expanded.version, created_by)
+    definition = definition_of(code, expanded.version, created_by)
+    same = definition.digest == code.digest
     source = {**source_of(code.path), "digest": code.digest, "modified": not same}
     if not same:
         source["text"] = code.text
@@ -76,6 +84,14 @@ def make_plan(request: StartRequest, testbed_settings: Settings, created_by: str
             "registered; the text that runs is kept here"
         )
     return Plan(definition, expanded, source, options)
+
+
+def _testbed(request: StartRequest, testbed_settings: Settings) -> TestbedFile | None:
+    path = testbed_settings.swf_testbed_config
+    if request.testbed_text is not None:
+        name = Path(request.testbed_name).name or path.name
+        return parse_testbed_file(request.testbed_text, Path(name))
+    return load_testbed_file(path) if path.is_file() else None
 
 
 def _with_defaults(request: StartRequest, testbed: TestbedFile | None) -> StartRequest:

@@ -38,6 +38,10 @@ class StartRequest:
     """Runner that asks and executes it at once; empty: it is announced to all."""
     config_text: str | None = None
     """A configuration's text (TOML), used instead of a file."""
+    testbed_text: str | None = None
+    """A ``testbed.toml`` that counts instead of the monitor's own: that of whoever starts it."""
+    testbed_name: str = ""
+    """What its file is called."""
     version: str | None = None
     """Version of the definition to run; with ``from_definition``."""
     from_definition: bool = False

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from monitor.executions.announcer import announcer, note_announcement
 from monitor.executions.control import claim
+from monitor.executions.definitions import keep_definition
 from monitor.executions.plan import Plan, make_plan
 from monitor.executions.request import StartRequest
 from monitor.records.counters import next_execution_sequence
@@ -36,6 +37,9 @@ def start(request: StartRequest) -> WorkflowExecution:
     if earlier is not None:
         return earlier
     plan = make_plan(request, settings.TESTBED, user)
+    if plan.definition.pk is None:
+        keep_definition(plan.definition)
+        plan = make_plan(request, settings.TESTBED, user)  # with the one that is kept now
     try:
         with transaction.atomic():
             execution = _create(request, plan, user)

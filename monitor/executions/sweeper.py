@@ -21,6 +21,7 @@ from monitor.executions.lost import ACTOR, LOST_AFTER, VIA, look_after_lost
 from monitor.executions.waiting import live_runners
 from monitor.records.models import SystemAgent, WorkflowExecution
 from monitor.records.states import ACTIVE, ExecutionStatus
+from monitor.records.sweeping import NOTE_INTERVAL, note_look
 from monitor.records.transitions import transition
 from swf_common_lib.errors import TestbedError
 
@@ -31,6 +32,17 @@ others could not write either."""
 ANNOUNCE_AGAIN = timedelta(seconds=10)
 LOST_INTERVAL = 10.0
 """Seconds between two looks for what lost agents left behind."""
+_COLUMNS = (
+    "status",
+    "namespace",
+    "runner",
+    "created_at",
+    "announced_at",
+    "expires_at",
+    "lease_expires_at",
+    "workflow_definition__workflow_name",
+)
+"""What is looked at of each unfinished execution."""
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +66,7 @@ class Sweeper(threading.Thread):
         self._settling = settling
         self._patience = patience
         self._next_lost = 0.0
+        self._next_note = 0.0
         self._closing = threading.Event()
         self._able_since = time.monotonic()
         self._last = time.monotonic()
@@ -61,17 +74,26 @@ class Sweeper(threading.Thread):
     def run(self) -> None:
         """Sweep until closed; trouble with database or broker is logged and outlived."""
         trouble = ""
-        while not self._closing.wait(self._interval):
+        while not self._closing.is_set():
             try:
                 self.sweep()
                 trouble = ""
             except (DatabaseError, TestbedError) as error:
-                self._able_since = time.monotonic()
                 said = reason(error) if isinstance(error, DatabaseError) else str(error)
                 if said != trouble:
                     logger.warning("the sweeper cannot work: %s", said)
                 trouble = said
-                connection.close()
+                self._begin_anew()
+            except Exception as error:  # whatever it is, nobody else looks after executions
+                if str(error) != trouble:
+                    logger.exception("the sweeper failed; it tries again every second")
+                trouble = str(error)
+                self._begin_anew()
+            self._closing.wait(self._interval)
+        connection.close()
+
+    def _begin_anew(self) -> None:
+        self._able_since = time.monotonic()
         connection.close()
 
     def close(self) -> None:
@@ -87,9 +109,9 @@ class Sweeper(threading.Thread):
             self._able_since = beginning
         now = timezone.now()
         unfinished = list(
-            WorkflowExecution.objects.select_related("workflow_definition").filter(
-                status__in=[ExecutionStatus.PENDING, *ACTIVE]
-            )
+            WorkflowExecution.objects.select_related("workflow_definition")
+            .filter(status__in=[ExecutionStatus.PENDING, *ACTIVE])
+            .only(*_COLUMNS)  # code and parameters are large
         )
         if any(execution.lease_expires_at for execution in unfinished):
             self._prove_way()
@@ -108,6 +130,9 @@ class Sweeper(threading.Thread):
             look_after_lost(now)
         announce_ends(now)
         self._last = time.monotonic()
+        if self._last >= self._next_note:
+            self._next_note = self._last + NOTE_INTERVAL
+            note_look(now)
 
     def _prove_way(self) -> None:
         """Write nothing to where heartbeats are written.

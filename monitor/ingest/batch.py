@@ -16,7 +16,7 @@ from django.db import (
     transaction,
 )
 
-from monitor.ingest.entry import RAW_LIMIT, Entry
+from monitor.ingest.entry import FAULTS, RAW_LIMIT, Entry
 from monitor.ingest.projections import project
 from monitor.records.changes import tell_changed
 from monitor.records.models import WorkflowMessage
@@ -43,11 +43,7 @@ _FAULTS_OF_A_MESSAGE = (
     NotSupportedError,
     ProgrammingError,
     TestbedError,
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    TypeError,
-    ValueError,
+    *FAULTS,
 )
 """What a projection may raise over what a message says. Other database errors (gone, locked, disk
 full) say nothing about messages: the whole batch is tried again."""

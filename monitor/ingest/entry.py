@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,8 +30,12 @@ LIMITS = {
     "run_id": 50,
 }
 """Characters that the columns of the envelope hold."""
+FAULTS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What code may raise over what a message says."""
 _UNSTORABLE = re.compile(r"[\0\ud800-\udfff]")
 """Characters that PostgreSQL's text and jsonb refuse."""
+
+logger = logging.getLogger(__name__)
 
 
 class Incoming(NamedTuple):
@@ -68,13 +73,23 @@ class Entry:
 
 
 def read_entry(incoming: Incoming) -> Entry:
-    """Make sense of a message; what cannot be understood becomes an entry with a problem."""
+    """Make sense of a message; what cannot be understood becomes an entry with a problem.
+
+    Whatever is wrong with a message, it must not end the reading: it would come again for ever.
+    """
     received_at = now()
     try:
-        body = parse_body(incoming.body)
-        content = incoming.body.decode()
+        return _read(incoming, received_at)
     except InvalidMessage as error:
         return malformed(incoming, error.detail, received_at)
+    except FAULTS as error:
+        logger.exception("a message on %s cannot be read", incoming.destination)
+        return malformed(incoming, f"{type(error).__name__}: {error}", received_at)
+
+
+def _read(incoming: Incoming, received_at: datetime) -> Entry:
+    body = parse_body(incoming.body)
+    content = incoming.body.decode()
     problems: list[str] = []
     if "\\u" in content:
         body, content = _storable(body, content, problems)

@@ -1,15 +1,12 @@
-"""What can be asked of each table: defined once, used by REST, web UI and MCP.
-
-Each ``select_...`` takes parameters by name and gives the rows, newest first.
-"""
+"""What can be asked of each table: defined once, used by REST, web UI and MCP."""
 
 from __future__ import annotations
 
+import dataclasses
 import logging
-from collections.abc import Mapping
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q
 
 from monitor.records.filtering import (
     Parameter,
@@ -59,6 +56,15 @@ def _read_level(value: str) -> int:
 
 def _contains(column: str, description: str) -> Parameter:
     return Parameter(lambda part: Q(**{f"{column}__icontains": part}), str, description)
+
+
+def _of_namespaces(names: list[str]) -> Q:
+    """Select run states by what has a namespace: their executions, or their runs."""
+    executions = WorkflowExecution.objects.filter(
+        execution_id=OuterRef("execution_id"), namespace__in=names
+    )
+    runs = Run.objects.filter(run_number=OuterRef("run_number"), namespace__in=names)
+    return Q(Exists(executions)) | Q(Exists(runs))
 
 
 _run_number = number("run_number", "run number")
@@ -153,6 +159,7 @@ RUN_STATES: Selection[RunState] = Selection(
     {
         "run_number": _run_number,
         "execution_id": _execution,
+        "namespace": dataclasses.replace(_namespace, condition=_of_namespaces),
         "phase": choice("phase", RunPhase.values, "where the run stands"),
         "state": text("state", "machine state"),
         "substate": text("substate", "machine substate"),
@@ -286,70 +293,3 @@ FILTERS: dict[str, Selection[Any]] = {
     "namespaces": NAMESPACES,
     "subscribers": SUBSCRIBERS,
 }
-
-Params = Mapping[str, str]
-
-
-def select_definitions(params: Params) -> QuerySet[WorkflowDefinition]:
-    """Give workflow definitions."""
-    return DEFINITIONS.select(params)
-
-
-def select_executions(params: Params) -> QuerySet[WorkflowExecution]:
-    """Give workflow executions, each with its definition."""
-    return EXECUTIONS.select(params)
-
-
-def select_messages(params: Params) -> QuerySet[WorkflowMessage]:
-    """Give messages."""
-    return MESSAGES.select(params)
-
-
-def select_agents(params: Params) -> QuerySet[SystemAgent]:
-    """Give agents."""
-    return AGENTS.select(params)
-
-
-def select_runs(params: Params) -> QuerySet[Run]:
-    """Give runs."""
-    return RUNS.select(params)
-
-
-def select_run_states(params: Params) -> QuerySet[RunState]:
-    """Give run states."""
-    return RUN_STATES.select(params)
-
-
-def select_stf_files(params: Params) -> QuerySet[StfFile]:
-    """Give STF files, each with its run."""
-    return STF_FILES.select(params)
-
-
-def select_samples(params: Params) -> QuerySet[FastMonFile]:
-    """Give TF samples, each with its STF file and run."""
-    return SAMPLES.select(params)
-
-
-def select_slices(params: Params) -> QuerySet[TFSlice]:
-    """Give TF slices."""
-    return SLICES.select(params)
-
-
-def select_workers(params: Params) -> QuerySet[Worker]:
-    """Give workers."""
-    return WORKERS.select(params)
-
-
-def select_events(params: Params) -> QuerySet[SystemStateEvent]:
-    """Give events of runs and executions."""
-    return EVENTS.select(params)
-
-
-def select_logs(params: Params) -> QuerySet[AppLog]:
-    """Give log records."""
-    return LOGS.select(params)
-
-
-def select_namespaces(params: Params) -> QuerySet[Namespace]:
-    """Give namespaces."""
-    return NAMESPACES.select(params)

@@ -93,6 +93,14 @@ _WRITTEN = (
     "processed_at",
     "metadata",
 )
+_NOTHING_BEGUN: Mapping[str, Any] = {
+    "assigned_worker": "",
+    "started_tick": None,
+    "finished_tick": None,
+    "processing_start_at": None,
+    "processed_at": None,
+}
+"""What waits for its next try is nobody's."""
 _COLUMNS = (*_IDENTITY, *_REGISTERED, *_WRITTEN)
 
 
@@ -224,9 +232,8 @@ def _begin_anew(one: Slice, change: SliceChange) -> None:
     """Let a slice wait for its next try: it is nobody's, and nothing has begun."""
     one.retries = change.retries
     one.error = change.error or one.error
-    one.assigned_worker = ""
-    one.started_tick = one.finished_tick = None
-    one.processing_start_at = one.processed_at = None
+    for name, value in _NOTHING_BEGUN.items():
+        setattr(one, name, value)
 
 
 def count_slices(run_number: int, change: SliceCounts) -> None:
@@ -303,12 +310,15 @@ def change_slice(pk: int, changes: Mapping[str, Any]) -> TFSlice:
         before = row.status
         after = changes.get("status", before)
         rank = _RANK[before]
-        if after != before and (rank == _FINAL or _RANK[after] < rank):
+        again = after == SliceStatus.QUEUED and changes.get("retries", 0) > row.retries
+        if after != before and (rank == _FINAL or (_RANK[after] < rank and not again)):
             raise Conflict(
                 f"TF slice {row} is {before}: it cannot become {after}",
                 "The status of a slice only moves forward: queued, processing, then completed or"
-                " failed for good.",
+                " failed for good; or, with a higher retries, queued for its next try.",
             )
+        if again:
+            changes = {**_NOTHING_BEGUN, **changes}
         for name, value in changes.items():
             setattr(row, name, value)
         row.save(update_fields=list(changes))

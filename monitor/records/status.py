@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from monitor.executions.announcer import announcer
 from monitor.executions.waiting import ALIVE_FOR, RUNNER, waiting_for
+from monitor.records import sweeping
 from monitor.records.models import RunState, SystemAgent, WorkflowExecution
 from monitor.records.states import ACTIVE, TERMINAL, ExecutionStatus, RunPhase
 from swf_common_lib.config import load_testbed_file
@@ -28,6 +29,8 @@ SEEN_WITHIN = timedelta(hours=24)
 SLOW_LAG = 10.0
 """Seconds that ingest may be behind before that is a problem."""
 _INGEST = "ingest"
+_PARTS = (_INGEST, sweeping.AGENT_TYPE)
+"""Types of what is part of the monitor itself, and is no agent for who asks for agents."""
 _MONITOR_AWAY = "the monitor, which is down"
 
 Problem = dict[str, str]
@@ -42,7 +45,7 @@ def system_status(*, from_outside: bool = False) -> dict[str, Any]:
     now = timezone.now()
     rows = SystemAgent.objects.filter(last_heartbeat__gte=now - SEEN_WITHIN)
     agents = [
-        _agent(row, now) for row in rows.exclude(agent_type=_INGEST).order_by("instance_name")
+        _agent(row, now) for row in rows.exclude(agent_type__in=_PARTS).order_by("instance_name")
     ]
     services = service_status(from_outside=from_outside)
     executions = _executions()
@@ -53,6 +56,7 @@ def system_status(*, from_outside: bool = False) -> dict[str, Any]:
         # Agents report to the monitor: while it is away, nobody knows whether they live.
         *(_agent_problems(agents, services["broker"]["status"] == OK) if heard else ()),
         *(_execution_problems(executions, now) if heard else ()),
+        *(_sweeper_problems(now) if heard else ()),
         *run_problems(),
     ]
     return {
@@ -279,6 +283,22 @@ def _execution_problems(executions: list[WorkflowExecution], now: datetime) -> l
                 )
             )
     return problems
+
+
+def _sweeper_problems(now: datetime) -> list[Problem]:
+    quiet = sweeping.quiet_for(now)
+    if quiet is None:
+        return []
+    return [
+        _problem(
+            ERROR,
+            f"the sweeper has not looked for {quiet.total_seconds():.0f} s: nobody ends executions"
+            " whose runner is gone, or announces again what no runner heard",
+            "web",
+            "`testbed logs web` says why; `testbed stop-local` and `testbed start-local` begin"
+            " anew.",
+        )
+    ]
 
 
 def run_problems() -> list[Problem]:

@@ -7,7 +7,7 @@ import time
 
 from orchestrator.agents import start_agents
 from orchestrator.cli.context import Commands, Context
-from orchestrator.cli.executions import follow_to_the_end, require_completed
+from orchestrator.cli.executions import follow_to_the_end, require_completed, sent
 from orchestrator.cli.installation import login_link
 from orchestrator.cli.summary import print_summary
 from orchestrator.installation import prepare
@@ -47,6 +47,7 @@ def _demo(context: Context, options: argparse.Namespace) -> int:
         "namespace": testbed.namespace,
         "speed": options.speed,
         "through": "cli",
+        **sent(testbed),
     }
     record = start(context.client(patience=5.0), request)
     context.report(f"started {record['execution_id']}, {options.speed:g} simulated seconds/s")

@@ -14,6 +14,7 @@ from orchestrator.cli.summary import print_summary
 from orchestrator.installation import require_token
 from orchestrator.runs import Progress, change, check, follow, start
 from swf_common_lib.config import (
+    TestbedFile,
     load_testbed_file,
     parse_assignment,
     read_text,
@@ -114,7 +115,7 @@ def _run(context: Context, options: argparse.Namespace) -> int:
 def run_request(context: Context, options: argparse.Namespace) -> dict[str, Any]:
     """Give what to ask of the monitor; a configuration that is not there is an error already."""
     testbed = load_testbed_file(context.settings.swf_testbed_config)
-    request: dict[str, Any] = {**_common(context, options), "workflow": None, "config": None}
+    request: dict[str, Any] = {**_common(testbed, options), "workflow": None, "config": None}
     if options.name:
         workflows = context.settings.swf_home / "workflows"
         request["config"] = resolve_config_name(options.name, workflows)
@@ -130,8 +131,9 @@ def run_request(context: Context, options: argparse.Namespace) -> dict[str, Any]
 
 def _run_workflow(context: Context, options: argparse.Namespace) -> int:
     require_token(context.settings)
+    testbed = load_testbed_file(context.settings.swf_testbed_config)
     request: dict[str, Any] = {
-        **_common(context, options),
+        **_common(testbed, options),
         "workflow": options.name,
         "version": options.version,
     }
@@ -155,19 +157,21 @@ def _start_with_agents(context: Context, request: dict[str, Any], *, wait: bool)
     return start_and_tell(context, request, wait=wait)
 
 
-def _common(context: Context, options: argparse.Namespace) -> dict[str, Any]:
+def _common(testbed: TestbedFile, options: argparse.Namespace) -> dict[str, Any]:
     return {
-        "namespace": options.namespace or _namespace(context),
+        "namespace": options.namespace or testbed.namespace,
         "parameters": overrides(options),
         "realtime": options.realtime,
         "speed": options.speed,
         "duration": options.duration,
         "through": "cli",
+        **sent(testbed),
     }
 
 
-def _namespace(context: Context) -> str:
-    return load_testbed_file(context.settings.swf_testbed_config).namespace
+def sent(testbed: TestbedFile) -> dict[str, Any]:
+    """Give the fields with which a start brings its ``testbed.toml``: the monitor's may differ."""
+    return {"testbed_name": testbed.path.name, "testbed_text": testbed.text}
 
 
 def start_and_tell(context: Context, request: dict[str, Any], *, wait: bool) -> int:

@@ -1,4 +1,4 @@
-"""`testbed init`, `token` and `login`."""
+"""`testbed init`, `token`, `prune` and `login`."""
 
 from __future__ import annotations
 
@@ -52,6 +52,15 @@ def add_commands(commands: Commands) -> None:
     token.add_argument("--scope", choices=("read", "operate", "admin"), help="(default: read)")
     token.add_argument("--user", help="in whose name a new token acts (default: yours)")
     token.set_defaults(command=_token)
+    prune = commands.add_parser(
+        "prune",
+        help="delete old messages, log records and events",
+        description="Delete messages, log records and events from before that, but for those of"
+        " executions that went on since. Executions, runs, files and slices stay.",
+    )
+    prune.add_argument("--older-than", required=True, metavar="AGE", help="such as 30d or 8w")
+    prune.add_argument("--dry-run", action="store_true", help="count, and delete nothing")
+    prune.set_defaults(command=_prune)
     login = commands.add_parser("login", help="print a link that opens the web UI, once")
     login.set_defaults(command=_login)
 
@@ -105,6 +114,13 @@ def _token(context: Context, options: argparse.Namespace) -> int:
     words += ["--scope", options.scope] if options.scope else []
     words += ["--user", options.user] if options.user else []
     return run_monitor_module(context.settings, "monitor.token_admin", *words).returncode
+
+
+def _prune(context: Context, options: argparse.Namespace) -> int:
+    require_token(context.settings)
+    require_prepared(context.settings)  # the database is here
+    words = [f"--older-than={options.older_than}", *(["--dry-run"] if options.dry_run else [])]
+    return run_monitor_module(context.settings, "monitor.prune", *words).returncode
 
 
 def _login(context: Context, options: argparse.Namespace) -> int:

@@ -13,6 +13,7 @@ from swf_common_lib.config.testbed_file import (
     TestbedFile,
     WorkflowDefault,
     load_testbed_file,
+    parse_testbed_file,
 )
 from swf_common_lib.config.toml_text import parse_assignment, parse_toml, read_text
 from swf_common_lib.config.views import FastProcessing, data_taking, fast_processing
@@ -34,6 +35,7 @@ __all__ = [
     "load_testbed_file",
     "nearest",
     "parse_assignment",
+    "parse_testbed_file",
     "parse_toml",
     "read_text",
     "resolve_config_name",

@@ -10,7 +10,7 @@ from typing import Any
 
 from swf_common_lib.config.parameters import PARAMETERS
 from swf_common_lib.config.suggestions import did_you_mean
-from swf_common_lib.config.toml_text import read_toml, storable
+from swf_common_lib.config.toml_text import parse_toml, read_text, storable
 from swf_common_lib.errors import ConfigurationError
 
 OWN_TABLES = ("testbed", "workflow", "agents", "parameters")
@@ -55,6 +55,8 @@ class TestbedFile:
     agents: dict[str, AgentEntry] = field(default_factory=dict)
     sections: dict[str, dict[str, Any]] = field(default_factory=dict)
     parameters: dict[str, Any] = field(default_factory=dict)
+    text: str = ""
+    """What the file says, for whoever is to read it elsewhere."""
 
 
 def load_testbed_file(path: Path) -> TestbedFile:
@@ -68,11 +70,19 @@ def load_testbed_file(path: Path) -> TestbedFile:
             [f"{path}: there is no such file"],
             "Run `testbed init` to make one, or name another in SWF_TESTBED_CONFIG.",
         )
-    hint = f"Correct {path.name} and try again."
     try:
-        reader = _Reader(read_toml(path), str(path))
+        return parse_testbed_file(read_text(path), path)
     except ConfigurationError as error:
+        hint = f"Correct {path.name} and try again."
         raise ConfigurationError(error.problems, hint) from error
+
+
+def parse_testbed_file(text: str, path: Path) -> TestbedFile:
+    """Read the text of a ``testbed.toml``, which may be one of another host; ``path`` names it.
+
+    Raises ConfigurationError as ``load_testbed_file`` does.
+    """
+    reader = _Reader(parse_toml(text, str(path)), str(path))
     loaded = TestbedFile(
         path=path,
         namespace=reader.namespace(),
@@ -80,9 +90,10 @@ def load_testbed_file(path: Path) -> TestbedFile:
         agents=reader.agents(),
         sections=reader.sections(),
         parameters=reader.parameters(),
+        text=text,
     )
     if reader.problems:
-        raise ConfigurationError(reader.problems, hint)
+        raise ConfigurationError(reader.problems, f"Correct {path.name} and try again.")
     return loaded
 
 

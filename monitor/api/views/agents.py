@@ -9,12 +9,12 @@ from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
-from rest_framework.mixins import CreateModelMixin, UpdateModelMixin
+from rest_framework.mixins import CreateModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from monitor.api.authentication import user_name
-from monitor.api.records import RecordViewSet
+from monitor.api.records import ChangeableViewSet, RecordViewSet
 from monitor.api.serializers import (
     AgentSerializer,
     HeartbeatSerializer,
@@ -77,13 +77,12 @@ def _texts(value: Any) -> list[str]:
     return [str(item) for item in value[:1000]] if isinstance(value, list) else []
 
 
-class SubscriberViewSet(CreateModelMixin, UpdateModelMixin, RecordViewSet):
+class SubscriberViewSet(CreateModelMixin, ChangeableViewSet):
     """Consumers of STF announcements that registered themselves."""
 
     selection = SUBSCRIBERS
     what = "subscriber"
     serializer_class = SubscriberSerializer
-    http_method_names = ["get", "post", "patch", "head", "options"]
 
 
 class NamespaceViewSet(RecordViewSet):

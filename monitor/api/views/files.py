@@ -6,18 +6,17 @@ from typing import Any
 
 from django.db.models import F
 from rest_framework.exceptions import ValidationError
-from rest_framework.mixins import CreateModelMixin, UpdateModelMixin
+from rest_framework.mixins import CreateModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from monitor.api.records import RecordViewSet
+from monitor.api.records import ChangeableViewSet
 from monitor.api.serializers import (
     SampleSerializer,
     SliceChangeSerializer,
     SliceSerializer,
     StfFileSerializer,
 )
-from monitor.api.views.runs import METHODS
 from monitor.ingest.projections.completion import decide
 from monitor.records.changes import tell_runs_changed
 from monitor.records.filters import SAMPLES, SLICES, STF_FILES
@@ -35,13 +34,12 @@ def _count(run_number: int, counter: str) -> None:
     tell_runs_changed([run_number])
 
 
-class StfFileViewSet(CreateModelMixin, UpdateModelMixin, RecordViewSet):
+class StfFileViewSet(CreateModelMixin, ChangeableViewSet):
     """Super time frames."""
 
     selection = STF_FILES
     what = "STF file"
     serializer_class = StfFileSerializer
-    http_method_names = METHODS
 
     @one_writer()
     def perform_create(self, serializer: Any) -> None:
@@ -49,24 +47,21 @@ class StfFileViewSet(CreateModelMixin, UpdateModelMixin, RecordViewSet):
         file: StfFile = serializer.save()
         _count(file.run.run_number, "stf_files_registered")
 
-    @one_writer()
     def perform_update(self, serializer: Any) -> None:
         """Change a file; one that is processed now counts as such in its run."""
-        before = StfFile.objects.select_for_update().values_list("status", flat=True)
-        was_final = before.get(pk=serializer.instance.pk) in _FINAL
+        was_final = serializer.instance.status in _FINAL
         file: StfFile = serializer.save()
         if file.status in _FINAL and not was_final:
             _count(file.run.run_number, "stf_files_processed")
             decide([file.run.run_number])
 
 
-class SampleViewSet(CreateModelMixin, UpdateModelMixin, RecordViewSet):
+class SampleViewSet(CreateModelMixin, ChangeableViewSet):
     """TF samples, which fast monitoring takes."""
 
     selection = SAMPLES
     what = "TF sample"
     serializer_class = SampleSerializer
-    http_method_names = METHODS
 
     @one_writer()
     def perform_create(self, serializer: Any) -> None:
@@ -75,13 +70,12 @@ class SampleViewSet(CreateModelMixin, UpdateModelMixin, RecordViewSet):
         _count(sample.stf_file.run.run_number, "stf_samples_received")
 
 
-class SliceViewSet(UpdateModelMixin, RecordViewSet):
+class SliceViewSet(ChangeableViewSet):
     """TF slices; an array of them is registered at once."""
 
     selection = SLICES
     what = "TF slice"
     serializer_class = SliceSerializer
-    http_method_names = METHODS
 
     def get_serializer_class(self) -> type[SliceSerializer]:
         """Give the serializer: what a slice is part of does not change."""
@@ -105,10 +99,9 @@ class SliceViewSet(UpdateModelMixin, RecordViewSet):
 
     def perform_update(self, serializer: Any) -> None:
         """Change a slice, and the counts of its run along; its status only moves forward."""
-        with one_writer():
-            row = change_slice(serializer.instance.pk, serializer.validated_data)
-            decide([row.run_number])
-            tell_runs_changed([row.run_number])
+        row = change_slice(serializer.instance.pk, serializer.validated_data)
+        decide([row.run_number])
+        tell_runs_changed([row.run_number])
         serializer.instance = row
 
 

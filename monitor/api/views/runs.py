@@ -9,11 +9,11 @@ from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
-from rest_framework.mixins import CreateModelMixin, UpdateModelMixin
+from rest_framework.mixins import CreateModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from monitor.api.records import RecordViewSet
+from monitor.api.records import ChangeableViewSet, RecordViewSet
 from monitor.api.serializers import (
     EventSerializer,
     RunSerializer,
@@ -28,7 +28,6 @@ from monitor.records.one_writer import one_writer
 from monitor.records.statistics import run_statistics
 from swf_common_lib.errors import NotFound
 
-METHODS = ["get", "post", "patch", "head", "options"]
 _COUNTS = [
     field.name
     for field in RunState._meta.concrete_fields
@@ -36,13 +35,12 @@ _COUNTS = [
 ]
 
 
-class RunViewSet(CreateModelMixin, UpdateModelMixin, RecordViewSet):
+class RunViewSet(CreateModelMixin, ChangeableViewSet):
     """Runs, by ``run_id`` (not the run number)."""
 
     selection = RUNS
     what = "run with run_id"
     serializer_class = RunSerializer
-    http_method_names = METHODS
 
     @one_writer()
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -67,10 +65,9 @@ class RunViewSet(CreateModelMixin, UpdateModelMixin, RecordViewSet):
         return Response(run_statistics(number).as_dict())
 
 
-class _UpdatedWhenThere(CreateModelMixin, UpdateModelMixin, RecordViewSet):
+class _UpdatedWhenThere(CreateModelMixin, ChangeableViewSet):
     """Records that ingest makes too: a POST for one that is there updates it."""
 
-    http_method_names = METHODS
     model: type[Model]
     key: str
 

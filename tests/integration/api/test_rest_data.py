@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -18,6 +19,7 @@ from monitor.records.models import (
     SystemStateEvent,
     TFSlice,
     Worker,
+    WorkflowExecution,
     WorkflowMessage,
 )
 
@@ -224,6 +226,23 @@ def test_a_slice_moves_forward_only(api: APIClient, run: Run) -> None:
     assert len(api.get("/api/tf-slices/?assigned_worker=w1&status=completed").json()) == 1
 
 
+def test_a_slice_is_queued_again_for_its_next_try(api: APIClient, run: Run) -> None:
+    """As news of it by message may say."""
+    key = api.post("/api/tf-slices/", slice_body()).json()["id"]
+    path = f"/api/tf-slices/{key}/"
+    begun = {"status": "processing", "assigned_worker": "w1", "started_tick": 3.0}
+    assert api.patch(path, begun).status_code == 200
+    assert api.patch(path, {"status": "queued", "retries": 0}).status_code == 409
+    again = api.patch(path, {"status": "queued", "retries": 1, "error": "lost"})
+    assert again.status_code == 200, again.content
+    row = again.json()
+    assert (row["status"], row["retries"], row["error"]) == ("queued", 1, "lost")
+    assert (row["assigned_worker"], row["started_tick"]) == ("", None)
+    assert counts() == {"created": 1, "queued": 1, "processing": 0, "completed": 0, "failed": 0}
+    assert api.patch(path, {"status": "failed"}).status_code == 200
+    assert api.patch(path, {"status": "queued", "retries": 2}).status_code == 409
+
+
 # Run states, workers, events
 
 
@@ -239,8 +258,25 @@ def test_run_states(api: APIClient, db: None) -> None:
     assert later.json()["slices_created"] == 15
     assert api.get("/api/run-states/100003/").json()["phase"] == "physics"
     assert len(api.get("/api/run-states/?phase=physics").json()) == 1
+    assert api.get("/api/run-states/?namespace=torre1").json() == []
     assert api.patch("/api/run-states/1/", {"phase": "physics"}).status_code == 404
     assert api.patch("/api/run-states/100003/", {"phase": "none"}).status_code == 400
+
+
+def test_run_states_of_a_namespace(
+    api: APIClient, new_execution: Callable[..., WorkflowExecution]
+) -> None:
+    """It is that of the execution, or of the run where there is none."""
+    new_execution(1, execution_id="mine", namespace="torre1")
+    new_execution(2, execution_id="yours", namespace="torre2")
+    for number, execution_id in ((1, "mine"), (2, "yours"), (3, ""), (4, "")):
+        RunState.objects.create(run_number=number, execution_id=execution_id, phase="physics")
+    Run.objects.create(run_number=3, start_time=timezone.now(), namespace="torre1")
+    found = api.get("/api/run-states/?namespace=torre1&phase=imminent,physics").json()
+    assert [state["run_number"] for state in found] == [3, 1]
+    assert api.get("/api/run-states/?namespace=torre1&phase=imminent").json() == []
+    both = api.get("/api/run-states/?namespace=torre1,torre2").json()
+    assert [state["run_number"] for state in both] == [3, 2, 1]
 
 
 def test_workers(api: APIClient, db: None) -> None:

@@ -220,6 +220,91 @@ def test_a_check_says_what_a_start_would_execute(api: APIClient) -> None:
     assert not WorkflowExecution.objects.exists()
 
 
+MINE = """
+[testbed]
+namespace = "mine"
+[workflow]
+name = "stf_datataking"
+config = "stf_processing_default"
+[parameters]
+stf_interval = 4
+[daq_state_machine]
+standby_duration = 3
+[fast_processing]
+slices_per_sample = 7
+"""
+
+
+@pytest.mark.parametrize("path", [CHECK, START])
+def test_the_testbed_toml_of_who_starts_counts_instead_of_ours(
+    path: str, api: APIClient, home: Path
+) -> None:
+    """Just as if it were the monitor's own: a section that the configuration lacks is noted."""
+    ours = home / "testbed.toml"
+    ours.write_text(ours.read_text() + "[parameters]\nphysics_period_count = 9\n")
+    own = api.post(path, {}).json()["parameter_values"]
+    assert own["daq_state_machine"]["physics_period_count"] == 9
+    sent = {"testbed_name": "mine.toml", "testbed_text": MINE}
+    answer = api.post(path, sent)
+    assert answer.status_code in (200, 201), answer.content
+    values = answer.json()["parameter_values"]
+    assert values["testbed"] == {"namespace": "mine"}
+    assert values["workflow"]["config"] == "stf_processing_default"
+    assert values["daq_state_machine"]["standby_duration"] == 3
+    assert values["daq_state_machine"]["stf_interval"] == 4
+    assert values["daq_state_machine"]["physics_period_count"] != 9
+    if path == CHECK:
+        assert ["mine.toml" in note for note in answer.json()["notes"]] == [True]
+    named = api.post(path, {**sent, "namespace": "yours", "parameters": {"stf_interval": 5}}).json()
+    assert named["parameter_values"]["testbed"] == {"namespace": "yours"}
+    assert named["parameter_values"]["daq_state_machine"]["stf_interval"] == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[testbed", "mine.toml, line 1"),
+        ("[testbed]\nname = 1\n", "mine.toml: [testbed] has no name"),
+        (MINE.replace("stf_interval", "stf_intreval"), "mine.toml [parameters]: stf_intreval"),
+    ],
+)
+def test_a_faulty_testbed_toml_that_is_sent(text: str, said: str, api: APIClient) -> None:
+    answer = api.post(START, {"testbed_name": "../etc/mine.toml", "testbed_text": text})
+    assert answer.status_code == 400
+    assert said in answer.json()["detail"]
+    assert "etc" not in answer.json()["detail"]
+
+
+def test_a_check_keeps_no_definition(api: APIClient, home: Path) -> None:
+    """What is being edited must not become the code of that version for ever."""
+    path = home / "workflows" / "stf_datataking.py"
+    finished = path.read_text()
+    path.write_text(finished + "# half done\n")
+    assert api.post(CHECK, {"workflow": "stf_datataking"}).status_code == 200
+    assert not WorkflowDefinition.objects.exists()
+    path.write_text(finished)
+    record = api.post(START, {"workflow": "stf_datataking"}).json()
+    assert record["source"]["modified"] is False
+    assert WorkflowDefinition.objects.get().definition == finished
+
+
+def test_a_faulty_default_configuration_is_told_not_kept(api: APIClient, home: Path) -> None:
+    folder = home / "workflows"
+    (folder / "mine.py").write_text(CODE)
+    default, other = folder / "mine_default.toml", folder / "other.toml"
+    default.write_text('[workflow]\nname = "mine"\n[fast_processing]\nstf_count = "many"\n')
+    other.write_text('[workflow]\nname = "mine"\n[fast_processing]\nstf_count = 3\n')
+    for path in (CHECK, START):
+        refused = api.post(path, {"workflow": "mine", "config": "other"})
+        assert refused.status_code == 400
+        assert "the default configuration of mine: mine_default.toml" in refused.json()["detail"]
+    assert not WorkflowDefinition.objects.exists()
+    default.write_text('[workflow]\nname = "mine"\n[fast_processing]\nstf_count = 7\n')
+    assert api.post(START, {"workflow": "mine", "config": "other"}).status_code == 201
+    kept = WorkflowDefinition.objects.get().parameter_values
+    assert kept["fast_processing"]["stf_count"] == 7
+
+
 def test_faulty_workflows_are_refused(api: APIClient, home: Path) -> None:
     (home / "workflows" / "broken.py").write_text("def f(:\n")
     (home / "workflows" / "empty.py").write_text("x = 1\n")

@@ -9,7 +9,8 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -200,14 +201,49 @@ def test_a_clock_set_back_makes_no_lease_longer(new_execution: MakeExecution) ->
     assert reload(execution).status == "running"
 
 
-def test_the_sweeper_outlives_trouble(new_execution: MakeExecution) -> None:
+@pytest.mark.parametrize("trouble", [OperationalError("locked"), KeyError("runner")])
+def test_the_sweeper_outlives_trouble(
+    trouble: Exception, new_execution: MakeExecution, caplog: pytest.LogCaptureFixture
+) -> None:
     execution = new_execution(expires_at=timezone.now() - PAST)
     sweeper = Sweeper(interval=0.01, settling=0)
-    with patch(
-        "monitor.executions.sweeper.announce_ends", side_effect=OperationalError("locked")
-    ) as failing:
+    with patch("monitor.executions.sweeper.announce_ends", side_effect=trouble) as failing:
         sweeper.start()
         wait_until(lambda: failing.call_count > 3)
+    told = [record for record in caplog.records if "the sweeper" in record.message]
+    assert len(told) == 1
     wait_until(lambda: reload(execution).status == "terminated")
     sweeper.close()
     wait_until(lambda: not sweeper.is_alive())
+
+
+def test_a_sweeper_that_does_not_look_is_a_problem(reader: APIClient) -> None:
+    def problems() -> list[str]:
+        said = [problem["what"] for problem in reader.get("/api/status/").json()["problems"]]
+        return [what for what in said if "sweeper" in what]
+
+    assert problems() == []
+    Sweeper().sweep()
+    assert problems() == []
+    SystemAgent.objects.update(last_heartbeat=timezone.now() - PAST)
+    assert len(problems()) == 1
+    assert "the sweeper has not looked for 60 s" in problems()[0]
+    sweeper = Sweeper(interval=PATIENCE)
+    sweeper.start()  # it looks at once: the monitor may have been away for long
+    wait_until(lambda: problems() == [])
+    sweeper.close()
+
+
+def test_a_sweep_leaves_code_and_parameters_where_they_are(
+    new_execution: MakeExecution, live_runner: SystemAgent
+) -> None:
+    past = timezone.now() - PAST
+    new_execution(1, expires_at=past)
+    new_execution(2, expires_at=timezone.now() + PAST)
+    new_execution(3, status="running", lease_expires_at=timezone.now() + PAST)
+    with CaptureQueriesContext(connection) as asked:
+        Sweeper(settling=0, patience=0).sweep()
+    large = ("parameter_values", '"definition"', "execution_environment")
+    reads = [query["sql"] for query in asked if query["sql"].startswith("SELECT")]
+    assert reads
+    assert not [sql for sql in reads if any(column in sql for column in large)]

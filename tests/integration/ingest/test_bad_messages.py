@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.ingest import entry
 from monitor.ingest.projections import workers
 from monitor.records.models import Run, RunState, StfFile, TFSlice, Worker, WorkflowMessage
 from tests.integration.ingest.run_messages import (
@@ -29,7 +30,12 @@ MALFORMED = {
     "empty": (b"", "not JSON"),
     "a list": (b"[1, 2]", "list, not an object"),
     "not a number": (b'{"msg_type": "x", "value": NaN}', "NaN"),
-    "too deep": (b"[" * 100_000, "not JSON"),
+    "too deep": (b"[" * 100_000, "nested deeper than"),
+    "too deep with escapes": (
+        b'{"msg_type": "x", "text": "\\u0041", "deep": ' + b"[" * 700 + b"]" * 700 + b"}",
+        "nested deeper than",
+    ),
+    "beyond all numbers": (b'{"msg_type": "x", "run_id": "7", "value": 1e999}', "contains 1e999"),
     "nul bytes": (b"\0\0\0", "not JSON"),
     "no type": (b'{"run_id": "7"}', "msg_type"),
     "type is null": (b'{"msg_type": null, "run_id": 7}', "msg_type"),
@@ -223,6 +229,45 @@ def test_projection_that_fails_over_one_message(monkeypatch: pytest.MonkeyPatch)
     state = RunState.objects.get()
     assert (state.slices_completed, state.phase) == (12, "completed")
     assert Worker.objects.count() == 2
+
+
+_STRINGS = [rb'"\ud800"', rb'"\u0000"', rb'"\u0041"', b'"\xff"', b'"caf\xc3\xa9"']
+_NUMBERS = [b"1e999", b"-1E400", b"NaN", b"9" * 400, b"9" * 5000, b"1e-999", b"7"]
+_TOKENS = st.sampled_from([*_STRINGS, *_NUMBERS, b"null", b"{}", b"[]"])
+
+
+@st.composite
+def wild_bodies(draw: st.DrawFn) -> bytes:
+    """Objects with what decoders and databases disagree about, at any depth."""
+    levels = draw(st.sampled_from([0, 1, 100, 199, 200, 201, 250, 500, 900, 3000]))
+    before, after = draw(st.sampled_from([(b"[", b"]"), (b'{"a":', b"}"), (rb'{"\u0061":', b"}")]))
+    deep = before * levels + draw(_TOKENS) + after * levels
+    name = draw(st.sampled_from([b"message_id", b"sender", b"run_id", b"filename", b"more"]))
+    fields = [b'"msg_type": "stf_gen"', b'"%s": %s' % (name, draw(_TOKENS)), b'"deep": ' + deep]
+    return b"{" + b", ".join(fields) + b"}"
+
+
+@given(wild_bodies())
+def test_wild_bodies_are_recorded_and_can_be_read_again(body: bytes) -> None:
+    with rolled_back():
+        record_batch([as_incoming(body)])
+        message = WorkflowMessage.objects.get()
+        json.dumps(message.content, allow_nan=False)
+
+
+def test_a_fault_of_the_reading_itself_does_not_end_it(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fragile(text: str, default: Any) -> Any:
+        raise RecursionError("too deep for it")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(entry, "parse_time", fragile)
+        record({"msg_type": "x"})
+    message = WorkflowMessage.objects.get()
+    assert message.message_type == "malformed"
+    assert message.problem == "RecursionError: too deep for it"
+    assert "cannot be read" in caplog.text
 
 
 @given(st.lists(st.binary(max_size=60), max_size=5))

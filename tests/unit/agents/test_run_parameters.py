@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from agents.run_parameters import pace, run_number, run_parameters
-from swf_common_lib.errors import InvalidMessage
+from agents.run_parameters import NOTHING, ParametersOfRuns, pace, run_number, run_parameters
+from swf_common_lib.base_agent import BaseAgent
+from swf_common_lib.errors import InvalidMessage, NotFound
 from swf_common_lib.messages import Message
+from swf_common_lib.settings import load_settings
 
 
 @pytest.mark.parametrize(
@@ -45,3 +48,35 @@ def test_the_run_number_is_the_run_id() -> None:
 @pytest.mark.parametrize(("scale", "expected"), [(None, 0.0), (0, 0.0), (-1, 0.0), (2.5, 2.5)])
 def test_a_message_without_pace_is_unpaced(scale: float | None, expected: float) -> None:
     assert pace(Message(msg_type="stf_ready", time_scale=scale)) == expected
+
+
+class Agent(BaseAgent):
+    """An agent that no monitor is needed for; what it is told of executions is given."""
+
+    agent_type = "tests"
+
+    def __init__(self, home: Path) -> None:
+        super().__init__(load_settings(home, {}), "n")
+        self.records: dict[str, dict[str, Any]] = {}
+        self.asked: list[str] = []
+
+    def execution(self, execution_id: str) -> dict[str, Any]:
+        self.asked.append(execution_id)
+        if execution_id not in self.records:
+            raise NotFound("there is no such execution")
+        return self.records[execution_id]
+
+
+def test_an_execution_that_is_not_known_now_may_be_later(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    agent = Agent(tmp_path)
+    parameters = ParametersOfRuns(agent)
+    message = Message(msg_type="stf_ready", run_id="7", execution_id="x")
+    with caplog.at_level("WARNING"):
+        assert [parameters.of(message) for _ in range(3)] == [NOTHING] * 3
+    assert caplog.text.count("is not known") == 1
+    agent.records["x"] = {"parameter_values": {"stf_processing": {}}}
+    agent.asked.clear()
+    assert [parameters.of(message).stf_processing_time for _ in range(3)] == [10.0] * 3
+    assert agent.asked == ["x"]

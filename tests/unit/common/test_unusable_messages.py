@@ -14,6 +14,7 @@ from swf_common_lib.handling import HANDLER_TRIES, DeliveryHandling
 from swf_common_lib.messages import RunImminentWorker, parse_body, parse_message
 from swf_common_lib.messaging import MessageBus
 from swf_common_lib.settings import load_settings
+from swf_common_lib.strict_json import MOST_LEVELS
 from workflows.start import start_body
 
 ANNOUNCEMENT = {
@@ -51,8 +52,49 @@ def test_a_time_frame_count_that_nobody_could_process() -> None:
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
 def test_numbers_that_json_has_not(value: float) -> None:
-    with pytest.raises(InvalidMessage, match=r"not JSON: it contains (NaN|-?Infinity)"):
+    with pytest.raises(InvalidMessage, match=r"it contains (NaN|-?Infinity)"):
         parse_body(json.dumps({"msg_type": "x", "simulation_tick": value}))
+
+
+@pytest.mark.parametrize(
+    "number", ["1e999", "-1E+400", "1.5e0400", "9" * 300 + "e99", "1" * 400 + ".0", "1" * 5000]
+)
+@pytest.mark.parametrize("place", ['{"x": %s}', '{"x": [1, %s , 2]}', '{"y": {"x": %s\n}}'])
+def test_numbers_that_no_computer_holds(number: str, place: str) -> None:
+    with pytest.raises(InvalidMessage, match=r"cannot be read"):
+        parse_body(place % number)
+
+
+@pytest.mark.parametrize("text", ["1e308", "123e-999", "0.1e+30"])
+def test_numbers_that_look_too_large(text: str) -> None:
+    words = '"1e999 e999,", "id": "0b7de999-e000-4e11-9e123"'
+    assert parse_body(f'{{"x": {text}, "say": {words}}}')["x"] == float(text)
+
+
+@pytest.mark.parametrize("more", ["", r', "text": "\ud800"'])
+def test_how_deep_a_body_may_be(more: str) -> None:
+    """Whichever decoder reads it."""
+
+    def body(levels: int) -> str:
+        return f'{{"deep": {"[" * (levels - 1)}{"]" * (levels - 1)}{more}}}'
+
+    assert parse_body(body(MOST_LEVELS))
+    for levels in (MOST_LEVELS + 1, 900, 100_000):
+        with pytest.raises(InvalidMessage, match="nested deeper than 201 levels"):
+            parse_body(body(levels))
+
+
+@pytest.mark.parametrize("field", ["started_tick", "finished_tick"])
+def test_ticks_beyond_all_runs(field: str) -> None:
+    news = {"tf_filename": "t", "slice_id": 0, "status": "completed", field: 1e300}
+    with pytest.raises(InvalidMessage, match=field):
+        parse_message({"msg_type": "slice_status", "run_id": "7", "slices": [news]})
+
+
+def test_more_work_than_a_run_has_seconds() -> None:
+    news = {"worker_id": "w", "status": "idle", "busy_seconds": 1e300}
+    with pytest.raises(InvalidMessage, match="busy_seconds"):
+        parse_message({"msg_type": "worker_status", "run_id": "7", "workers": [news]})
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.records.filtering import read_time
-from monitor.records.filters import FILTERS, select_executions, select_messages
+from monitor.records.filters import EXECUTIONS, FILTERS, MESSAGES
 from monitor.records.pages import page_of
 from swf_common_lib.errors import InvalidRequest
 
@@ -38,22 +38,22 @@ def test_every_parameter_makes_a_query(name: str) -> None:
 
 def test_unknown_names_suggest_the_nearest() -> None:
     with pytest.raises(InvalidRequest, match="did you mean status"):
-        select_executions({"staus": "running"})
+        EXECUTIONS.select({"staus": "running"})
     with pytest.raises(InvalidRequest, match="did you mean message_type"):
-        select_messages({"mesage_type": "stf_gen"})
+        MESSAGES.select({"mesage_type": "stf_gen"})
     with pytest.raises(InvalidRequest, match="did you mean execution_id"):
-        select_executions({"ordering": "execution_di"})
+        EXECUTIONS.select({"ordering": "execution_di"})
 
 
 def test_empty_values_and_paging_select_nothing_out() -> None:
-    plain = str(select_messages({}).query)
-    assert str(select_messages({"run_id": "", "limit": "3", "cursor": "x"}).query) == plain
+    plain = str(MESSAGES.select({}).query)
+    assert str(MESSAGES.select({"run_id": "", "limit": "3", "cursor": "x"}).query) == plain
 
 
 def test_choices_take_any_case_and_name_what_there_is() -> None:
-    assert "running" in str(select_executions({"status": "RUNNING,paused"}).query)
+    assert "running" in str(EXECUTIONS.select({"status": "RUNNING,paused"}).query)
     with pytest.raises(InvalidRequest, match="pending, running"):
-        select_executions({"status": "sleeping"})
+        EXECUTIONS.select({"status": "sleeping"})
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_any_value_is_taken_or_refused(name: str, data: st.DataObject, value: st
 
 @given(st.text(max_size=60))
 def test_any_cursor_but_ours_is_refused(cursor: str) -> None:
-    rows = select_messages({})
+    rows = MESSAGES.select({})
     if cursor:
         with pytest.raises(InvalidRequest, match="cursor"):
             page_of(rows, ("-id",), 3, cursor)

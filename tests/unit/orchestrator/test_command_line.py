@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -64,6 +65,7 @@ def parsed(*words: str) -> argparse.Namespace:
         "logs",
         "validate",
         "token",
+        "prune",
         "login",
         "demo",
     ],
@@ -196,3 +198,24 @@ def test_brackets_are_printed_as_they_are(capsys):
     Console(width=120).print(process_table("T", [process]))
 
     assert "[red]x[/red]" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [["run"], ["run-workflow", "stf_datataking"]])
+def test_a_start_brings_the_testbed_toml_that_was_named(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = tmp_path / "mine.toml"
+    mine.write_text('[testbed]\nnamespace = "mine"\n[parameters]\nstf_count = 4\n')
+    asked: list[dict[str, Any]] = []
+    monkeypatch.setattr(executions, "require_token", lambda settings: None)
+    monkeypatch.setattr(executions, "start_agents", lambda settings: [])
+    monkeypatch.setattr(executions, "check", lambda client, request: asked.append(request))
+    monkeypatch.setattr(executions, "start_and_tell", lambda context, request, *, wait: 0)
+    monkeypatch.setenv("SWF_HOME", str(tmp_path))
+    monkeypatch.setenv("SWF_TESTBED_CONFIG", str(mine))
+
+    assert main(words) == 0
+
+    assert asked[0]["namespace"] == "mine"
+    assert asked[0]["testbed_name"] == "mine.toml"
+    assert asked[0]["testbed_text"] == mine.read_text()

@@ -8,11 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from swf_common_lib.api_utils import (
-    get_next_agent_id,
-    get_next_execution_sequence,
-    get_next_run_number,
-)
+from swf_common_lib.api_utils import get_next_run_number
 from swf_common_lib.errors import MonitorUnavailable
 from tests.http_server import serving
 from workflows.session import WorkflowSession
@@ -21,20 +17,13 @@ LOGGER = logging.getLogger("test")
 
 
 def monitor(method: str, path: str, body: Any) -> tuple[int, Any]:
-    assert method == "POST"
-    numbers = {
-        "/api/state/next-run-number/": {"run_number": 100001},
-        "/api/state/next-agent-id/": {"agent_id": 7},
-        "/api/state/next-workflow-execution-id/": {"sequence": 3, "of": body},
-    }
-    return 200, {"status": "success", **numbers[path]}
+    assert (method, path) == ("POST", "/api/state/next-run-number/")
+    return 200, {"status": "success", "run_number": 100001}
 
 
-def test_numbers() -> None:
+def test_a_run_number() -> None:
     with serving(monitor) as url, requests.Session() as session:
         assert get_next_run_number(url + "/", session, LOGGER) == "100001"
-        assert get_next_agent_id(url, session, LOGGER) == "7"
-        assert get_next_execution_sequence(url, session, LOGGER, "stf_datataking") == 3
 
 
 def test_a_number_that_came_with_the_claim_is_used_first() -> None:

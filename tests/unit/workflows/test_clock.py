@@ -195,14 +195,6 @@ def test_stop_while_paused() -> None:
         assert it.ending == Ending("enough")
 
 
-def test_speed_changes_inside_a_timeout() -> None:
-    with driven(1.0, long_timeout) as it:
-        it.clock.set_speed(2000.0)
-        it.wait_end()
-        assert it.ending == Ending()
-        assert it.env.now == AGES
-
-
 def test_stop_before_the_first_event() -> None:
     env = simpy.Environment()
     clock = Clock(env, 1.0)

@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 
 from swf_common_lib.errors import ConfigurationError
+from swf_common_lib.messages import parse_message
 from swf_common_lib.settings import Settings, load_settings
+from workflows import send_workflow_command
 from workflows.run_options import RunRequest, add_run_options
+from workflows.start import start_body
 
 TESTBED = """
 [testbed]
@@ -48,6 +51,8 @@ def test_nothing_said_runs_what_testbed_toml_says(settings: Settings) -> None:
         "realtime": True,
         "duration": 0.0,
         "parameters": {},
+        "testbed_name": "testbed.toml",
+        "testbed_text": TESTBED,
     }
 
 
@@ -81,15 +86,30 @@ def test_every_option(settings: Settings) -> None:
             "daq_state_machine.standby_duration": 4,
             "label": "night",
         },
+        "testbed_name": "testbed.toml",
+        "testbed_text": TESTBED,
     }
 
 
-def test_another_testbed_toml_brings_its_values(settings: Settings, tmp_path: Path) -> None:
+def test_another_testbed_toml_is_sent_as_it_is(settings: Settings, tmp_path: Path) -> None:
     other = tmp_path / "other.toml"
     other.write_text(TESTBED.replace("torre1", "torre2"))
     fields = request(settings, "stf_datataking", "--testbed-config", str(other), "--stf-count", "9")
     assert fields["namespace"] == "torre2"
-    assert fields["parameters"] == {"daq_state_machine.standby_duration": 3, "stf_count": 9}
+    assert fields["parameters"] == {"stf_count": 9}
+    assert (fields["testbed_name"], fields["testbed_text"]) == ("other.toml", other.read_text())
+
+
+def test_a_command_on_the_queue_brings_it_along(settings: Settings, tmp_path: Path) -> None:
+    other = tmp_path / "other.toml"
+    other.write_text(TESTBED.replace("torre1", "torre2"))
+    words = ["--testbed-config", str(other), "run", "--workflow", "stf_datataking"]
+    command = send_workflow_command._body(
+        send_workflow_command._parser().parse_args(words), settings
+    )
+    body = start_body(parse_message(command), "", "")
+    assert body["namespace"] == "torre2"
+    assert (body["testbed_name"], body["testbed_text"]) == ("other.toml", other.read_text())
 
 
 def test_a_file_of_ones_own_is_sent_as_text(settings: Settings, tmp_path: Path) -> None:

@@ -106,6 +106,9 @@ def _tool(
     made.parameters = lean_input(made.parameters)
     if made.fn_metadata.output_schema is not None:
         made.fn_metadata.output_schema = lean_output(made.fn_metadata.output_schema)
+        # Results check themselves when they are made. What had to be cut is not checked again: it
+        # fits the schema that is published, and need not have the types of what is inside.
+        made.fn_metadata.output_model = None
     return made
 
 

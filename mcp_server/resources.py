@@ -14,6 +14,7 @@ from mcp_server.definition_view import definition
 from mcp_server.documents import document
 from mcp_server.execution_view import execution_detail
 from mcp_server.log_view import log_items
+from mcp_server.refusal import bounded
 from mcp_server.results import Result
 from mcp_server.sizes import MOST_BYTES, fitted, size_of
 from mcp_server.tools.status import current_status
@@ -83,9 +84,9 @@ async def _read(application: Application, function: Callable[..., Any], *argumen
     try:
         return await application.database(function, *arguments)
     except NotFound as error:
-        raise ResourceNotFoundError(str(error)) from error
+        raise ResourceNotFoundError(bounded(str(error))) from error
     except TestbedError as error:
-        raise ResourceError(str(error)) from error
+        raise ResourceError(bounded(str(error))) from error
 
 
 def _as_json(result: Result) -> str:

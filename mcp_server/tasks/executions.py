@@ -14,6 +14,7 @@ from mcp_types import INVALID_REQUEST, CallToolRequestParams, CallToolResult
 from mcp_server.application import Application
 from mcp_server.callers import OPERATE, caller_with
 from mcp_server.control_view import look
+from mcp_server.refusal import bounded
 from mcp_server.results import answer
 from mcp_server.tasks.task import RequestContext, Task, TaskStatus, TaskSupport
 from monitor.executions import request_change
@@ -57,7 +58,7 @@ class ExecutionTasks:
         except NotFound:
             return None
         except Unavailable as error:
-            raise MCPError(INVALID_REQUEST, str(error)) from error
+            raise MCPError(INVALID_REQUEST, bounded(str(error))) from error
 
     async def answer(self, task_id: str, responses: Mapping[str, Any], ctx: RequestContext) -> None:
         """Take nothing: an execution asks nobody."""
@@ -75,7 +76,7 @@ class ExecutionTasks:
         try:
             await self._application.database(_stop, task_id, caller.name)
         except TestbedError as error:
-            raise MCPError(INVALID_REQUEST, str(error)) from error
+            raise MCPError(INVALID_REQUEST, bounded(str(error))) from error
 
 
 def _task(execution_id: str) -> Task:

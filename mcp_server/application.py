@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import ParamSpec, TypeVar
 
 import anyio
+from django.db import Error, close_old_connections
 
+from mcp_server.outage import Outage
 from orchestrator.queue_depths import QueueReader
-from swf_common_lib.errors import Unavailable
 from swf_common_lib.settings import Settings
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 _THREADS = 4
-_UNDEFINED_TABLE = "42P01"
-
-logger = logging.getLogger(__name__)
+_ADMITTING = 2
 
 
 class Application:
@@ -31,18 +29,28 @@ class Application:
         self.settings = settings
         self.queues = QueueReader(settings)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="mcp-database")
+        self._admitting = ThreadPoolExecutor(_ADMITTING, thread_name_prefix="mcp-tokens")
         self._supervising = ThreadPoolExecutor(1, thread_name_prefix="mcp-processes")
+        self._outage = Outage()
         self._stopping = False
         self._stopped: anyio.Event | None = None
 
     async def database(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run ``function`` on a thread that may use the ORM, and give what it gives.
 
-        Raises what it raises, and Unavailable for a database that cannot be used. It runs to its
+        Raises what it raises, and Unavailable for a database that cannot be used, TookTooLong when
+        that gave the question up, InvalidRequest for a value that it cannot hold. It runs to its
         end even when the caller is cancelled (a client that went away): what a tool writes in
         one such call is written as a whole.
         """
         return await self._run(self._threads, partial(function, *args, **kwargs))
+
+    async def tokens(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run ``function``, which looks a token up, as ``database`` does.
+
+        It has threads of its own: questions that take long keep nobody else out.
+        """
+        return await self._run(self._admitting, partial(function, *args, **kwargs))
 
     async def processes(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run ``function``, which starts or stops programs, as ``database`` does.
@@ -53,7 +61,27 @@ class Application:
 
     async def _run(self, threads: ThreadPoolExecutor, call: Callable[[], T]) -> T:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(threads, partial(_with_fresh_connections, call))
+        return await loop.run_in_executor(threads, partial(self._with_fresh_connections, call))
+
+    def _with_fresh_connections(self, call: Callable[[], T]) -> T:
+        """Drop connections that broke before the call, and those that broke in it after it.
+
+        Otherwise one restart of the database would break a thread of the pool for good.
+        """
+        close_old_connections()
+        self._outage.before()
+        try:
+            given = call()
+            self._outage.after()
+        except Error as error:
+            told = self._outage.told(error)
+            if told is None:
+                raise
+            raise told from error
+        else:
+            return given
+        finally:
+            close_old_connections()
 
     @property
     def stopping(self) -> bool:
@@ -77,41 +105,5 @@ class Application:
 
     def close(self) -> None:
         """Let the threads end after what they are doing."""
-        self._threads.shutdown(wait=False)
-        self._supervising.shutdown(wait=False)
-
-
-def _with_fresh_connections(call: Callable[[], T]) -> T:
-    """Drop connections that broke before the call, and those that broke in it after it.
-
-    Otherwise one restart of the database would break a thread of the pool for good. Raises
-    Unavailable when the database cannot be used.
-    """
-    from django.db import (
-        InterfaceError,
-        OperationalError,
-        ProgrammingError,
-        close_old_connections,
-    )
-
-    close_old_connections()
-    try:
-        return call()
-    except (OperationalError, InterfaceError, ProgrammingError) as error:
-        # PostgreSQL's word for a table that is not there; other such errors are ours.
-        missing = getattr(error.__cause__, "sqlstate", "") == _UNDEFINED_TABLE
-        if isinstance(error, ProgrammingError) and not missing:
-            raise
-        said = " ".join(str(error).split())
-        logger.error("the database failed: %s", said)
-        if missing or "no such table" in said:
-            raise Unavailable(
-                f"the testbed's database lacks its tables: {said}", "`testbed init` makes them."
-            ) from error
-        raise Unavailable(
-            f"the testbed's database does not answer: {said}",
-            "`testbed start-local` starts it, `testbed doctor` examines it; `testbed init` makes "
-            "one where there is none. This server goes on as soon as it is back.",
-        ) from error
-    finally:
-        close_old_connections()
+        for threads in (self._threads, self._admitting, self._supervising):
+            threads.shutdown(wait=False)

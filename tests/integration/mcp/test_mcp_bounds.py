@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import Any
 
+import anyio
 import pytest
 from mcp import MCPError
 
@@ -16,6 +18,7 @@ from monitor.records.transitions import record_event
 from tests.integration.mcp.calls import call, refusal, size_of
 from tests.integration.mcp.conftest import Connect
 from tests.integration.web import rows
+from tests.waiting import PATIENCE
 
 pytestmark = [pytest.mark.anyio, pytest.mark.django_db(transaction=True)]
 
@@ -82,6 +85,19 @@ async def test_message_of_any_form_is_cut(
         assert size_of(answer) <= MOST_BYTES
     assert found["message"]["id"] == page["items"][0]["id"] == number
     assert "left" in str(found["message"]["content"])
+
+
+async def test_slow_questions_keep_nobody_out(application: Application) -> None:
+    """Whoever comes while all threads are busy is let in, and may wait for a thread then."""
+    done = threading.Event()
+    async with anyio.create_task_group() as group:
+        for _ in range(20):
+            group.start_soon(application.database, done.wait)
+        try:
+            with anyio.fail_after(PATIENCE):
+                assert await application.tokens(lambda: "maria") == "maria"
+        finally:
+            done.set()
 
 
 @pytest.mark.parametrize("levels", [300, 900])

@@ -17,7 +17,7 @@ from mcp_types import ResourceUpdatedNotification
 
 from mcp_server import watch
 from mcp_server.application import Application
-from mcp_server.marks import execution_resource, workflow_resource
+from mcp_server.marks import execution_resource, marks_of, workflow_resource
 from mcp_server.server import build_server
 from mcp_server.watch import Watcher
 from monitor.executions import claim, report, request_change
@@ -148,7 +148,7 @@ async def test_resource_that_fails_stops_no_other(
     application: Application, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     broken = execution_resource("broken")
-    look = watch.marks_of
+    look = marks_of
 
     def failing(uris: Iterable[str], settings: Settings) -> dict[str, Any]:
         if broken in (uris := list(uris)):

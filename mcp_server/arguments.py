@@ -12,6 +12,8 @@ from pydantic import Field
 
 from mcp_server.sizes import MOST_DEEP
 
+_LARGEST_BITS = 63
+
 Name = Annotated[str, Field(max_length=250)]
 """A name to select by, or several separated by commas."""
 ExecutionId = Annotated[
@@ -50,6 +52,8 @@ def problem_of(value: Any, depth: int = MOST_DEEP) -> str:
     """Say why an argument cannot be kept or told back; empty when it can."""
     if isinstance(value, str):
         return text_problem(value)
+    if isinstance(value, int) and value.bit_length() > _LARGEST_BITS:
+        return "is larger than any number here"
     if not isinstance(value, list | dict):
         return ""
     if depth <= 0:

@@ -78,7 +78,13 @@ class TestbedServer(MCPServer[Application]):
         tools = chosen_tools(toolsets, read_only=read_only)
         self._left_out = _names_of_all() - {tool.name for tool in tools}
         self._why_left_out = "this server is read-only" if read_only else "its toolset is not on"
-        tasks = TasksExtension([ExecutionTasks(application, read_only=read_only), *task_backends])
+        may_stop = any(tool.name == "run_workflow" for tool in tools)
+        tasks = TasksExtension(
+            [
+                ExecutionTasks(application, why_not_cancel="" if may_stop else self._why_left_out),
+                *task_backends,
+            ]
+        )
         super().__init__(
             name="swf-testbed",
             title="ePIC streaming workflow testbed",

@@ -35,9 +35,10 @@ class ExecutionTasks:
 
     tools: Mapping[str, TaskSupport] = {"run_workflow": "optional"}
 
-    def __init__(self, application: Application, *, read_only: bool) -> None:
+    def __init__(self, application: Application, *, why_not_cancel: str = "") -> None:
+        """``why_not_cancel``: why this server, which offers no `run_workflow`, ends none either."""
         self._application = application
-        self._read_only = read_only
+        self._why_not_cancel = why_not_cancel
 
     async def begin(
         self, params: CallToolRequestParams, ctx: RequestContext, call_next: CallNext
@@ -66,13 +67,12 @@ class ExecutionTasks:
     async def cancel(self, task_id: str, ctx: RequestContext) -> None:
         """Stop the execution; the task is cancelled once its runner has obeyed."""
         caller = caller_with(ctx.request)
-        if self._read_only or not caller.may(OPERATE):
+        if self._why_not_cancel:
             raise MCPError(
-                INVALID_REQUEST,
-                "this server is read-only"
-                if self._read_only
-                else f"tasks/cancel needs a token with scope '{OPERATE}'",
+                INVALID_REQUEST, f"run_workflow is not offered here: {self._why_not_cancel}"
             )
+        if not caller.may(OPERATE):
+            raise MCPError(INVALID_REQUEST, f"tasks/cancel needs a token with scope '{OPERATE}'")
         try:
             await self._application.database(_stop, task_id, caller.name)
         except TestbedError as error:

@@ -9,6 +9,7 @@ from typing import Any
 import anyio
 import pytest
 from mcp import MCPError
+from mcp_types import TextResourceContents
 
 from mcp_server.application import Application
 from mcp_server.refusal import MOST_CHARACTERS
@@ -98,6 +99,19 @@ async def test_slow_questions_keep_nobody_out(application: Application) -> None:
                 assert await application.tokens(lambda: "maria") == "maria"
         finally:
             done.set()
+
+
+async def test_newest_log_record_is_huge(connect: Connect, application: Application) -> None:
+    await application.database(rows.execution, 1)
+    await application.database(rows.log, "before", execution_id=FIRST)
+    await application.database(rows.log, "trace " * 20_000 + "end", execution_id=FIRST)
+    async with connect() as client:
+        read = await client.read_resource(f"testbed://executions/{FIRST}/log")
+    (content,) = read.contents
+    assert isinstance(content, TextResourceContents)
+    assert "before" in content.text
+    assert content.text.endswith("end")
+    assert len(content.text) < MOST_BYTES
 
 
 @pytest.mark.parametrize("levels", [300, 900])
@@ -209,3 +223,20 @@ async def test_nul_is_refused(connect: Connect, tool: str, argument: str) -> Non
     async with connect() as client:
         text = await refusal(client, tool, **{argument: "a\0b"})
     assert f"{tool}: {argument} has a NUL character" in text
+
+
+@pytest.mark.parametrize("number", [2**63, 10**400])
+@pytest.mark.parametrize(
+    ("tool", "argument"),
+    [
+        ("start_workflow", "stf_count"),
+        ("start_workflow", "physics_period_count"),
+        ("get_message", "id"),
+    ],
+)
+async def test_huge_numbers_are_refused(
+    connect: Connect, tool: str, argument: str, number: int
+) -> None:
+    async with connect() as client:
+        text = await refusal(client, tool, **{argument: number})
+    assert text == f"{tool}: {argument} is larger than any number here"

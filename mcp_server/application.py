@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -13,6 +14,7 @@ from django.db import Error, close_old_connections
 
 from mcp_server.outage import Outage
 from orchestrator.queue_depths import QueueReader
+from swf_common_lib.errors import Unavailable
 from swf_common_lib.settings import Settings
 
 P = ParamSpec("P")
@@ -32,7 +34,8 @@ class Application:
         self._admitting = ThreadPoolExecutor(_ADMITTING, thread_name_prefix="mcp-tokens")
         self._supervising = ThreadPoolExecutor(1, thread_name_prefix="mcp-processes")
         self._outage = Outage()
-        self._stopping = False
+        self.ending = threading.Event()
+        """Set when the server is about to end, for threads that wait."""
         self._stopped: anyio.Event | None = None
 
     async def database(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -55,9 +58,20 @@ class Application:
     async def processes(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run ``function``, which starts or stops programs, as ``database`` does.
 
-        It may take half a minute, so it has a thread of its own; one after the other.
+        It may take half a minute, so it has a thread of its own; one after the other. Raises
+        Unavailable when its turn comes while the server ends.
         """
-        return await self._run(self._supervising, partial(function, *args, **kwargs))
+        return await self._run(
+            self._supervising, partial(self._unless_ending, partial(function, *args, **kwargs))
+        )
+
+    def _unless_ending(self, call: Callable[[], T]) -> T:
+        if self.stopping:
+            raise Unavailable(
+                "this server is ending: no program was started or stopped",
+                "Call again; supervisord starts the server anew.",
+            )
+        return call()
 
     async def _run(self, threads: ThreadPoolExecutor, call: Callable[[], T]) -> T:
         loop = asyncio.get_running_loop()
@@ -86,24 +100,25 @@ class Application:
     @property
     def stopping(self) -> bool:
         """The server is about to end; calls that wait give what they have."""
-        return self._stopping
+        return self.ending.is_set()
 
     async def pause(self, seconds: float) -> None:
         """Sleep for ``seconds``, or until the server is about to end."""
         if self._stopped is None:
             self._stopped = anyio.Event()
-        if self._stopping:
+        if self.stopping:
             return
         with anyio.move_on_after(seconds):
             await self._stopped.wait()
 
     def stop(self) -> None:
         """Wake everything that waits; to be called on the event loop."""
-        self._stopping = True
+        self.ending.set()
         if self._stopped is not None:
             self._stopped.set()
 
     def close(self) -> None:
-        """Let the threads end after what they are doing."""
+        """Let the threads end with what they are doing; what has not begun is not done."""
+        self.ending.set()
         for threads in (self._threads, self._admitting, self._supervising):
-            threads.shutdown(wait=False)
+            threads.shutdown(wait=False, cancel_futures=True)

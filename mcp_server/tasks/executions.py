@@ -12,6 +12,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_REQUEST, CallToolRequestParams, CallToolResult
 
 from mcp_server.application import Application
+from mcp_server.arguments import text_problem
 from mcp_server.callers import OPERATE, caller_with
 from mcp_server.control_view import look
 from mcp_server.refusal import bounded
@@ -21,7 +22,7 @@ from monitor.executions import request_change
 from monitor.executions.control import find
 from monitor.records.models import SystemStateEvent, WorkflowExecution
 from monitor.records.states import TERMINAL, ExecutionStatus
-from swf_common_lib.errors import Conflict, NotFound, TestbedError, Unavailable
+from swf_common_lib.errors import Conflict, NotFound, TestbedError
 
 _STATUS: Mapping[str, TaskStatus] = {
     ExecutionStatus.COMPLETED: "completed",
@@ -54,11 +55,13 @@ class ExecutionTasks:
 
     async def find(self, task_id: str, ctx: RequestContext) -> Task | None:
         """Give the task that an execution is."""
+        if text_problem(task_id):
+            return None
         try:
             return await self._application.database(_task, task_id)
         except NotFound:
             return None
-        except Unavailable as error:
+        except TestbedError as error:
             raise MCPError(INVALID_REQUEST, bounded(str(error))) from error
 
     async def answer(self, task_id: str, responses: Mapping[str, Any], ctx: RequestContext) -> None:

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from typing import Any
 
 import anyio
 import pytest
-from mcp import MCPError
 from mcp_types import TextResourceContents
 
 from mcp_server.application import Application
-from mcp_server.refusal import MOST_CHARACTERS
 from mcp_server.sizes import MOST_BYTES, TOO_DEEP
-from monitor.records.models import SystemStateEvent
 from monitor.records.transitions import record_event
-from tests.integration.mcp.calls import call, refusal, size_of
+from tests.integration.mcp.calls import call, size_of
 from tests.integration.mcp.conftest import Connect
 from tests.integration.web import rows
 from tests.waiting import PATIENCE
 
 pytestmark = [pytest.mark.anyio, pytest.mark.django_db(transaction=True)]
 
-LONG = "x" * 300_000
 FIRST, SECOND = "stf_datataking-shifter-0001", "stf_datataking-shifter-0002"
 
 
@@ -129,114 +124,3 @@ async def test_deeply_nested_message(
     for answer in (found, page, records):
         assert TOO_DEEP in str(answer)
     assert brief["total"] == 1
-
-
-@pytest.mark.parametrize(
-    ("tool", "arguments", "expected"),
-    [
-        ("start_workflow", {"parameters": {f"p{n}": n for n in range(110)}}, "more"),
-        ("start_workflow", {"parameters": {f"p{n}": n for n in range(5_000)}}, "at most 200"),
-        ("start_workflow", {"parameters": {"stf_count": LONG}}, "expected a whole number"),
-        ("start_workflow", {"parameters": {LONG: 1}}, "characters left out"),
-        ("list_messages", {f"argument{n}": n for n in range(10_000)}, "9980 more"),
-        ("list_messages", {LONG: 1}, "no argument 'x"),
-        ("list_messages", {"limit": LONG}, "limit"),
-        ("get_agent", {"name": LONG}, "at most 100"),
-        ("start_agents", {"agents": [LONG] * 15}, "at most 100"),
-        (LONG, {}, "there is no tool 'x"),
-    ],
-    ids=lambda value: value[:30] if isinstance(value, str) else "",
-)
-async def test_refusals_are_bounded(
-    connect: Connect, tool: str, arguments: dict[str, Any], expected: str
-) -> None:
-    async with connect() as client:
-        text = await refusal(client, tool, **arguments)
-    assert len(text) <= MOST_CHARACTERS
-    assert expected in text
-
-
-@pytest.mark.parametrize(
-    ("name", "arguments"),
-    [
-        ("plan_and_run_workflow", {"goal": LONG}),
-        ("diagnose_failed_execution", {"execution_id": LONG}),
-        (LONG, {}),
-        ("shift_report", {LONG: "1"}),
-        ("shift_report", {f"argument{n}": "1" for n in range(10_000)}),
-    ],
-    ids=str,
-)
-async def test_refusals_of_prompts_are_bounded(
-    connect: Connect, name: str, arguments: dict[str, str]
-) -> None:
-    async with connect() as client:
-        with pytest.raises(MCPError) as error:
-            await client.get_prompt(name, arguments)
-    assert error.value.error.code == -32602
-    assert len(str(error.value)) <= MOST_CHARACTERS
-
-
-@pytest.mark.parametrize("uri", [f"testbed://workflows/{LONG}", "testbed://executions/a%00b"])
-async def test_uris_that_no_resource_has(connect: Connect, uri: str) -> None:
-    async with connect() as client:
-        with pytest.raises(MCPError, match=r"no resource's|NUL") as read:
-            await client.read_resource(uri)
-        with pytest.raises(MCPError, match="cannot subscribe"):
-            async with client.listen(resource_subscriptions=[uri]):
-                pass
-    assert len(str(read.value)) <= MOST_CHARACTERS
-
-
-@pytest.mark.parametrize(
-    ("content", "expected"),
-    [
-        (nested(100), "is nested deeper than 40 levels"),
-        ({"text": ["a\0b"]}, "has a NUL character"),
-        ({"a\0b": 1}, "has a NUL character"),
-    ],
-    ids=["deep", "value", "name"],
-)
-async def test_what_cannot_be_kept_is_not_sent(
-    connect: Connect, application: Application, content: dict[str, Any], expected: str
-) -> None:
-    """It would be broadcast, and then nobody could read it."""
-    async with connect() as client:
-        for given in (content, json.dumps(content)):
-            text = await refusal(client, "send_message", message_type="note", content=given)
-            assert expected in text
-    assert not await application.database(SystemStateEvent.objects.exists)
-
-
-@pytest.mark.parametrize(
-    ("tool", "argument"),
-    [
-        ("get_workflow_execution", "execution_id"),
-        ("stop_workflow", "execution_id"),
-        ("list_workflow_executions", "namespace"),
-        ("get_message", "message_id"),
-        ("get_agent", "name"),
-        ("start_workflow", "idempotency_key"),
-    ],
-)
-async def test_nul_is_refused(connect: Connect, tool: str, argument: str) -> None:
-    async with connect() as client:
-        text = await refusal(client, tool, **{argument: "a\0b"})
-    assert f"{tool}: {argument} has a NUL character" in text
-
-
-@pytest.mark.parametrize("number", [2**63, 10**400])
-@pytest.mark.parametrize(
-    ("tool", "argument"),
-    [
-        ("start_workflow", "stf_count"),
-        ("start_workflow", "physics_period_count"),
-        ("get_message", "id"),
-    ],
-)
-async def test_huge_numbers_are_refused(
-    connect: Connect, tool: str, argument: str, number: int
-) -> None:
-    async with connect() as client:
-        text = await refusal(client, tool, **{argument: number})
-    assert text == f"{tool}: {argument} is larger than any number here"

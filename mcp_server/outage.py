@@ -73,19 +73,22 @@ class Outage:
         )
 
     def _why_gone(self, error: Error) -> str:
+        said = " ".join(str(error).split())
         if type(error.__cause__).__name__ != "PoolTimeout":
-            return " ".join(str(error).split())
+            return said
         self._now(lasts=True)
-        with self._lock:
-            if time.monotonic() >= self._why_known_until:
-                self._why = reason(error).removeprefix("the database server does not answer: ")
+        with self._lock:  # one asks; nobody else waits for the answer
+            asks = time.monotonic() >= self._why_known_until
+            if asks:
                 self._why_known_until = time.monotonic() + _SAID_FOR
-            return self._why
+        if asks:
+            self._why = reason(error).removeprefix("the database server does not answer: ")
+        return self._why or said
 
     def _now(self, *, lasts: bool) -> None:
         pool = getattr(connection, "pool", None)  # an embedded database has none
         if pool is not None:
             pool.timeout = IMPATIENCE if lasts else PATIENCE
         if not lasts:
-            self._why_known_until = 0.0
+            self._why, self._why_known_until = "", 0.0
         self._lasts = lasts

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import logging
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import ParamSpec, TypeVar
 
 import anyio
+from django.db import Error, close_old_connections
 
+from mcp_server.outage import Outage
 from orchestrator.queue_depths import QueueReader
 from swf_common_lib.errors import Unavailable
 from swf_common_lib.settings import Settings
@@ -19,9 +21,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _THREADS = 4
-_UNDEFINED_TABLE = "42P01"
-
-logger = logging.getLogger(__name__)
+_ADMITTING = 2
 
 
 class Application:
@@ -31,87 +31,94 @@ class Application:
         self.settings = settings
         self.queues = QueueReader(settings)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="mcp-database")
+        self._admitting = ThreadPoolExecutor(_ADMITTING, thread_name_prefix="mcp-tokens")
         self._supervising = ThreadPoolExecutor(1, thread_name_prefix="mcp-processes")
-        self._stopping = False
+        self._outage = Outage()
+        self.ending = threading.Event()
+        """Set when the server is about to end, for threads that wait."""
         self._stopped: anyio.Event | None = None
 
     async def database(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run ``function`` on a thread that may use the ORM, and give what it gives.
 
-        Raises what it raises, and Unavailable for a database that cannot be used. It runs to its
+        Raises what it raises, and Unavailable for a database that cannot be used, TookTooLong when
+        that gave the question up, InvalidRequest for a value that it cannot hold. It runs to its
         end even when the caller is cancelled (a client that went away): what a tool writes in
         one such call is written as a whole.
         """
         return await self._run(self._threads, partial(function, *args, **kwargs))
 
+    async def tokens(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run ``function``, which looks a token up, as ``database`` does.
+
+        It has threads of its own: questions that take long keep nobody else out.
+        """
+        return await self._run(self._admitting, partial(function, *args, **kwargs))
+
     async def processes(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run ``function``, which starts or stops programs, as ``database`` does.
 
-        It may take half a minute, so it has a thread of its own; one after the other.
+        It may take half a minute, so it has a thread of its own; one after the other. Raises
+        Unavailable when its turn comes while the server ends.
         """
-        return await self._run(self._supervising, partial(function, *args, **kwargs))
+        return await self._run(
+            self._supervising, partial(self._unless_ending, partial(function, *args, **kwargs))
+        )
+
+    def _unless_ending(self, call: Callable[[], T]) -> T:
+        if self.stopping:
+            raise Unavailable(
+                "this server is ending: no program was started or stopped",
+                "Call again; supervisord starts the server anew.",
+            )
+        return call()
 
     async def _run(self, threads: ThreadPoolExecutor, call: Callable[[], T]) -> T:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(threads, partial(_with_fresh_connections, call))
+        return await loop.run_in_executor(threads, partial(self._with_fresh_connections, call))
+
+    def _with_fresh_connections(self, call: Callable[[], T]) -> T:
+        """Drop connections that broke before the call, and those that broke in it after it.
+
+        Otherwise one restart of the database would break a thread of the pool for good.
+        """
+        close_old_connections()
+        self._outage.before()
+        try:
+            given = call()
+            self._outage.after()
+        except Error as error:
+            told = self._outage.told(error)
+            if told is None:
+                raise
+            raise told from error
+        else:
+            return given
+        finally:
+            close_old_connections()
 
     @property
     def stopping(self) -> bool:
         """The server is about to end; calls that wait give what they have."""
-        return self._stopping
+        return self.ending.is_set()
 
     async def pause(self, seconds: float) -> None:
         """Sleep for ``seconds``, or until the server is about to end."""
         if self._stopped is None:
             self._stopped = anyio.Event()
-        if self._stopping:
+        if self.stopping:
             return
         with anyio.move_on_after(seconds):
             await self._stopped.wait()
 
     def stop(self) -> None:
         """Wake everything that waits; to be called on the event loop."""
-        self._stopping = True
+        self.ending.set()
         if self._stopped is not None:
             self._stopped.set()
 
     def close(self) -> None:
-        """Let the threads end after what they are doing."""
-        self._threads.shutdown(wait=False)
-        self._supervising.shutdown(wait=False)
-
-
-def _with_fresh_connections(call: Callable[[], T]) -> T:
-    """Drop connections that broke before the call, and those that broke in it after it.
-
-    Otherwise one restart of the database would break a thread of the pool for good. Raises
-    Unavailable when the database cannot be used.
-    """
-    from django.db import (
-        InterfaceError,
-        OperationalError,
-        ProgrammingError,
-        close_old_connections,
-    )
-
-    close_old_connections()
-    try:
-        return call()
-    except (OperationalError, InterfaceError, ProgrammingError) as error:
-        # PostgreSQL's word for a table that is not there; other such errors are ours.
-        missing = getattr(error.__cause__, "sqlstate", "") == _UNDEFINED_TABLE
-        if isinstance(error, ProgrammingError) and not missing:
-            raise
-        said = " ".join(str(error).split())
-        logger.error("the database failed: %s", said)
-        if missing or "no such table" in said:
-            raise Unavailable(
-                f"the testbed's database lacks its tables: {said}", "`testbed init` makes them."
-            ) from error
-        raise Unavailable(
-            f"the testbed's database does not answer: {said}",
-            "`testbed start-local` starts it, `testbed doctor` examines it; `testbed init` makes "
-            "one where there is none. This server goes on as soon as it is back.",
-        ) from error
-    finally:
-        close_old_connections()
+        """Let the threads end with what they are doing; what has not begun is not done."""
+        self.ending.set()
+        for threads in (self._threads, self._admitting, self._supervising):
+            threads.shutdown(wait=False, cancel_futures=True)

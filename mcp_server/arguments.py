@@ -10,6 +10,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from mcp_server.sizes import MOST_DEEP
+
+_LARGEST_BITS = 63
+
 Name = Annotated[str, Field(max_length=250)]
 """A name to select by, or several separated by commas."""
 ExecutionId = Annotated[
@@ -29,5 +33,30 @@ Config = Annotated[str, Field(max_length=200, examples=["fast_processing_default
 IdempotencyKey = Annotated[str, Field(max_length=200, description="Same key: starts once.")]
 Overrides = Annotated[
     dict[str, Any] | None,
-    Field(examples=[{"stf_count": 5}]),
+    Field(max_length=200, examples=[{"stf_count": 5}]),
 ]
+
+
+def text_problem(text: str) -> str:
+    """Say why no database keeps ``text``; empty when it can be kept."""
+    if "\0" in text:
+        return "has a NUL character (\\u0000); leave it out"
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "has half of a surrogate pair, which is no character; leave it out"
+    return ""
+
+
+def problem_of(value: Any, depth: int = MOST_DEEP) -> str:
+    """Say why an argument cannot be kept or told back; empty when it can."""
+    if isinstance(value, str):
+        return text_problem(value)
+    if isinstance(value, int) and value.bit_length() > _LARGEST_BITS:
+        return "is larger than any number here"
+    if not isinstance(value, list | dict):
+        return ""
+    if depth <= 0:
+        return f"is nested deeper than {MOST_DEEP} levels; make it flatter"
+    parts = value if isinstance(value, list) else [*value, *value.values()]
+    return next((problem for part in parts if (problem := problem_of(part, depth - 1))), "")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from django.db.models import Q
 
+from mcp_server.arguments import text_problem
 from mcp_server.documents import topics
 from monitor.executions.definitions import workflow_names
 from monitor.records.models import Namespace, WorkflowDefinition, WorkflowExecution
@@ -13,6 +14,7 @@ from swf_common_lib.settings import Settings
 
 MOST = 100
 """Values that one answer may have (protocol)."""
+_LONGEST = 250
 _PERIODS = ("-1h", "-4h", "-8h", "-12h", "-1d", "-7d")
 
 Found = tuple[list[str], int]
@@ -21,6 +23,8 @@ Found = tuple[list[str], int]
 
 def complete(settings: Settings, argument: str, begun: str) -> Found:
     """Give the values that ``argument`` may have and that fit what was typed, best first."""
+    if len(begun) > _LONGEST or text_problem(begun):
+        return [], 0
     if argument in ("execution_id", "first", "second"):
         return _executions(begun)
     source = _SOURCES.get(argument)

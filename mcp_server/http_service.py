@@ -57,7 +57,7 @@ def http_app(server: TestbedServer, application: Application) -> ASGIApp:
     """Give the ASGI application: the MCP endpoint at ``/mcp`` behind the token gate."""
 
     async def verify(key: str) -> Caller:
-        return await application.database(_caller_with, key)
+        return await application.tokens(_caller_with, key)
 
     app = server.streamable_http_app(
         host=LOOPBACK, transport_security=_request_rules(application.settings)

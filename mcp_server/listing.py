@@ -52,13 +52,15 @@ async def listed(
     limit: int,
     cursor: str,
     shown: Callable[[Sequence[M]], list[Item]],
+    note: str = "",
 ) -> CallToolResult:
     """Answer with one page of ``selection``; ``shown`` turns its rows into items.
 
-    Parameters without a value select nothing out. Raises InvalidRequest for values that cannot
-    be used.
+    Parameters without a value select nothing out. ``note`` is told with whatever the page has to
+    say. Raises InvalidRequest for values that cannot be used.
     """
     result = await application.database(read_rows, selection, params, limit, cursor, shown)
+    result.note = " ".join(said for said in (note, result.note) if said) or None
     more = "more than " if result.total_is_least else ""
     text = f"{len(result.items)} of {more}{result.total} {selection.name}"
     if result.applied_filters:

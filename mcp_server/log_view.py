@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import Count, Max
 
 from mcp_server.results import given, instant
-from mcp_server.sizes import short
+from mcp_server.sizes import shallow, short
 from monitor.records.models import AppLog, Namespace, SystemAgent, WorkflowExecution
 
 _LINE = 160
@@ -61,5 +61,5 @@ def _log_item(record: AppLog, detailed: bool) -> Item:
         function=record.funcname,
         line=record.lineno,
         process=record.process,
-        extra_data=record.extra_data,
+        extra_data=shallow(record.extra_data),
     )

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from django.db.models import Max
 from django.utils import timezone
 
+from mcp_server.arguments import text_problem
 from monitor.executions.announcer import announcer
-from monitor.executions.definitions import read_workflow
 from monitor.executions.waiting import ALIVE_FOR
 from monitor.records.models import (
     AppLog,
@@ -21,10 +23,10 @@ from monitor.records.models import (
     WorkflowExecution,
 )
 from monitor.records.states import ACTIVE, ExecutionStatus
-from swf_common_lib.errors import TestbedError
 from swf_common_lib.settings import Settings
 
 STATUS = "testbed://status"
+LONGEST_URI = 1_000
 _EXECUTION = "testbed://executions/"
 _LOG = "/log"
 _WORKFLOW = "testbed://workflows/"
@@ -51,6 +53,15 @@ def execution_resource(execution_id: str) -> str:
 def workflow_resource(name: str) -> str:
     """Give the resource of a workflow."""
     return f"{_WORKFLOW}{name}"
+
+
+def uri_problem(uri: str) -> str:
+    """Say why no resource can have the URI ``uri``; empty when one may."""
+    if len(uri) > LONGEST_URI:
+        return f"the URI has {len(uri)} characters; no resource's has more than {LONGEST_URI}"
+    if problem := text_problem(unquote(uri)):
+        return f"the URI {uri!r} {problem}"
+    return ""
 
 
 def marks_of(uris: Iterable[str], settings: Settings) -> dict[str, Mark]:
@@ -114,10 +125,19 @@ def _status() -> Mark:
 
 def _workflow(name: str, settings: Settings) -> Mark:
     workflows = settings.swf_home / "workflows"
-    try:
-        digest = read_workflow(name, workflows).digest
-    except TestbedError:
-        digest = ""
-    changed = tuple(sorted((p.name, p.stat().st_mtime_ns) for p in workflows.glob("*.toml")))
+    files = [workflows / f"{name}.py"] if name.isidentifier() else []
+    files += sorted(workflows.glob("*.toml"))
     recorded = WorkflowDefinition.objects.filter(workflow_name=name)
-    return digest, changed, tuple(recorded.order_by("pk").values_list("pk", flat=True))
+    return (
+        tuple(_version(file) for file in files),
+        tuple(recorded.order_by("pk").values_list("pk", flat=True)),
+    )
+
+
+def _version(file: Path) -> Mark:
+    """Give what differs when a file was written anew; editors replace files, and leave odd ones."""
+    try:
+        found = file.stat()
+    except OSError:
+        return file.name, None, None
+    return file.name, found.st_mtime_ns, found.st_size

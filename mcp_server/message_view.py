@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from mcp_server.results import given, instant
-from mcp_server.sizes import short
+from mcp_server.sizes import shallow, short
 from monitor.records.models import WorkflowMessage
 
 _TELLING = ("filename", "tf_filename", "stf_filename", "total_stf_files", "reason", "error")
@@ -36,7 +36,7 @@ def message_detail(message: WorkflowMessage) -> Item:
         destination=message.destination,
         message_id=message.message_id,
         problem=message.problem,
-        content=message.content,
+        content=shallow(message.content),
     )
 
 
@@ -51,7 +51,7 @@ def _item(message: WorkflowMessage, known: Collection[str]) -> Item:
         at=instant(message.sent_at, "milliseconds"),
         execution_id=None if narrowed else message.execution_id,
         tick=round(tick, 3) if narrowed and isinstance(tick, int | float) else None,
-        state="/".join(str(body[key]) for key in ("state", "substate") if body.get(key))
+        state="/".join(_plain(body.get(key)) for key in ("state", "substate") if body.get(key))
         if narrowed and message.message_type.endswith("_run")
         else None,
         about=_about(body),
@@ -64,7 +64,11 @@ def _about(body: dict[str, Any]) -> str:
         if isinstance(body.get(name), list):
             return f"{len(body[name])} {name}"
     for name in _TELLING:
-        if body.get(name) not in (None, ""):
-            value = str(body[name])
+        if value := _plain(body.get(name)):
             return short(value if "filename" in name else f"{name}={value}", _ABOUT)
     return ""
+
+
+def _plain(value: Any) -> str:
+    """Give a text or a number as text; of anything else, which a sender may nest at will, none."""
+    return str(value) if isinstance(value, str | int | float) else ""

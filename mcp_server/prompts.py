@@ -11,7 +11,11 @@ from mcp_types import INVALID_PARAMS
 from pydantic import Field
 
 from mcp_server.application import Application
+from mcp_server.refusal import named, told_of
 from swf_common_lib.config import did_you_mean
+
+_LONGEST, _LONGEST_GOAL = 250, 4_000
+"""Characters of an argument: what a prompt gives back is read by an assistant."""
 
 Goal = Annotated[str, Field(description="What somebody wants to know or to try.")]
 Namespace = Annotated[str, Field(description="Only in this namespace; empty: the default.")]
@@ -85,13 +89,20 @@ async def checked_arguments(
     """Raise MCPError for a prompt or an argument that there is not, naming the nearest."""
     prompts = {prompt.name: prompt for prompt in await server.list_prompts()}
     if name not in prompts:
-        raise MCPError(INVALID_PARAMS, f"there is no prompt '{name}'; {_meant(name, prompts)}")
+        said = f"there is no prompt '{named(name)}'; {_meant(name, prompts)}"
+        raise MCPError(INVALID_PARAMS, said)
     known = {argument.name: argument for argument in prompts[name].arguments or ()}
     given = dict(arguments or {})
+    if unknown := [one for one in given if one not in known]:
+        said = told_of(
+            unknown,
+            lambda one: f"prompt {name} has no argument '{named(one)}'; {_meant(one, known)}",
+        )
+        raise MCPError(INVALID_PARAMS, said)
     faults = [
-        f"prompt {name} has no argument '{one}'; {_meant(one, known)}"
-        for one in given
-        if one not in known
+        f"prompt {name}: {one} has {len(str(value))} characters; it may have {_longest(one)}"
+        for one, value in given.items()
+        if len(str(value)) > _longest(one)
     ]
     faults += [
         f"prompt {name} needs the argument '{one.name}'"
@@ -103,4 +114,8 @@ async def checked_arguments(
 
 
 def _meant(name: str, known: Mapping[str, Any]) -> str:
-    return did_you_mean(name, known)
+    return did_you_mean(named(name), known)
+
+
+def _longest(argument: str) -> int:
+    return _LONGEST_GOAL if argument == "goal" else _LONGEST

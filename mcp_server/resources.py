@@ -14,8 +14,9 @@ from mcp_server.definition_view import definition
 from mcp_server.documents import document
 from mcp_server.execution_view import execution_detail
 from mcp_server.log_view import log_items
+from mcp_server.refusal import bounded
 from mcp_server.results import Result
-from mcp_server.sizes import MOST_BYTES, fitted, size_of
+from mcp_server.sizes import MOST_BYTES, fitted, middle_cut, size_of
 from mcp_server.tools.status import current_status
 from monitor.executions.control import find
 from monitor.records.models import AppLog
@@ -24,6 +25,7 @@ from swf_common_lib.errors import NotFound, TestbedError
 _JSON = "application/json"
 _TEXT = "text/plain"
 _LOG_LINES = 500
+_LONGEST_RECORD = 4_000
 
 
 def add_resources(server: MCPServer[Application], application: Application) -> None:
@@ -83,9 +85,9 @@ async def _read(application: Application, function: Callable[..., Any], *argumen
     try:
         return await application.database(function, *arguments)
     except NotFound as error:
-        raise ResourceNotFoundError(str(error)) from error
+        raise ResourceNotFoundError(bounded(str(error))) from error
     except TestbedError as error:
-        raise ResourceError(str(error)) from error
+        raise ResourceError(bounded(str(error))) from error
 
 
 def _as_json(result: Result) -> str:
@@ -100,7 +102,8 @@ def _log(execution_id: str) -> str:
     lines: list[str] = []
     room = MOST_BYTES
     for item in log_items(list(rows), detailed=True):
-        line = f"{item['at']} {item['level']} {item['source']}: {item.get('message', '')}"
+        said = middle_cut(item.get("message", ""), _LONGEST_RECORD)
+        line = f"{item['at']} {item['level']} {item['source']}: {said}"
         room -= size_of(line)
         if room < 0:
             break

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from mcp_types import CallToolResult, TextContent
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
-from mcp_server.sizes import fitted
+from mcp_server.sizes import fitted, shallow
 
 _LONGEST_SUMMARY = 500
 
@@ -17,6 +17,14 @@ class Result(BaseModel):
     """Base of what tools give; what is None is left out."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _not_too_deep(cls, fields: Any) -> Any:
+        """Leave out what is nested deeper than can be written: others' values come as they are."""
+        if not isinstance(fields, dict):
+            return fields  # one that is made already
+        return {name: shallow(value) for name, value in fields.items()}
 
 
 def answer(result: Result, summary: str) -> CallToolResult:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 _NULL = {"type": "null"}
-_ENFORCED_ONLY = ("title", "maxLength", "minLength")
+_ENFORCED_ONLY = ("title", "maxLength", "minLength", "maxProperties")
 """Not published: who breaks one of these bounds is told so."""
 _LARGEST = 2**31
 _ROWS = 20

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
+from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.subscriptions import InMemorySubscriptionBus
+from mcp.shared.exceptions import MCPError
 from mcp_types import (
+    INVALID_PARAMS,
     CallToolResult,
     Completion,
     CompletionArgument,
@@ -25,10 +28,13 @@ from mcp_types import (
     SubscriptionsListenRequestParams,
     UnsubscribeRequestParams,
 )
+from pydantic import AnyUrl
 
 from mcp_server.application import Application
 from mcp_server.completion import complete
+from mcp_server.marks import uri_problem
 from mcp_server.prompts import add_prompts, checked_arguments
+from mcp_server.refusal import bounded, named
 from mcp_server.resources import add_resources
 from mcp_server.subscriptions import RequestContext, Subscriptions
 from mcp_server.tasks import TaskBackend, TasksExtension
@@ -72,7 +78,13 @@ class TestbedServer(MCPServer[Application]):
         tools = chosen_tools(toolsets, read_only=read_only)
         self._left_out = _names_of_all() - {tool.name for tool in tools}
         self._why_left_out = "this server is read-only" if read_only else "its toolset is not on"
-        tasks = TasksExtension([ExecutionTasks(application, read_only=read_only), *task_backends])
+        may_stop = any(tool.name == "run_workflow" for tool in tools)
+        tasks = TasksExtension(
+            [
+                ExecutionTasks(application, why_not_cancel="" if may_stop else self._why_left_out),
+                *task_backends,
+            ]
+        )
         super().__init__(
             name="swf-testbed",
             title="ePIC streaming workflow testbed",
@@ -110,8 +122,23 @@ class TestbedServer(MCPServer[Application]):
         if name not in known:
             if name in self._left_out:
                 raise ToolError(f"{name} is not offered here: {self._why_left_out}")
+            name = named(name)
             raise ToolError(f"there is no tool '{name}'; {did_you_mean(name, known)}")
-        return await super().call_tool(name, arguments, context)
+        try:
+            return await super().call_tool(name, arguments, context)
+        except ToolError as error:
+            said = str(error)
+            if (told := bounded(said)) == said:
+                raise
+            raise ToolError(told) from error.__cause__
+
+    async def read_resource(
+        self, uri: AnyUrl | str, context: Context[Application, Any] | None = None
+    ) -> Iterable[ReadResourceContents] | InputRequiredResult:
+        """Read a resource; raises MCPError for a URI that can be none's."""
+        if problem := uri_problem(str(uri)):
+            raise MCPError(INVALID_PARAMS, problem)
+        return await super().read_resource(uri, context)
 
     async def get_prompt(
         self,

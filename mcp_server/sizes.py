@@ -7,6 +7,9 @@ from typing import Any
 
 MOST_BYTES = 50_000
 """Of one answer: 25,000 tokens, were each of two letters only."""
+MOST_DEEP = 40
+"""Levels of lists and tables in one another. Messages may come with hundreds."""
+TOO_DEEP = "(what is nested deeper is left out)"
 _SHORTEST = 40
 
 
@@ -16,18 +19,43 @@ def size_of(value: Any) -> int:
 
 
 def fitted(value: dict[str, Any], most: int = MOST_BYTES) -> dict[str, Any]:
-    """Give ``value`` in ``most`` bytes: long texts, lists and tables in it are cut, and say so."""
+    """Give ``value`` in ``most`` bytes: long texts, lists and tables in it are cut, and say so.
+
+    Every field of it stays, of its own type: clients check answers against the tool's schema.
+    """
     if size_of(value) <= most:
         return value
-    longest = most // 4
+    longest, cut = most, value
     while longest >= _SHORTEST:
-        cut: dict[str, Any] = _cut(value, longest, max(5, longest // 50))
+        items = max(5, longest // 50)
+        cut = {name: _cut(part, longest, items) for name, part in value.items()}
         if size_of(cut) <= most:
             return cut
         longest //= 2
-    return {
-        name: part for name, part in _cut(value, _SHORTEST, 3).items() if size_of(part) <= _SHORTEST
-    }
+    for depth in (3, 2, 1):  # tables of tables of tables: each level has as many again
+        flat = {name: shallow(part, depth) for name, part in cut.items()}
+        if size_of(flat) <= most:
+            return flat
+    return {name: _skeleton(part) for name, part in value.items()}
+
+
+def shallow(value: Any, depth: int = MOST_DEEP) -> Any:
+    """Give ``value`` without what is nested deeper than ``depth``: nothing writes that as JSON."""
+    if not isinstance(value, list | dict):
+        return value
+    if depth <= 0:
+        return TOO_DEEP
+    if isinstance(value, list):
+        return [shallow(part, depth - 1) for part in value]
+    return {name: shallow(part, depth - 1) for name, part in value.items()}
+
+
+def middle_cut(text: str, longest: int) -> str:
+    """Give a text's begin and end, ``longest`` characters together, and how much was between."""
+    if len(text) <= longest:
+        return text
+    half = longest // 2
+    return f"{text[:half]} ... ({len(text) - 2 * half} characters left out) ... {text[-half:]}"
 
 
 def short(text: str, length: int) -> str:
@@ -38,18 +66,25 @@ def short(text: str, length: int) -> str:
 
 def _cut(value: Any, longest: int, most_items: int) -> Any:
     if isinstance(value, str):
-        if len(value) <= longest:
-            return value
-        half = longest // 2
-        left_out = len(value) - 2 * half
-        return f"{value[:half]} ... ({left_out} characters left out) ... {value[-half:]}"
+        return middle_cut(value, longest)
     if isinstance(value, list):
         kept = [_cut(part, longest, most_items) for part in value[:most_items]]
         left_out = len(value) - len(kept)
-        return [*kept, f"({left_out} more left out)"] if left_out else kept
+        if not left_out:
+            return kept
+        objects = all(isinstance(part, dict) for part in kept)
+        return [*kept, {"left_out": left_out} if objects else f"({left_out} more left out)"]
     if isinstance(value, dict):
-        names = list(value)[: most_items * 4]
-        kept_table = {name: _cut(value[name], longest, most_items) for name in names}
-        left_out = len(value) - len(names)
+        kept_table = {
+            middle_cut(name, longest): _cut(value[name], longest, most_items)
+            for name in list(value)[: most_items * 4]
+        }
+        left_out = len(value) - len(kept_table)
         return {**kept_table, "left_out": left_out} if left_out else kept_table
     return value
+
+
+def _skeleton(value: Any) -> Any:
+    """Give what takes no room of a field: itself, or nothing of its type."""
+    small = not isinstance(value, str | list | dict) or size_of(value) <= _SHORTEST
+    return value if small else type(value)()

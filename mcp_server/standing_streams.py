@@ -28,27 +28,35 @@ class StandingStreams:
             await self._app(scope, receive, send)
             return
         headers = [header for header in scope["headers"] if header[0] != b"last-event-id"]
-        open_ = False
+        await serve_until(self._ended, self._app, {**scope, "headers": headers}, receive, send)
 
-        async def noted(message: Message) -> None:
-            nonlocal open_
-            body = message["type"] == "http.response.body"
-            open_ = message.get("more_body", False) if body else True
-            await send(message)
 
-        await self._app({**scope, "headers": headers}, self._until_ended(receive), noted)
-        if open_:
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+async def serve_until(
+    ended: asyncio.Event, app: ASGIApp, scope: Scope, receive: Receive, send: Send
+) -> None:
+    """Serve one request, until ``ended`` at most: the client sees its response end in order."""
+    open_ = False
 
-    def _until_ended(self, receive: Receive) -> Receive:
-        async def received() -> Message:
-            coming = asyncio.ensure_future(receive())
-            ended = asyncio.ensure_future(self._ended.wait())
-            try:
-                await asyncio.wait({coming, ended}, return_when=asyncio.FIRST_COMPLETED)
-                return coming.result() if coming.done() else {"type": "http.disconnect"}
-            finally:
-                coming.cancel()
-                ended.cancel()
+    async def noted(message: Message) -> None:
+        nonlocal open_
+        body = message["type"] == "http.response.body"
+        open_ = message.get("more_body", False) if body else True
+        await send(message)
 
-        return received
+    await app(scope, _received_until(ended, receive), noted)
+    if open_:
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _received_until(end: asyncio.Event, receive: Receive) -> Receive:
+    async def received() -> Message:
+        coming = asyncio.ensure_future(receive())
+        ended = asyncio.ensure_future(end.wait())
+        try:
+            await asyncio.wait({coming, ended}, return_when=asyncio.FIRST_COMPLETED)
+            return coming.result() if coming.done() else {"type": "http.disconnect"}
+        finally:
+            coming.cancel()
+            ended.cancel()
+
+    return received

@@ -38,7 +38,7 @@ from mcp_types import (
     UnsubscribeRequestParams,
 )
 
-from mcp_server.marks import execution_resource
+from mcp_server.marks import execution_resource, uri_problem
 from mcp_server.tasks import IDENTIFIER, Task
 from mcp_server.watch import Watcher
 
@@ -108,7 +108,7 @@ class Subscriptions:
     async def subscribe(self, ctx: RequestContext, params: SubscribeRequestParams) -> EmptyResult:
         """Serve `resources/subscribe`: from now on the connection is told of changes."""
         connection = ctx.session._connection  # the SDK gives no other way to it
-        uri = str(params.uri)
+        uri = _checked(str(params.uri))
         standing = self._standing.get(connection)
         if standing is None:
             standing = self._standing[connection] = _Standing(connection, self._bus)
@@ -151,6 +151,7 @@ class Subscriptions:
             raise MCPError(INTERNAL_ERROR, "too many subscriptions are open")
         if len(uris) + len(task_ids) > MOST_OF_ONE:
             raise MCPError(INVALID_PARAMS, f"a subscription names {MOST_OF_ONE} things at most")
+        uris = [_checked(uri) for uri in uris]
         known = [t for t in task_ids if await self._find_task(t, ctx) is not None]
         return SubscriptionFilter(
             tools_list_changed=asked.tools_list_changed or None,
@@ -202,6 +203,13 @@ class _Standing:
         self._leave()
         for task in self._sending.values():
             task.cancel()
+
+
+def _checked(uri: str) -> str:
+    """Give ``uri``; raises MCPError for one that can be no resource's."""
+    if problem := uri_problem(uri):
+        raise MCPError(INVALID_PARAMS, f"cannot subscribe: {problem}")
+    return uri
 
 
 def _task_ids(wish: SubscriptionFilter) -> Sequence[str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
+import logging
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
@@ -15,25 +17,31 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mcp_server.callers import Caller
-from swf_common_lib.errors import NotAuthenticated, TestbedError, Unavailable
+from mcp_server.standing_streams import serve_until
+from swf_common_lib.errors import NotAuthenticated, TestbedError, TookTooLong, Unavailable
 
 Verify = Callable[[str], Awaitable[Caller]]
 """Gives whose key it is; raises NotAuthenticated for an unknown or revoked one."""
 
 FRESH = 1.0
 """Seconds for which a token that was checked is not looked up again; so a revocation takes."""
+CHECKED_EVERY = 3.0
+"""Seconds between two looks at the token of a request that lasts."""
 REMEMBERED = 600.0
 """Seconds that a token goes on being good for from its last check, while none can be made."""
 _MOST_REMEMBERED = 1000
 _HINT = "Send 'Authorization: Bearer <key>'; `testbed token` prints the operator's key."
 _SCHEMES = ("bearer", "token")
 
+logger = logging.getLogger(__name__)
+
 
 class TokenGate:
     """ASGI middleware: lets a request pass with its caller noted in it, or answers 401.
 
-    Tokens are looked up, at most once a second. While the database is down, that cannot be;
-    whoever was let in a while ago is then let in again, so that the server can say what is wrong.
+    Tokens are looked up, at most once a second, and again while a request lasts. While the
+    database is down, that cannot be; whoever was let in a while ago is then let in again, so that
+    the server can say what is wrong.
     """
 
     def __init__(self, app: ASGIApp, verify: Verify) -> None:
@@ -58,8 +66,25 @@ class TokenGate:
         token = AccessToken(
             token="", client_id=caller.name, scopes=[caller.scope], subject=caller.name
         )
-        with contextlib.suppress(ClientDisconnect):  # it left before it had asked
-            await self._app({**scope, "user": AuthenticatedUser(token)}, receive, send)
+        ended = asyncio.Event()
+        looking_after = asyncio.create_task(self._end_with_token(key, caller, ended))
+        try:
+            with contextlib.suppress(ClientDisconnect):  # it left before it had asked
+                allowed = {**scope, "user": AuthenticatedUser(token)}
+                await serve_until(ended, self._app, allowed, receive, send)
+        finally:
+            looking_after.cancel()
+
+    async def _end_with_token(self, key: str, caller: Caller, ended: asyncio.Event) -> None:
+        """End a request that lasts (a stream, a long wait) once its token is not what it was."""
+        try:
+            while not ended.is_set():
+                await asyncio.sleep(CHECKED_EVERY)
+                if await self._caller(key) != caller:
+                    ended.set()
+        except TestbedError as error:
+            logger.info("a stream of %s ends: %s", caller.name, error.detail)
+            ended.set()
 
     async def _caller(self, key: str) -> Caller:
         digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
@@ -68,7 +93,7 @@ class TokenGate:
             return known
         try:
             caller = await self._verify(key)
-        except Unavailable:
+        except (Unavailable, TookTooLong):
             if known is None or age > REMEMBERED:
                 raise
             return known

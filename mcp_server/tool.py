@@ -10,8 +10,11 @@ from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp_types import ToolAnnotations
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
+from mcp_server.arguments import problem_of
 from mcp_server.callers import OPERATE, READ, caller_of
+from mcp_server.refusal import LONGEST_NAME, named, shown, told_of
 from mcp_server.schemas import lean_input, lean_output
 from mcp_server.words import for_assistants
 from swf_common_lib.config import did_you_mean, nearest
@@ -32,7 +35,9 @@ class TestbedTool(Tool):
         self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False
     ) -> Any:
         """Run the tool; raises ToolError with a text that says what to do next."""
+        arguments = self.fn_metadata.pre_parse_json(arguments)  # tables that came as their JSON
         self._refuse_unknown(arguments)
+        self._refuse_unkept(arguments)
         caller = caller_of(context)
         if not caller.may(self.scope):
             raise ToolError(
@@ -48,27 +53,35 @@ class TestbedTool(Tool):
 
     def _refuse_unknown(self, arguments: dict[str, Any]) -> None:
         known = self.parameters.get("properties", {})
-        faults = [
-            f"{self.name} has no argument '{name}'; {_meant(name, known)}"
-            for name in arguments
-            if name not in known
-        ]
-        if faults:
-            raise ToolError("\n".join(faults))
+        unknown = [name for name in arguments if name not in known]
+        if unknown:
+            raise ToolError(
+                told_of(
+                    unknown,
+                    lambda name: (
+                        f"{self.name} has no argument '{named(name)}'; {_meant(name, known)}"
+                    ),
+                )
+            )
+
+    def _refuse_unkept(self, arguments: dict[str, Any]) -> None:
+        """Refuse what a database would not keep, or nobody could read back, before it acts."""
+        faults = {name: problem_of(value) for name, value in arguments.items()}
+        if wrong := [(name, problem) for name, problem in faults.items() if problem]:
+            raise ToolError(told_of(wrong, lambda fault: f"{self.name}: {fault[0]} {fault[1]}"))
 
     def _readable(self, error: ToolError) -> ToolError:
         cause = error.__cause__
         if not isinstance(cause, ValidationError):
             return ToolError(str(cause or error))
-        known = self.parameters.get("properties", {})
-        faults = []
-        for fault in cause.errors(include_url=False):
-            name = ".".join(str(part) for part in fault["loc"])
-            given = "" if fault["type"] == "missing" else f" (given: {fault['input']!r:.80})"
-            text = f"{self.name}: {name}: {fault['msg']}{given}"
-            examples = known.get(name, {}).get("examples")
-            faults.append(f"{text}; for example {examples[0]!r}" if examples else text)
-        return ToolError("\n".join(faults))
+        return ToolError(told_of(cause.errors(include_url=False), self._fault))
+
+    def _fault(self, fault: ErrorDetails) -> str:
+        name = ".".join(str(part) for part in fault["loc"])
+        given = "" if fault["type"] == "missing" else f" (given: {shown(fault['input'])})"
+        text = f"{self.name}: {named(name)}: {fault['msg']}{given}"
+        examples = self.parameters.get("properties", {}).get(name, {}).get("examples")
+        return f"{text}; for example {examples[0]!r}" if examples else text
 
 
 def read_tool(function: Callable[..., Any], title: str) -> TestbedTool:
@@ -106,11 +119,15 @@ def _tool(
     made.parameters = lean_input(made.parameters)
     if made.fn_metadata.output_schema is not None:
         made.fn_metadata.output_schema = lean_output(made.fn_metadata.output_schema)
+        # Results check themselves when they are made. What had to be cut is not checked again: it
+        # fits the schema that is published, and need not have the types of what is inside.
+        made.fn_metadata.output_model = None
     return made
 
 
 def _meant(name: str, known: Collection[str]) -> str:
     """Name the nearest argument, or those that share a word with ``name``, or all."""
+    name = name[:LONGEST_NAME]
     words = set(name.casefold().split("_"))
     alike = [one for one in known if words & set(one.split("_"))]
     if nearest(name, known) is None and 0 < len(alike) <= _ALIKE:

@@ -42,6 +42,7 @@ class Watcher:
         self._wanted: Counter[str] = Counter()
         self._marks: dict[str, object] = {}
         self._told: set[str] = set()
+        self._failing: set[str] = set()
         self._woken = asyncio.Event()
         self.listening = False
         self._work: asyncio.Task[None] | None = None
@@ -62,6 +63,7 @@ class Watcher:
         for uri in [uri for uri, count in self._wanted.items() if count <= 0]:
             del self._wanted[uri]
             self._marks.pop(uri, None)
+            self._failing.discard(uri)
         if not self._wanted:
             self.close()
 
@@ -92,19 +94,29 @@ class Watcher:
                 listener.cancel()
 
     async def _remember(self, uris: list[str]) -> None:
-        try:
-            marks = await self._application.database(marks_of, uris, self._application.settings)
-        except Unavailable:
-            marks = {}
+        marks = await self._look(uris)
         for uri in uris:
             self._marks.setdefault(uri, marks.get(uri))
 
-    async def _compare(self, uris: list[str]) -> None:
+    async def _look(self, uris: list[str]) -> dict[str, object]:
+        """Give the marks of those of ``uris`` that can be looked at: no other suffers from one."""
         try:
             marks = await self._application.database(marks_of, uris, self._application.settings)
         except Unavailable:
-            return  # said already, by whoever read; the next look may find it back
-        for uri, mark in marks.items():
+            return {}  # said already, by whoever read; the next look may find it back
+        except Exception:  # whatever it is: who subscribed to something else is told on
+            if len(uris) > 1:
+                found = [await self._look([uri]) for uri in uris]
+                return {uri: mark for marks in found for uri, mark in marks.items()}
+            if uris[0] not in self._failing:  # once, however often it fails
+                logger.exception("cannot look whether %s changed; trying on", uris[0])
+            self._failing.add(uris[0])
+            return {}
+        self._failing.difference_update(uris)
+        return marks
+
+    async def _compare(self, uris: list[str]) -> None:
+        for uri, mark in (await self._look(uris)).items():
             if uri in self._wanted and self._marks.get(uri) != mark:
                 self._marks[uri] = mark
                 await self._bus.publish(ResourceUpdated(uri))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -56,33 +57,39 @@ def chosen_programs(settings: Settings, names: Sequence[str]) -> list[str]:
     return [_program_called(name, programs) for name in names]
 
 
-def start_agents(settings: Settings, names: Sequence[str] = ()) -> list[Process]:
+def start_agents(
+    settings: Settings, names: Sequence[str] = (), give_up: threading.Event | None = None
+) -> list[Process]:
     """Start agents (all that are enabled, unless named) and wait until each listens.
 
     One that runs under another namespace than `testbed.toml` says now is started afresh.
     Raises MonitorUnavailable before anything is started, ProgramFailed for one that does not
-    live or does not report to the monitor, Conflict in a container of the services.
+    live or does not report to the monitor, Conflict in a container of the services, GivenUp
+    when ``give_up`` is set before all listen.
     """
     _require_host_of_agents(settings, "start-agents")
     testbed = load_testbed_file(settings.swf_testbed_config)
     programs = chosen_programs(settings, names) or enabled_programs(settings, testbed)
     MonitorClient.from_settings(settings).get("status/")  # without it nothing could be told ready
-    supervisor = supervisor_of_agents(settings)
+    supervisor = supervisor_of_agents(settings, give_up)
     supervisor.ensure_daemon()
-    client = MonitorClient.from_settings(settings, patience=10.0)
+    client = MonitorClient.from_settings(settings, patience=10.0, stop=give_up)
     _stop_those_of_other_namespaces(supervisor, client, programs, testbed.namespace)
     for name in programs:
         supervisor.start(name)
     return _await_listening(supervisor, client, programs)
 
 
-def stop_agents(settings: Settings, names: Sequence[str] = ()) -> list[str]:
+def stop_agents(
+    settings: Settings, names: Sequence[str] = (), give_up: threading.Event | None = None
+) -> list[str]:
     """Stop agents (all, unless named) and give the names of those that ran.
 
-    Raises Conflict in a container of the services.
+    Raises Conflict in a container of the services, GivenUp when ``give_up`` is set before all
+    have ended.
     """
     _require_host_of_agents(settings, "stop-agents")
-    supervisor = supervisor_of_agents(settings)
+    supervisor = supervisor_of_agents(settings, give_up)
     wanted = chosen_programs(settings, names)
     if not supervisor.alive():
         return []
@@ -172,4 +179,4 @@ def _await_listening(
                 f"{silent[0].last_lines()}",
                 f"See `testbed logs {silent[0].name}`.",
             )
-        time.sleep(0.1)
+        supervisor.pause(f"{names} to listen", 0.1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import threading
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -76,9 +77,9 @@ def supervisor_of_services(settings: Settings) -> Supervisor:
     return Supervisor(settings.swf_home / "supervisord.conf")
 
 
-def supervisor_of_agents(settings: Settings) -> Supervisor:
+def supervisor_of_agents(settings: Settings, give_up: threading.Event | None = None) -> Supervisor:
     """Give the supervisord that runs the workflow runner and the agents."""
-    return Supervisor(settings.swf_home / "agents.supervisord.conf")
+    return Supervisor(settings.swf_home / "agents.supervisord.conf", give_up)
 
 
 def start_services(

@@ -6,6 +6,7 @@ import fcntl
 import os
 import subprocess
 import sys
+import threading
 import time
 import xmlrpc.client
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from orchestrator.leftovers import end_programs_of, process_exists
 from orchestrator.process import Process, process_from
 from orchestrator.supervisor_configuration import SupervisorConfiguration
 from orchestrator.supervisor_connection import ShuttingDown, SupervisorUnavailable, call
-from swf_common_lib.errors import Conflict, NotFound, TestbedError
+from swf_common_lib.errors import Conflict, NotFound, TestbedError, Unavailable
 
 # A path in a UNIX socket's address has room for 107 bytes (103 on macOS), and supervisord binds a
 # name that is longer by a dot and its pid.
@@ -32,12 +33,22 @@ class ProgramFailed(TestbedError):
     code = "program-failed"
 
 
-class Supervisor:
-    """The supervisord of one configuration file. Not for several threads at once."""
+class GivenUp(Unavailable):
+    """Whoever waited for programs is about to end itself; supervisord goes on."""
 
-    def __init__(self, file: Path) -> None:
+    code = "given-up"
+
+
+class Supervisor:
+    """The supervisord of one configuration file. Not for several threads at once.
+
+    Once ``give_up`` is set, what waits for programs raises GivenUp.
+    """
+
+    def __init__(self, file: Path, give_up: threading.Event | None = None) -> None:
         self.configuration = SupervisorConfiguration.read(file)
         self.socket = self.configuration.socket
+        self._give_up = give_up or threading.Event()
 
     def alive(self) -> bool:
         """Tell whether the daemon takes commands."""
@@ -133,7 +144,7 @@ class Supervisor:
                     f"{name} is still {process.state} after {timeout:g} s",
                     f"See {process.log_file}.",
                 )
-            time.sleep(0.05)
+            self.pause(f"{name} to stay up")
 
     def check_living(self, name: str) -> Process:
         """Give a program that should be up. Raises ProgramFailed when it is not; see above."""
@@ -164,7 +175,7 @@ class Supervisor:
         while left := [name for name in names if self.process(name).pid]:
             if time.monotonic() > deadline:
                 raise Conflict(f"{', '.join(left)} did not end within {patience:g} s")
-            time.sleep(0.05)
+            self.pause(f"{', '.join(left)} to end")
 
     def shutdown(self, timeout: float = 60.0) -> None:
         """Stop all programs and the daemon, and wait until both it and its socket are gone.
@@ -179,6 +190,14 @@ class Supervisor:
         for left in (self.socket, self.configuration.pid_file):
             left.unlink(missing_ok=True)
 
+    def pause(self, until: str, seconds: float = 0.05) -> None:
+        """Wait a moment before the next look at what is waited ``until``. Raises GivenUp."""
+        if self._give_up.wait(seconds):
+            raise GivenUp(
+                f"this program is ending and no longer waits for {until}",
+                "supervisord goes on with what it was told; testbed status says how far it came.",
+            )
+
     def _await_end(self, pid: int | None, timeout: float) -> None:
         deadline = time.monotonic() + timeout
         while pid is not None and process_exists(pid):
@@ -187,7 +206,7 @@ class Supervisor:
                     f"supervisord (pid {pid}) has not ended within {timeout:g} s",
                     f"Its log is {self.configuration.log_file}.",
                 )
-            time.sleep(0.05)
+            self.pause(f"supervisord (pid {pid}) to end")
 
     def _pid_on_file(self) -> int | None:
         try:

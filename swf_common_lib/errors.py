@@ -117,6 +117,13 @@ class MonitorUnavailable(Unavailable):
     code = "monitor-unavailable"
 
 
+class TookTooLong(TestbedError):
+    """A question that the database gave up, as it took longer than any may."""
+
+    code = "took-too-long"
+    http_status = 504
+
+
 class WorkflowFailed(TestbedError):
     """A workflow execution that ended ``failed`` or ``terminated``."""
 

@@ -12,15 +12,17 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_REQUEST, CallToolRequestParams, CallToolResult
 
 from mcp_server.application import Application
+from mcp_server.arguments import text_problem
 from mcp_server.callers import OPERATE, caller_with
 from mcp_server.control_view import look
+from mcp_server.refusal import bounded
 from mcp_server.results import answer
 from mcp_server.tasks.task import RequestContext, Task, TaskStatus, TaskSupport
 from monitor.executions import request_change
 from monitor.executions.control import find
 from monitor.records.models import SystemStateEvent, WorkflowExecution
 from monitor.records.states import TERMINAL, ExecutionStatus
-from swf_common_lib.errors import Conflict, NotFound, TestbedError, Unavailable
+from swf_common_lib.errors import Conflict, NotFound, TestbedError
 
 _STATUS: Mapping[str, TaskStatus] = {
     ExecutionStatus.COMPLETED: "completed",
@@ -34,9 +36,10 @@ class ExecutionTasks:
 
     tools: Mapping[str, TaskSupport] = {"run_workflow": "optional"}
 
-    def __init__(self, application: Application, *, read_only: bool) -> None:
+    def __init__(self, application: Application, *, why_not_cancel: str = "") -> None:
+        """``why_not_cancel``: why this server, which offers no `run_workflow`, ends none either."""
         self._application = application
-        self._read_only = read_only
+        self._why_not_cancel = why_not_cancel
 
     async def begin(
         self, params: CallToolRequestParams, ctx: RequestContext, call_next: CallNext
@@ -52,12 +55,14 @@ class ExecutionTasks:
 
     async def find(self, task_id: str, ctx: RequestContext) -> Task | None:
         """Give the task that an execution is."""
+        if text_problem(task_id):
+            return None
         try:
             return await self._application.database(_task, task_id)
         except NotFound:
             return None
-        except Unavailable as error:
-            raise MCPError(INVALID_REQUEST, str(error)) from error
+        except TestbedError as error:
+            raise MCPError(INVALID_REQUEST, bounded(str(error))) from error
 
     async def answer(self, task_id: str, responses: Mapping[str, Any], ctx: RequestContext) -> None:
         """Take nothing: an execution asks nobody."""
@@ -65,17 +70,16 @@ class ExecutionTasks:
     async def cancel(self, task_id: str, ctx: RequestContext) -> None:
         """Stop the execution; the task is cancelled once its runner has obeyed."""
         caller = caller_with(ctx.request)
-        if self._read_only or not caller.may(OPERATE):
+        if self._why_not_cancel:
             raise MCPError(
-                INVALID_REQUEST,
-                "this server is read-only"
-                if self._read_only
-                else f"tasks/cancel needs a token with scope '{OPERATE}'",
+                INVALID_REQUEST, f"run_workflow is not offered here: {self._why_not_cancel}"
             )
+        if not caller.may(OPERATE):
+            raise MCPError(INVALID_REQUEST, f"tasks/cancel needs a token with scope '{OPERATE}'")
         try:
             await self._application.database(_stop, task_id, caller.name)
         except TestbedError as error:
-            raise MCPError(INVALID_REQUEST, str(error)) from error
+            raise MCPError(INVALID_REQUEST, bounded(str(error))) from error
 
 
 def _task(execution_id: str) -> Task:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Annotated, Any
 
 from mcp_types import CallToolResult
@@ -18,6 +19,7 @@ from monitor.records.transitions import record_event
 from orchestrator.agents import chosen_programs
 from orchestrator.agents import start_agents as start_programs
 from orchestrator.agents import stop_agents as stop_programs
+from orchestrator.supervisor import GivenUp
 from swf_common_lib.errors import TestbedError
 from swf_common_lib.settings import Settings
 
@@ -97,7 +99,7 @@ async def start_agents(
     """
     application = application_of(context)
     started = await application.processes(
-        _start, application.settings, caller_of(context).name, agents
+        _start, application.settings, caller_of(context).name, agents, application.ending
     )
     return answer(started, f"listening: {', '.join(p['program'] for p in started.started)}")
 
@@ -112,15 +114,17 @@ async def stop_agents(
     """
     application = application_of(context)
     stopped = await application.processes(
-        _stop, application.settings, caller_of(context).name, agents
+        _stop, application.settings, caller_of(context).name, agents, application.ending
     )
     return answer(stopped, f"stopped: {', '.join(stopped.stopped) or 'none ran'}")
 
 
-def _start(settings: Settings, user: str, names: list[str]) -> AgentsStarted:
+def _start(
+    settings: Settings, user: str, names: list[str], ending: threading.Event
+) -> AgentsStarted:
     chosen_programs(settings, names)  # a wrong name starts nothing, and leaves no trace
     try:
-        processes = start_programs(settings, names)
+        processes = start_programs(settings, names, ending)
     except TestbedError as error:
         _note("agents_start_failed", user, f"{_called(names)}: {error.detail}")
         raise
@@ -134,8 +138,14 @@ def _start(settings: Settings, user: str, names: list[str]) -> AgentsStarted:
     )
 
 
-def _stop(settings: Settings, user: str, names: list[str]) -> AgentsStopped:
-    stopped = stop_programs(settings, names)
+def _stop(
+    settings: Settings, user: str, names: list[str], ending: threading.Event
+) -> AgentsStopped:
+    try:
+        stopped = stop_programs(settings, names, ending)
+    except GivenUp as error:  # it was told to stop them, and does
+        _note("agents_stop_failed", user, f"{_called(names)}: {error.detail}")
+        raise
     if stopped:
         _note("agents_stopped", user, ", ".join(stopped))
     note = None if stopped else f"None of {_called(names)} ran; nothing was changed."

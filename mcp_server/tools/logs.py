@@ -14,6 +14,8 @@ from mcp_server.log_view import log_items, namespace_items
 from mcp_server.tool import TestbedTool, read_tool
 from monitor.records.filters import LOGS, NAMESPACES
 
+_SINCE_OF_TEXTS = "-1d"
+
 
 async def list_logs(
     context: ToolContext,
@@ -36,6 +38,10 @@ async def list_logs(
         "since": since,
         "until": until,
     }
+    # A text is looked for in each record: in all of a year that is minutes of the database's time.
+    unbounded = text and not (since or until or execution_id)
+    if unbounded:
+        params["since"] = _SINCE_OF_TEXTS
     detailed = format == "detailed"
     return await listed(
         application_of(context),
@@ -44,6 +50,7 @@ async def list_logs(
         limit,
         cursor,
         lambda rows: log_items(rows, detailed),
+        note="Of the last day; give since for more." if unbounded else "",
     )
 
 

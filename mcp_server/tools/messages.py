@@ -72,10 +72,10 @@ async def list_messages(
 
 async def get_message(
     context: ToolContext,
-    id: Annotated[int | None, Field(ge=1, description="As listed.")] = None,  # noqa: A002
+    id: Annotated[int | None, Field(ge=1, le=2**63 - 1, description="As listed.")] = None,  # noqa: A002
     message_id: Annotated[str, Field(max_length=200, description="Or the sender's UUID.")] = "",
 ) -> Annotated[CallToolResult, MessageView]:
-    """Get one message with its whole body. Next: list_messages for what came around it."""
+    """Get one message with its body (50 kB of it). Next: list_messages for what came around it."""
     view = await application_of(context).database(_message, id, message_id)
     return answer(view, f"{view.message['type']} from {view.message.get('sender', '?')}")
 

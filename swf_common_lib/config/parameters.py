@@ -6,7 +6,6 @@ the shipped workflows and agents act on, and whose values are checked wherever t
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,7 +62,7 @@ class Parameter:
             return False
         if self.kind is int and not isinstance(value, int):
             return False
-        return math.isfinite(value) and self.minimum <= value <= self.maximum
+        return self.minimum <= value <= self.maximum
 
 
 def _daq(name: str, default: float, doc: str, minimum: float = 0.0) -> Parameter:

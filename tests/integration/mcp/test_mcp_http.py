@@ -27,6 +27,16 @@ from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.anyio
 
+META = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientCapabilities": {},
+}
+LISTEN = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "subscriptions/listen",
+    "params": {"notifications": {"resourceSubscriptions": ["testbed://status"]}, "_meta": META},
+}
 ALIVE = (
     "from monitor.executions import claim, report\n"
     "claim({id!r}, 'runner-1'); report({id!r}, {{'status': {status!r}}}, actor='r', via='rest')"
@@ -169,6 +179,31 @@ async def test_revoked_token_ends_its_session(server: McpProcess) -> None:
                 await anyio.sleep(0.05)
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_revoked_token_ends_its_streams(server: McpProcess, method: str) -> None:
+    """The standing stream of the older protocol, and a listen stream of the newer."""
+    key = token(server.installation, f"listener {method}", "read")
+    headers = {**ACCEPT, "Authorization": f"Bearer {key}"}
+    async with httpx2.AsyncClient(headers=headers, timeout=PATIENCE) as http:
+        if method == "GET":
+            opened = await http.post(server.url, json=INITIALIZE)
+            session = {"mcp-session-id": opened.headers["mcp-session-id"]}
+            stream = http.stream("GET", server.url, headers=session)
+        else:
+            modern = {
+                "MCP-Protocol-Version": "2026-07-28",
+                "Mcp-Method": "subscriptions/listen",
+            }
+            stream = http.stream("POST", server.url, json=LISTEN, headers=modern)
+        async with stream as response:
+            assert response.status_code == 200
+            code = "from monitor.records.tokens import revoke_token\n"
+            code += f"revoke_token('listener {method}')"
+            await anyio.to_thread.run_sync(server.installation.django, code)
+            with anyio.fail_after(PATIENCE):  # what keeps it open sends a word now and then
+                await response.aread()
+
+
 def test_session_of_another(server: McpProcess) -> None:
     eva = {**ACCEPT, "Authorization": f"Bearer {server.installation.token}"}
     opened = httpx2.post(server.url, json=INITIALIZE, headers=eva, timeout=PATIENCE)
@@ -225,14 +260,10 @@ async def test_many_at_once(server: McpProcess) -> None:
 
 def start_request(key: str) -> bytes:
     """A start as its bytes on the wire of the newer era: no session has to be opened before."""
-    meta = {
-        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-        "io.modelcontextprotocol/clientCapabilities": {},
-    }
     params = {
         "name": "start_workflow",
         "arguments": {"idempotency_key": key, "namespace": "vanished"},
-        "_meta": meta,
+        "_meta": META,
     }
     body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
     return json.dumps(body).encode()

@@ -253,3 +253,20 @@ async def test_one_message(connect: Connect, application: Application) -> None:
     assert by_number["message"]["content"]["msg_type"] == "stf_gen"
     assert "either id or message_id" in neither
     assert f"The newest has id {message.pk}" in unknown
+
+
+async def test_text_is_looked_for_in_a_day(connect: Connect, application: Application) -> None:
+    old = timezone.now() - timedelta(days=3)
+    await application.database(rows.log, "beam lost", timestamp=old, execution_id="x-0001")
+    await application.database(rows.log, "beam lost again")
+    async with connect() as client:
+        recent = await call(client, "list_logs", text="beam")
+        longer = await call(client, "list_logs", text="beam", since="-7d")
+        of_one = await call(client, "list_logs", text="beam", execution_id="x-0001")
+        none = await call(client, "list_logs", text="cosmic")
+    assert recent["total"] == 1
+    assert recent["applied_filters"]["since"] == "-1d"
+    assert recent["note"] == "Of the last day; give since for more."
+    assert (longer["total"], of_one["total"]) == (2, 1)
+    assert "note" not in longer
+    assert none["note"].startswith("Of the last day; give since for more. ")

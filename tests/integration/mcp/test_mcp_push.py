@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -17,12 +17,13 @@ from mcp_types import ResourceUpdatedNotification
 
 from mcp_server import watch
 from mcp_server.application import Application
-from mcp_server.marks import execution_resource, workflow_resource
+from mcp_server.marks import execution_resource, marks_of, workflow_resource
 from mcp_server.server import build_server
 from mcp_server.watch import Watcher
 from monitor.executions import claim, report, request_change
 from monitor.records.changes import CHANNEL
 from monitor.records.models import RunState
+from swf_common_lib.settings import Settings
 from tests.integration.mcp.calls import call
 from tests.integration.mcp.conftest import Connect
 from tests.integration.web import rows
@@ -128,6 +129,42 @@ async def test_status_workflow_and_log(application: Application, mode: str) -> N
         await told.wait_for(workflow)
         await application.database(rows.log, execution_id=NAME)
         await told.wait_for(f"{URI}/log")
+
+
+async def test_odd_files_among_the_workflows_stop_nothing(application: Application) -> None:
+    """An editor's dangling link, and a subscription to a workflow that is not there."""
+    await application.database(rows.execution, 1, "running")
+    workflows = application.settings.swf_home / "workflows"
+    (workflows / ".#open.toml").symlink_to("nobody@nowhere")
+    uris = [workflow_resource("stf_datataking"), workflow_resource("to_come"), URI]
+    async with subscribed(application, "auto", *uris) as (_client, told):
+        await application.database(report, NAME, {"status_reason": "x"}, actor="r", via="rest")
+        seen = await told.wait_for(URI)
+        (workflows / "to_come.py").write_text("class WorkflowExecutor: ...")
+        await told.wait_for(uris[1], seen)
+
+
+async def test_resource_that_fails_stops_no_other(
+    application: Application, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = execution_resource("broken")
+    look = marks_of
+
+    def failing(uris: Iterable[str], settings: Settings) -> dict[str, Any]:
+        if broken in (uris := list(uris)):
+            raise ValueError("no such thing can be looked for")
+        return look(uris, settings)
+
+    monkeypatch.setattr(watch, "marks_of", failing)
+    await application.database(rows.execution, 1, "running")
+    async with subscribed(application, "auto", broken, URI) as (_client, told):
+        seen = 0
+        for reason in ("x", "y"):
+            await application.database(
+                report, NAME, {"status_reason": reason}, actor="r", via="rest"
+            )
+            seen = await told.wait_for(URI, seen)
+    assert caplog.text.count("cannot look whether testbed://executions/broken changed") == 1
 
 
 async def test_only_what_was_asked_for_and_only_as_long(application: Application) -> None:

@@ -84,6 +84,7 @@ async def test_both_heal(
             await until(client, "database", broken=True)
             diagnosis = await call(client, "diagnose_execution", execution_id=execution_id)
             assert diagnosis["findings"][0]["cause"] == "database_down"
+            assert "Connection refused" in str(diagnosis["findings"][0]), "why is told"
             await anyio.to_thread.run_sync(own_postgres.start)
             await until(client, "database", broken=False)
 

@@ -126,13 +126,19 @@ async def test_clients_without_tasks_wait(connect: Connect, application: Applica
     assert error.value.error.code == -32021
 
 
-async def test_read_only_server_stops_no_task(application: Application) -> None:
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [({"read_only": True}, "read-only"), ({"toolsets": ["status"]}, "its toolset is not on")],
+)
+async def test_server_without_run_workflow_stops_no_task(
+    application: Application, options: dict[str, Any], why: str
+) -> None:
     async with with_tasks(application) as client:
         name = (await begin(client))["taskId"]
-    server = build_server(application, read_only=True)
+    server = build_server(application, **options)
     async with Client(server, extensions=[advertise(IDENTIFIER)]) as client:
         assert (await ask(client, "tasks/get", taskId=name))["status"] == "working"
-        with pytest.raises(MCPError, match="read-only"):
+        with pytest.raises(MCPError, match=why):
             await ask(client, "tasks/cancel", taskId=name)
 
 

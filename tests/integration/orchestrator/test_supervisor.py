@@ -6,11 +6,12 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 
 from orchestrator.leftovers import end_programs_of, process_exists, programs_of
-from orchestrator.supervisor import ProgramFailed, Supervisor
+from orchestrator.supervisor import GivenUp, ProgramFailed, Supervisor
 from orchestrator.supervisor_connection import SupervisorUnavailable
 from swf_common_lib.errors import NotFound
 from tests.waiting import PATIENCE, wait_until
@@ -43,6 +44,10 @@ STAYS = (
     'time.sleep(600)"'
 )
 DIES = "python -c \"raise SystemExit('cannot go on: no namespace')\""
+STUBBORN = (
+    'python -c "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); '
+    "print('deaf', flush=True); time.sleep(600)\""
+)
 ABSENT = "no-such-command-anywhere"
 
 
@@ -54,6 +59,7 @@ def supervisor(tmp_path):
         ("other", STAYS, 0.2),
         ("dies", DIES, 60),
         ("absent", ABSENT, 1),
+        ("stubborn", STUBBORN, 0),
     ]
     file.write_text(
         HEAD + "".join(PROGRAM.format(name=n, command=c, startsecs=int(s)) for n, c, s in programs)
@@ -108,6 +114,22 @@ def test_programs_start_and_stop_and_find_python_and_home(supervisor):
 
     assert {p.state for p in supervisor.processes().values()} == {"STOPPED"}
     assert not process_exists(process.pid)
+
+
+def test_who_ends_itself_waits_no_longer(supervisor):
+    ending = threading.Event()
+    other = Supervisor(supervisor.configuration.file, ending)
+    other.ensure_daemon()
+    other.start("stubborn")
+    wait_until(lambda: "deaf" in other.process("stubborn").last_lines())
+    ending.set()
+
+    with pytest.raises(GivenUp, match="no longer waits for stubborn to end") as caught:
+        other.stop("stubborn")
+
+    assert "supervisord goes on" in caught.value.hint
+    assert supervisor.process("stubborn").state == "STOPPING"
+    os.kill(supervisor.process("stubborn").pid, signal.SIGKILL)
 
 
 def test_a_program_that_exits_is_told_with_its_last_lines_and_not_tried_again(supervisor):

@@ -61,6 +61,8 @@ def test_any_text_as_configuration(text: str) -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(st.dictionaries(names | st.text(max_size=10), values, max_size=4))
+@example({"stf_count": 10**400})
+@example({"stf_interval": float("nan")})
 def test_any_overrides(overrides: dict[str, Any]) -> None:
     expanded, problems = attempt(
         lambda: expand(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_server.schemas import lean_input, lean_output
-from mcp_server.sizes import fitted, short, size_of
+from mcp_server.sizes import MOST_DEEP, TOO_DEEP, fitted, shallow, short, size_of
 from mcp_server.words import for_assistants
 
 _LEAVES = st.none() | st.booleans() | st.integers() | st.text(max_size=400)
@@ -26,6 +26,9 @@ _VALUES = st.recursive(
 def test_whatever_fits(value: dict[str, Any]) -> None:
     told = fitted(value, most=600)
     assert size_of(told) <= 600
+    assert {name: type(part) for name, part in told.items()} == {
+        name: type(part) for name, part in value.items()
+    }
     if size_of(value) <= 600:
         assert told == value
 
@@ -35,6 +38,33 @@ def test_what_is_cut_says_so() -> None:
     assert told["id"] == 7
     assert "characters left out" in told["text"]
     assert "more left out" in told["list"][-1]
+    rows = fitted({"rows": [{"reason": "x" * 2_000}] * 50}, most=5_000)["rows"]
+    assert rows[-1] == {"left_out": 50 - len(rows) + 1}, "a list of objects stays one"
+
+
+def test_as_much_stays_as_there_is_room() -> None:
+    told = fitted({"text": "x" * 2_000_000})
+    assert size_of(told) > 20_000
+
+
+@pytest.mark.parametrize("fields", [40, 1])
+def test_long_names_are_cut(fields: int) -> None:
+    told = fitted(
+        {"content": {f"{n}{'k' * (60_000 if fields == 1 else 5_000)}": n for n in range(fields)}}
+    )
+    assert size_of(told) <= 50_000
+    assert any("characters left out" in name for name in told["content"])
+
+
+def test_what_is_nested_too_deep_is_left_out() -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(900):
+        deep = {"in": [deep]}
+    told: Any = shallow(deep)
+    for _ in range(MOST_DEEP // 2):
+        told = told["in"][0]
+    assert told == TOO_DEEP
+    assert shallow({"a": [1, {"b": None}]}) == {"a": [1, {"b": None}]}
 
 
 @pytest.mark.parametrize(

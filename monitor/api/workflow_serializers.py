@@ -54,7 +54,7 @@ class ExecutionSerializer(RecordSerializer):
 
     class Meta:
         model = WorkflowExecution
-        exclude = ["end_unannounced"]
+        exclude = ["end_unannounced", "idempotency_scope", "request_digest"]
         read_only_fields = [
             "lease_expires_at",
             "expires_at",

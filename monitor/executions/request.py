@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from swf_common_lib.errors import InvalidRequest
 
 REALTIME = 1.0
 UNPACED = 0.0
+_NOT_ASKED_FOR = ("idempotency_key", "executed_by", "through", "runner")
+"""Fields that say who asks, and how; the rest is what is asked for."""
 _LONGEST = {"executed_by": 100, "through": 20, "runner": 100, "idempotency_key": 200}
 
 
@@ -33,7 +37,7 @@ class StartRequest:
     executed_by: str = ""
     through: str = "rest"
     idempotency_key: str | None = None
-    """A second start with the same key gives the first one's execution."""
+    """A second start of the same user with the same key gives the first one's execution."""
     runner: str = ""
     """Runner that asks and executes it at once; empty: it is announced to all."""
     config_text: str | None = None
@@ -42,6 +46,25 @@ class StartRequest:
     """Version of the definition to run; with ``from_definition``."""
     from_definition: bool = False
     """Run the code and the configuration that the database holds, not those of the files."""
+
+    @property
+    def key_scope(self) -> str:
+        """Within which keys are told apart: the user, or everybody for a runner's.
+
+        Its key is the id of a message, and after a redelivery another user's runner may have it.
+        """
+        return "" if self.runner else self.executed_by
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what is asked for; empty for a runner, which adds a namespace of its own."""
+        if self.runner:
+            return ""
+        asked = {name: value for name, value in asdict(self).items() if value}
+        for name in _NOT_ASKED_FOR:
+            asked.pop(name, None)
+        text = json.dumps(asked, sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()
 
     def check(self) -> None:
         """Raise InvalidRequest naming every value that cannot be meant."""

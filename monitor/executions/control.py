@@ -21,6 +21,8 @@ from swf_common_lib.errors import Conflict, InvalidRequest, NotFound
 
 LEASE = timedelta(seconds=10)
 """A runner keeps an execution this long after a heartbeat that names it."""
+LONGEST_REASON = 2000
+"""Characters of the reason of a change."""
 REPORTED = (
     "status",
     "status_reason",
@@ -107,6 +109,11 @@ def request_change(
     if change not in ("stop", "pause", "resume"):
         known = ["stop", "pause", "resume"]
         raise InvalidRequest(f"{change!r} is no change; {did_you_mean(change, known)}")
+    if len(reason) > LONGEST_REASON or "\0" in reason:
+        raise InvalidRequest(
+            f"the reason has {len(reason)} characters: expected up to {LONGEST_REASON}, none NUL",
+            f"Give a shorter one; {execution_id[:250]} was not changed.",
+        )
     execution = find(execution_id)
     if execution.status == ExecutionStatus.PENDING and change == "stop":
         if transition(

@@ -103,6 +103,9 @@ def test_an_execution_is_recorded_and_reported_on(
     assert answer.json()["parameter_values"] == body["parameter_values"]
     assert Namespace.objects.get().name == "torre1"
     assert api.post("/api/workflow-executions/", body).status_code == 400
+    odd = api.post("/api/workflow-executions/", {**body, "execution_id": "a\nb"})
+    assert odd.status_code == 400
+    assert "printable" in odd.json()["execution_id"][0]
 
     path = "/api/workflow-executions/trial-torre-0001/"
     metrics = api.patch(path, {"performance_metrics": {"stf_files": 3}})

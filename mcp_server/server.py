@@ -28,6 +28,7 @@ from mcp_types import (
 
 from mcp_server.application import Application
 from mcp_server.completion import complete
+from mcp_server.event_resource import add_event_resource
 from mcp_server.prompts import add_prompts, checked_arguments
 from mcp_server.resources import add_resources
 from mcp_server.subscriptions import RequestContext, Subscriptions
@@ -87,6 +88,7 @@ class TestbedServer(MCPServer[Application]):
         self.subscriptions = Subscriptions(self.bus, Watcher(application, self.bus), tasks.find)
         self._serve_more()
         add_resources(self, application)
+        add_event_resource(self, application)
         add_prompts(self)
 
     def _serve_more(self) -> None:

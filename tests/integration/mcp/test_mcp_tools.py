@@ -11,6 +11,7 @@ from mcp_server.application import Application
 from monitor.executions import claim, report, request_change
 from monitor.executions.waiting import RUNNER
 from monitor.records.models import SystemStateEvent, WorkflowExecution
+from monitor.records.transitions import record_event
 from tests.integration.mcp.calls import call, refusal
 from tests.integration.mcp.conftest import Connect
 from tests.integration.web import rows
@@ -326,6 +327,40 @@ async def test_finished_execution_with_all_of_it(
     assert "parameters" not in detail
     assert waited["finished"] is True
     assert waited["waited_s"] < 5
+
+
+async def test_history_of_a_long_execution_is_its_newest(
+    connect: Connect, application: Application
+) -> None:
+    await application.database(rows.execution, 1, "running")
+
+    def much() -> None:
+        for number in range(60):
+            record_event(
+                "stf_datataking-shifter-0001",
+                "pause_requested",
+                actor="x",
+                via="web",
+                reason=str(number),
+            )
+
+    await application.database(much)
+    async with connect() as client:
+        detail = await call(
+            client, "get_workflow_execution", execution_id="stf_datataking-shifter-0001"
+        )
+    assert [event["reason"] for event in detail["history"]] == [str(n) for n in range(10, 60)]
+
+
+async def test_message_where_nobody_works_is_told(
+    connect: Connect, application: Application
+) -> None:
+    await application.database(rows.agent)
+    async with connect() as client:
+        there = await call(client, "send_message", message_type="note", namespace="torre1")
+        elsewhere = await call(client, "send_message", message_type="note", namespace="shift")
+    assert "note" not in there
+    assert "no agent is up in namespace shift" in elsewhere["note"]
 
 
 async def test_failed_execution_shows_its_error(connect: Connect, application: Application) -> None:

@@ -97,9 +97,11 @@ async def test_what_was_stopped_is_told_when_the_database_fails_meanwhile(
         monkeypatch.undo()
 
     monkeypatch.setattr(Supervisor, "stop", stop_and_break)
-    async with connect() as client:
-        stopped = await call(client, "stop_agents")
-    await application.database(put_back)
+    try:
+        async with connect() as client:
+            stopped = await call(client, "stop_agents")
+    finally:
+        await application.database(put_back)
     assert stopped["stopped"] == ["data-agent"]
     assert "the history lacks agents_stopped" in stopped["note"]
 

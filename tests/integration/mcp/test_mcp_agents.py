@@ -141,7 +141,7 @@ async def test_agent_that_this_host_cannot_look_at(
     process = supervisor.process("data-agent")
     await application.database(rows.agent, "up", **here(pid=process.pid))
     await application.database(rows.agent, "elsewhere", hostname="daq01")
-    await application.database(rows.agent, "huge", **here(pid=2**40))
+    await application.database(rows.agent, "huge", **here(pid=2**31 - 1))
     with subprocess.Popen(["sleep", "600"]) as alone:
         await application.database(rows.agent, "alone", **here(pid=alone.pid))
         async with connect() as client:

@@ -49,22 +49,28 @@ class StartRequest:
 
     @property
     def key_scope(self) -> str:
-        """Within which keys are told apart: the user, or everybody for a runner's.
-
-        Its key is the id of a message, and after a redelivery another user's runner may have it.
-        """
-        return "" if self.runner else self.executed_by
+        """Within which keys are told apart: the user, or everybody for the id of a message."""
+        return "" if self._of_message else self.executed_by
 
     @property
     def digest(self) -> str:
-        """SHA-256 of what is asked for; empty for a runner, which adds a namespace of its own."""
-        if self.runner:
+        """SHA-256 of what is asked for; empty for a message: its id stands for what it says."""
+        if self._of_message:
             return ""
         asked = {name: value for name, value in asdict(self).items() if value}
         for name in _NOT_ASKED_FOR:
             asked.pop(name, None)
         text = json.dumps(asked, sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def _of_message(self) -> bool:
+        """Whether a command on the broker asks, whose id is the key.
+
+        Its sender records it when no runner answers; a runner that takes it late, or again, may
+        be another user's, and adds a namespace of its own. It is the same start.
+        """
+        return bool(self.runner) or self.through == "message"
 
     def check(self) -> None:
         """Raise InvalidRequest naming every value that cannot be meant."""

@@ -283,9 +283,10 @@ def test_an_idempotency_key_is_the_users_own(api: APIClient, admin: APIClient) -
 def test_a_message_starts_once_whichever_runner_gets_it(api: APIClient, admin: APIClient) -> None:
     """A redelivered command may come to another user's runner, of another namespace."""
     body = {"workflow": "stf_datataking", "idempotency_key": "id of the message"}
+    sent = api.post(START, {**body, "through": "message"}).json()  # as no runner answered
     first = api.post(START, {**body, "runner": "r1", "namespace": "a"}).json()
     second = admin.post(START, {**body, "runner": "r2", "namespace": "b"}).json()
-    assert first["execution_id"] == second["execution_id"]
+    assert sent["execution_id"] == first["execution_id"] == second["execution_id"]
 
 
 def test_a_stored_definition_runs_as_stored(api: APIClient, home: Path) -> None:

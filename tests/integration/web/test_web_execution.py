@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from monitor.executions.announcer import Announcer
 from monitor.records.models import SystemStateEvent, WorkflowExecution
 from tests.integration.web.rows import execution, message
 
@@ -138,6 +140,18 @@ def test_a_pending_execution_is_stopped_at_once_with_its_reason(browser: Client)
     assert (event.actor, event.via) == ("shifter", "web")
     text = browser.get(answer["Location"]).text
     assert "not needed" in text
+
+
+def test_a_stop_that_the_broker_has_not_confirmed_is_told(browser: Client) -> None:
+    one = execution(1, "running")
+    with (
+        patch.object(Announcer, "require_broker"),
+        patch.object(Announcer, "publish", return_value=False),
+    ):
+        answer = browser.post(f"/executions/{one.execution_id}/stop/")
+    assert answer.status_code == 200
+    assert "The broker has not confirmed the stop yet" in answer.text
+    assert SystemStateEvent.objects.filter(event_type="stop_requested", via="web").exists()
 
 
 @pytest.mark.parametrize("change", ["stop", "pause", "resume"])

@@ -13,6 +13,7 @@ from mcp_server.sizes import short
 from monitor.records.models import AppLog, SystemAgent, WorkflowExecution, WorkflowMessage
 from monitor.records.states import ACTIVE
 from orchestrator.agents import chosen_programs
+from orchestrator.leftovers import process_exists
 from orchestrator.process import Process
 from orchestrator.services import supervisor_of_agents
 from orchestrator.supervisor_connection import SupervisorUnavailable
@@ -23,6 +24,8 @@ from swf_common_lib.settings import Settings
 _WARNING = 30
 _LINES = 15
 _KNOWN = 300
+_PIDS = 2**31
+_LOOK = "list_logs with source for what it logged, list_messages with sender."
 
 Item = dict[str, Any]
 
@@ -33,7 +36,7 @@ class AgentDetail(Result):
     agent: Item | None = None
     """As its last heartbeat told; None for a program that never reported."""
     process: Item | None = None
-    """As supervisord of this host has it; None for an agent of another host."""
+    """As supervisord of this host has it, or why it does not know it."""
     current_work: list[str] = []
     """Executions that it is at; of a runner all that it has in hand."""
     last_message: Item | None = None
@@ -76,33 +79,34 @@ def agent_item(agent: SystemAgent, detailed: bool) -> Item:
 
 def agent_detail(settings: Settings, name: str) -> AgentDetail:
     """Give all of an agent, by its own name or its program's; raises NotFound."""
-    programs = _processes(settings)
+    programs = programs_here(settings)
     agent = SystemAgent.objects.filter(instance_name=name).first()
     process = _process_of(agent, programs) if agent else None
     if agent is None:
         process = _program(settings, name, programs)
         agent = _agent_of(process) if process else None
+    told, following = _process(process) if process else None, _next_of(process)
+    if agent is not None and process is None:
+        told, following = _without_process(settings, agent, programs)
     if agent is None and process is None:
         newest = SystemAgent.objects.order_by("-id").values_list("instance_name", flat=True)
         known = [*newest[:_KNOWN], *programs]
         raise NotFound(
             f"there is no agent {name!r}; {did_you_mean(name, known)}", "list_agents lists all."
         )
-    dead = process is not None and not process.up
     return AgentDetail(
         agent=agent_item(agent, True) if agent else None,
-        process=_process(process) if process else None,
+        process=told,
         current_work=_current_work(agent) if agent else [],
         last_message=_last_message(agent) if agent else None,
         recent_errors=_recent_errors(agent) if agent else [],
         last_lines=process.last_lines(_LINES).splitlines() if process else [],
-        next=f'start_agents(agents=["{process.name}"]) starts it.'
-        if dead and process
-        else "list_logs with source for what it logged, list_messages with sender.",
+        next=following,
     )
 
 
-def _processes(settings: Settings) -> dict[str, Process]:
+def programs_here(settings: Settings) -> dict[str, Process]:
+    """Give the programs of this host's agents as supervisord has them; none where it is down."""
     try:
         return supervisor_of_agents(settings).processes()
     except SupervisorUnavailable:
@@ -139,6 +143,35 @@ def _process(process: Process) -> Item:
         uptime_s=round(process.uptime),
         description=process.description,
     )
+
+
+def _next_of(process: Process | None) -> str:
+    if process is not None and not process.up:
+        return f'start_agents(agents=["{process.name}"]) starts it.'
+    return _LOOK
+
+
+def _without_process(
+    settings: Settings, agent: SystemAgent, programs: dict[str, Process]
+) -> tuple[Item, str]:
+    """Say why an agent is no program of this host's supervisord, and what to do next."""
+    here = socket.gethostname()
+    if agent.hostname != here:
+        where = agent.hostname or "a host that it did not name"
+        return {"state": "unknown", "description": f"on another host: {where}, not {here}"}, _LOOK
+    if not agent.pid:
+        return {"state": "unknown", "description": "it told no process id"}, _LOOK
+    if 0 < agent.pid < _PIDS and process_exists(agent.pid):
+        alone = "not under this host's supervisord"
+        return {"state": "alive", "pid": agent.pid, "description": alone}, _LOOK
+    gone = {"state": "gone", "pid": agent.pid}
+    program = _program(settings, agent.agent_type, programs)
+    if program is None:
+        return gone, f"{_LOOK} No program of this host runs agents of its type now."
+    gone["its_program"] = _process(program)
+    if program.up:
+        return gone, f'get_agent(name="{program.name}"): its program runs as another process.'
+    return gone, _next_of(program)
 
 
 def _current_work(agent: SystemAgent) -> list[str]:

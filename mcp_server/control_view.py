@@ -11,9 +11,9 @@ from mcp_server.execution_view import (
     progress_view,
 )
 from mcp_server.marks import execution_resource
-from mcp_server.results import Result
+from mcp_server.results import Result, instant
 from mcp_server.waiting import nobody_works_in, waits_for
-from monitor.executions import StartRequest, request_change, start
+from monitor.executions import StartRequest, begin, request_change
 from monitor.executions.control import find
 from monitor.records.models import WorkflowExecution
 from monitor.records.progress import progress_of
@@ -25,6 +25,7 @@ _REACHED = {
     "resume": (ExecutionStatus.RUNNING,),
 }
 """The status that a change leads to."""
+_TOLD = "The runner was told; get_workflow_execution shows when it has acted."
 
 
 class Started(Result):
@@ -32,6 +33,8 @@ class Started(Result):
 
     execution_id: str
     status: str
+    repeated: bool | None = None
+    """The same request with the same key had started it before."""
     workflow: str = ""
     config: str | None = None
     namespace: str = ""
@@ -39,7 +42,7 @@ class Started(Result):
     """Simulated seconds per second of wall time; 0: as fast as it goes."""
     waiting_for: str | None = None
     note: str | None = None
-    """Why nothing will come of it beyond its messages."""
+    """Why nothing will come of it beyond its messages, or what is not known of it."""
     resource: str = ""
     next: str
 
@@ -73,19 +76,34 @@ class Standing(Result):
 
 
 def started(request: StartRequest) -> Started:
-    """Start what ``request`` asks for; raises what ``monitor.executions.start`` raises."""
-    execution = start(request)
+    """Start what ``request`` asks for; raises what ``monitor.executions.begin`` raises.
+
+    Nothing is asked of the database after it: what was started is told, whatever comes then.
+    """
+    begun = begin(request)
+    execution = begun.execution
     return Started(
         execution_id=execution.execution_id,
         status=execution.status,
+        repeated=begun.repeated or None,
         workflow=execution.workflow_name,
         config=execution.section("workflow").get("config"),
         namespace=execution.namespace,
         speed=execution.options.get("speed"),
-        waiting_for=waits_for(execution) or None,
-        note=nobody_works_in(execution.namespace) or None,
+        note=f"started earlier, at {instant(execution.created_at)}" if begun.repeated else None,
         resource=execution_resource(execution.execution_id),
         next="wait_for_workflow",
+    )
+
+
+def with_prospects(begun: Started) -> Started:
+    """Add what an execution that was just started waits for, and what will not come of it."""
+    notes = (begun.note, nobody_works_in(begun.namespace))
+    return begun.model_copy(
+        update={
+            "waiting_for": waits_for(find(begun.execution_id)) or None,
+            "note": "; ".join(note for note in notes if note) or None,
+        }
     )
 
 
@@ -96,14 +114,15 @@ def change(execution_id: str, action: str, actor: str, reason: str) -> Change:
     """
     execution = find(execution_id)
     if execution.status in _REACHED[action]:
-        return _change(execution, action, "It was so already; nothing was changed.")
-    request_change(execution_id, action, actor=actor, via="mcp", reason=reason)
-    return reached(execution_id, action)
+        so = _change(execution, action, None)
+        return so.model_copy(update={"note": "It was so already; nothing was changed."})
+    asked = request_change(execution_id, action, actor=actor, via="mcp", reason=reason)
+    return _change(asked.execution, action, asked.note or _TOLD)
 
 
-def reached(execution_id: str, action: str) -> Change:
+def reached(asked: Change, action: str) -> Change:
     """See what came of a change that was asked for."""
-    return _change(find(execution_id), action, None)
+    return _change(find(asked.execution_id), action, asked.note)
 
 
 def look(execution_id: str, include_processing: bool) -> tuple[Standing, str]:
@@ -130,12 +149,13 @@ def look(execution_id: str, include_processing: bool) -> tuple[Standing, str]:
 
 
 def _change(execution: WorkflowExecution, action: str, note: str | None) -> Change:
+    """Tell how a change stands; ``note``: what to say while the runner has not acted."""
     done = execution.status in _REACHED[action]
-    if not done and is_finished(execution):
+    if done:
+        note = None
+    elif is_finished(execution):
         note = f"It ended as {execution.status} before the {action} took effect."
         done = True
-    if not done:
-        note = "The runner was told; get_workflow_execution shows when it has acted."
     return Change(
         execution_id=execution.execution_id,
         status=execution.status,

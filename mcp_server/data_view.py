@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Count
 from django.forms.models import model_to_dict
-from django.utils import timezone
 
 from mcp_server.results import Result, given, instant, rounded
-from monitor.executions.control import find
-from monitor.records.filtering import read_time
-from monitor.records.models import (
-    Run,
-    RunState,
-    StfFile,
-    TFSlice,
-    WorkflowExecution,
-    WorkflowMessage,
-)
+from monitor.records.models import FastMonFile, Run, RunState, StfFile, TFSlice, Worker
 from monitor.records.statistics import run_statistics
-from swf_common_lib.errors import InvalidRequest, NotFound
+from swf_common_lib.errors import NotFound
 
 Item = dict[str, Any]
 
-_DAY = timedelta(days=1)
+_SAMPLES = 10
 _SLICE_TIMES = ("created_tick", "started_tick", "finished_tick")
 
 
@@ -41,24 +31,12 @@ class RunDetail(Result):
     dataset: str | None = None
     state: Item
     statistics: Item | None = None
+    workers: dict[str, int] = {}
+    """How many are in which status."""
+    tf_samples: dict[str, int] = {}
+    newest_samples: list[Item] = []
     conditions: Item = {}
     next: str
-
-
-class Statistics(Result):
-    """Numbers of one run, or of all that happened in a while."""
-
-    run_number: int | None = None
-    execution_id: str | None = None
-    run: Item | None = None
-    """Of one run; rates are slices a simulated second."""
-    since: str | None = None
-    executions: dict[str, int] | None = None
-    runs: int | None = None
-    messages: dict[str, int] | None = None
-    stf_files: int | None = None
-    slices: dict[str, int] | None = None
-    wall_seconds: float | None = None
 
 
 def run_items(runs: Sequence[Run]) -> list[Item]:
@@ -71,9 +49,10 @@ def run_detail(run_number: int) -> RunDetail:
     """Give all of a run; raises NotFound that names the newest."""
     run = Run.objects.filter(run_number=run_number).first()
     if run is None:
-        raise _no_run(run_number)
+        raise no_run(run_number)
     state = RunState.objects.filter(run_number=run_number).first()
     told = run_statistics(run_number).as_dict() if state else None
+    samples = FastMonFile.objects.filter(stf_file__run=run).order_by("-created_at", "-tf_filename")
     return RunDetail(
         run_number=run_number,
         execution_id=run.execution_id or None,
@@ -83,6 +62,9 @@ def run_detail(run_number: int) -> RunDetail:
         dataset=run.dataset or None,
         state=_state(state) if state else {},
         statistics=told,
+        workers=counted(Worker.objects.filter(run_number=run_number), "status"),
+        tf_samples=counted(samples, "status"),
+        newest_samples=[_sample_item(sample) for sample in samples[:_SAMPLES]],
         conditions=run.run_conditions if isinstance(run.run_conditions, dict) else {},
         next="list_stf_files, list_tf_slices, list_messages with run_id.",
     )
@@ -98,54 +80,8 @@ def slice_items(slices: Sequence[TFSlice], detailed: bool) -> list[Item]:
     return [_slice_item(one, detailed) for one in slices]
 
 
-def statistics(execution_id: str, run_number: int | None, since: str) -> Statistics:
-    """Give the numbers of a run, of an execution's run, or of all since a moment."""
-    if execution_id:
-        execution = find(execution_id)
-        if execution.run_number is None:
-            raise NotFound(
-                f"{execution_id} is {execution.status} and has no run yet",
-                "wait_for_workflow; diagnose_execution says what it waits for.",
-            )
-        if run_number not in (None, execution.run_number):
-            raise InvalidRequest(
-                f"run {run_number} is not that of {execution_id}, which is {execution.run_number}",
-                "Give one of the two.",
-            )
-        run_number = execution.run_number
-    if run_number is None:
-        return _overall(since)
-    if not RunState.objects.filter(run_number=run_number).exists():
-        raise _no_run(run_number)
-    told = run_statistics(run_number)
-    return Statistics(
-        run_number=run_number, execution_id=told.execution_id or None, run=told.as_dict()
-    )
-
-
-def _overall(since: str) -> Statistics:
-    try:
-        begin = read_time(since) if since else timezone.now() - _DAY
-    except (ValueError, OverflowError) as error:
-        raise InvalidRequest(f"since={since}: {error}") from error
-    executions = WorkflowExecution.objects.filter(created_at__gte=begin)
-    ended = executions.exclude(end_time=None).exclude(start_time=None)
-    spent = sum(
-        ((row[1] - row[0]).total_seconds() for row in ended.values_list("start_time", "end_time")),
-        0.0,
-    )
-    return Statistics(
-        since=instant(begin),
-        executions=_counted(executions, "status"),
-        runs=Run.objects.filter(start_time__gte=begin).count(),
-        messages=_counted(WorkflowMessage.objects.filter(sent_at__gte=begin), "message_type"),
-        stf_files=StfFile.objects.filter(created_at__gte=begin).count(),
-        slices=_counted(TFSlice.objects.filter(created_at__gte=begin), "status"),
-        wall_seconds=rounded(spent),
-    )
-
-
-def _counted(rows: Any, column: str) -> dict[str, int]:
+def counted(rows: Any, column: str) -> dict[str, int]:
+    """Count rows by the values of a column, the most frequent first."""
     counts = rows.order_by().values_list(column).annotate(count=Count("pk"))
     return dict(sorted(counts, key=lambda pair: -pair[1])[:40])
 
@@ -183,6 +119,15 @@ def _stf_item(file: StfFile, detailed: bool) -> Item:
         created_at=instant(file.created_at, "milliseconds"),
         tf_samples=samples,
         metadata=file.metadata,
+    )
+
+
+def _sample_item(sample: FastMonFile) -> Item:
+    return given(
+        tf_filename=sample.tf_filename,
+        tf_first=sample.tf_first,
+        tf_last=sample.tf_last,
+        status=sample.status,
     )
 
 
@@ -228,7 +173,8 @@ def _ticks(begin: float | None, end: float | None) -> float | None:
     return None if begin is None or end is None else round(end - begin, 3)
 
 
-def _no_run(run_number: int) -> NotFound:
+def no_run(run_number: int | None) -> NotFound:
+    """Give the error for a run that there is not; it names the newest."""
     newest = Run.objects.order_by("-run_number").values_list("run_number", flat=True)[:3]
     known = ", ".join(str(number) for number in newest)
     return NotFound(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -64,12 +66,16 @@ class Validation(Result):
 
 def definitions(settings: Settings, name: str, limit: int, cursor: str) -> DefinitionList:
     """Give the workflows of the installation and those that the database knows."""
-    if cursor and not (cursor.isascii() and cursor.isdigit() and len(cursor) < 10):
-        raise InvalidRequest(f"cursor {cursor!r} is not one of this list", "Leave it out.")
+    begin = _begin(cursor, name)
     configurations = list_configurations(_workflows(settings))
     names = _names(settings, configurations)
-    wanted = [one for one in names if name in ("", one)]
-    begin = int(cursor or 0)
+    asked = [part for part in (one.strip() for one in name.split(",")) if part]
+    wanted = [one for one in names if not asked or one in asked]
+    unknown = [
+        f"There is no workflow {one!r}; {did_you_mean(one, names)}"
+        for one in asked
+        if one not in names
+    ]
     return DefinitionList(
         items=[
             given(
@@ -81,9 +87,9 @@ def definitions(settings: Settings, name: str, limit: int, cursor: str) -> Defin
             for workflow in wanted[begin : begin + limit]
         ],
         total=len(wanted),
-        next_cursor=str(begin + limit) if begin + limit < len(wanted) else None,
+        next_cursor=f"{_mark(name)}.{begin + limit}" if begin + limit < len(wanted) else None,
         applied_filters=given(workflow_name=name),
-        note=None if wanted else f"There is no workflow {name!r}; {did_you_mean(name, names)}",
+        note=" ".join(unknown) or None,
     )
 
 
@@ -158,6 +164,25 @@ def validated(
             for key, value in table.items()
         },
     )
+
+
+def _begin(cursor: str, name: str) -> int:
+    """Give where a page begins. Raises InvalidRequest for the cursor of another list."""
+    if not cursor:
+        return 0
+    mark, _, number = cursor.partition(".")
+    if not re.fullmatch(r"[0-9]{1,9}", number):
+        raise InvalidRequest(f"cursor {cursor[:80]!r} is not one of this list", "Leave it out.")
+    if mark != _mark(name):
+        raise InvalidRequest(
+            "this cursor belongs to a list with another workflow_name",
+            "Repeat that of the call that gave it, or leave cursor out for the first page.",
+        )
+    return int(number)
+
+
+def _mark(name: str) -> str:
+    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 
 def _expanded(

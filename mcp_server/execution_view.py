@@ -228,7 +228,7 @@ def _history(execution_id: str) -> list[Item]:
             via=row.via,
             reason=row.event_data.get("reason"),
         )
-        for row in rows.order_by("id")[:_HISTORY]
+        for row in reversed(list(rows.order_by("-id")[:_HISTORY]))
     ]
 
 

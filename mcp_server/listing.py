@@ -8,14 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from django.db.models import Model
-from django.utils import timezone
 from mcp_types import CallToolResult
 
 from mcp_server.application import Application
 from mcp_server.emptiness import why_empty
+from mcp_server.periods import in_utc
 from mcp_server.results import Result, answer
 from mcp_server.sizes import MOST_BYTES, size_of
-from monitor.records.filtering import Selection, read_time
+from monitor.records.filtering import Selection
 from monitor.records.pages import Page, take_page
 from swf_common_lib.errors import InvalidRequest
 
@@ -79,7 +79,7 @@ def read_rows(
 ) -> ListResult:
     """Read one page: as many of ``limit`` rows as an answer can hold."""
     given = {name: str(value) for name, value in params.items() if value not in ("", None)}
-    _check_times(given)
+    given = in_utc(given)
     mark = _mark_of(selection, given)
     after = _unmarked(cursor, mark)
     page = take_page(selection, given, limit, after, COUNTED)
@@ -140,23 +140,3 @@ def _unmarked(cursor: str, mark: str) -> str | None:
             "or leave cursor out for the first page of these.",
         )
     return after
-
-
-def _check_times(given: Mapping[str, str]) -> None:
-    """Refuse periods that cannot have anything in them."""
-    moments = {}
-    for name in ("since", "until"):
-        if name in given:
-            try:
-                moments[name] = read_time(given[name])
-            except (ValueError, OverflowError) as error:
-                raise InvalidRequest(f"{name}={given[name]}: {error}") from error
-    now = timezone.now()
-    said = f"It is {now.isoformat(timespec='seconds')} now."
-    if "since" in moments and moments["since"] > now:
-        raise InvalidRequest(f"since={given['since']} is in the future", said)
-    if len(moments) == 2 and moments["since"] >= moments["until"]:
-        raise InvalidRequest(
-            f"since={given['since']} is not before until={given['until']}: nothing is between them",
-            said,
-        )

@@ -75,8 +75,9 @@ def add_prompts(server: MCPServer[Application]) -> None:
         return (
             f"Write the shift report of the testbed since {since}"
             f"{f' for namespace {namespace}' if namespace else ''}.\n"
-            f"1. get_statistics with since={since}. 2. list_workflow_executions with since={since}"
-            f"{only}; diagnose_execution for each that failed. 3. get_system_status. "
+            f"1. get_statistics with since={since}{only}. "
+            f"2. list_workflow_executions with since={since}{only}; diagnose_execution for each "
+            "that failed. 3. get_system_status. "
             f"4. list_logs with level=ERROR and since={since}.\n"
             "Report in this order: state of the system now; runs taken, with counts; failures, "
             "each with cause and remedy; what the next shift has to watch. Half a page."

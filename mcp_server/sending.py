@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mcp_server.results import Result
+from mcp_server.waiting import nobody_works_in
 from monitor.executions.announcer import announcer
 from monitor.executions.control import find
 from monitor.records.transitions import record_event
@@ -21,11 +22,13 @@ _OURS = ("msg_type", "message_id", "sender", "namespace", "execution_id", "run_i
 
 
 class Sent(Result):
-    """A message that the broker confirmed."""
+    """A message that was sent."""
 
     message_id: str
     destination: str
     message: dict[str, Any]
+    note: str | None = None
+    """Why nobody may act on it, or not yet."""
 
 
 def send(
@@ -38,10 +41,10 @@ def send(
     execution_id: str,
     run_id: str,
 ) -> Sent:
-    """Broadcast a message and note in the history who did.
+    """Note in the history who broadcasts a message, and broadcast it.
 
     Raises InvalidRequest for one that its type does not permit, NotFound for an unknown
-    execution, BrokerUnavailable when it could not be sent.
+    execution, BrokerUnavailable when the broker is not there. Whatever it raises, nothing is sent.
     """
     if doubled := [name for name in content if name in _OURS]:
         raise InvalidRequest(
@@ -64,7 +67,8 @@ def send(
         "timestamp": utc_now(),
     }
     parse_message(body)
-    announcer().broadcast(body)
+    notes = [nobody_works_in(namespace)]
+    announcer().require_broker()
     record_event(
         execution_id,
         "message_sent",
@@ -72,4 +76,11 @@ def send(
         via="mcp",
         reason=f"{message_type} {body['message_id']}",
     )
-    return Sent(message_id=body["message_id"], destination=str(BROADCAST), message=body)
+    if not announcer().broadcast(body):
+        notes.append("the broker has not confirmed it yet: it is sent as soon as it takes it")
+    return Sent(
+        message_id=body["message_id"],
+        destination=str(BROADCAST),
+        message=body,
+        note="; ".join(note for note in notes if note) or None,
+    )

@@ -32,6 +32,7 @@ from pydantic import AnyUrl
 
 from mcp_server.application import Application
 from mcp_server.completion import complete
+from mcp_server.event_resource import add_event_resource
 from mcp_server.marks import uri_problem
 from mcp_server.prompts import add_prompts, checked_arguments
 from mcp_server.refusal import bounded, named
@@ -99,6 +100,7 @@ class TestbedServer(MCPServer[Application]):
         self.subscriptions = Subscriptions(self.bus, Watcher(application, self.bus), tasks.find)
         self._serve_more()
         add_resources(self, application)
+        add_event_resource(self, application)
         add_prompts(self)
 
     def _serve_more(self) -> None:

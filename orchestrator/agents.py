@@ -62,7 +62,8 @@ def start_agents(
 ) -> list[Process]:
     """Start agents (all that are enabled, unless named) and wait until each listens.
 
-    One that runs under another namespace than `testbed.toml` says now is started afresh.
+    One that runs under another namespace than `testbed.toml` says now is started afresh, which is
+    a Conflict while an execution needs it.
     Raises MonitorUnavailable before anything is started, ProgramFailed for one that does not
     live or does not report to the monitor, Conflict in a container of the services, GivenUp
     when ``give_up`` is set before all listen.
@@ -141,7 +142,32 @@ def _stop_those_of_other_namespaces(
         record = records.get(processes[name].pid)
         if record and record.get("namespace") and record["namespace"] != namespace:
             strangers.append(name)
+    _require_idle(client, [records[processes[name].pid] for name in strangers])
     supervisor.stop(*strangers)
+
+
+def _require_idle(client: MonitorClient, agents: Sequence[dict[str, Any]]) -> None:
+    """Raise Conflict while an execution runs that agents of ``agents`` work for.
+
+    An agent that is stopped gives up its subscription: a run in progress would lose messages.
+    """
+    if not agents:
+        return
+    namespaces = {agent["namespace"] for agent in agents}
+    names = {agent["instance_name"] for agent in agents}
+    active = [
+        execution["execution_id"]
+        for execution in client.get("workflow-executions/", status="running,paused", limit=1000)
+        if execution["namespace"] in namespaces or execution["runner"] in names
+    ]
+    if active:
+        raise Conflict(
+            f"the agents that run belong to namespace {', '.join(sorted(namespaces))}, where "
+            f"{', '.join(active[:5])} is not over: to start them under the namespace of "
+            "testbed.toml would stop them, and lose its messages",
+            "Wait for its end or stop it, then start the agents again; or restore the namespace in "
+            "testbed.toml.",
+        )
 
 
 def _require_broker(client: MonitorClient, waiting: str) -> None:

@@ -86,7 +86,7 @@ def _active(execution: WorkflowExecution) -> Iterator[Finding]:
 
 def _failed(execution: WorkflowExecution) -> Finding:
     error = execution.error_message or execution.status_reason
-    if _GONE in error:
+    if _GONE in error and not execution.stack_trace:  # else the workflow raised something like it
         lives = ", ".join(live_runners()[:3])
         then = f"{lives} can take the next" if lives else f"no runner lives: {_START_RUNNER}"
         return Finding(

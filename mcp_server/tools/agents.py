@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+from collections.abc import Mapping
 from typing import Annotated, Any
 
+from django.db import Error as DatabaseFailure
 from mcp_types import CallToolResult
 from pydantic import Field
 
-from mcp_server.agent_view import AgentDetail, agent_detail, agent_items
+from mcp_server.agent_view import AgentDetail, agent_detail, agent_items, programs_here
 from mcp_server.arguments import Cursor, Format, Limit, Name, Since
 from mcp_server.callers import ToolContext, application_of, caller_of
 from mcp_server.listing import ListResult, listed
@@ -19,7 +22,7 @@ from monitor.records.transitions import record_event
 from orchestrator.agents import chosen_programs
 from orchestrator.agents import start_agents as start_programs
 from orchestrator.agents import stop_agents as stop_programs
-from orchestrator.supervisor import GivenUp
+from orchestrator.process import Process
 from swf_common_lib.errors import TestbedError
 from swf_common_lib.settings import Settings
 
@@ -28,11 +31,14 @@ Agents = Annotated[
     Field(max_length=20, examples=[["data", "workflow-runner"]]),
 ]
 
+logger = logging.getLogger(__name__)
+
 
 class AgentsStarted(Result):
     """Programs that run and listen now."""
 
     started: list[dict[str, Any]]
+    note: str | None = None
     next: str
 
 
@@ -123,13 +129,19 @@ def _start(
     settings: Settings, user: str, names: list[str], ending: threading.Event
 ) -> AgentsStarted:
     chosen_programs(settings, names)  # a wrong name starts nothing, and leaves no trace
+    before = programs_here(settings)
+    _note("agents_start_requested", user, _called(names))
     try:
         processes = start_programs(settings, names, ending)
     except TestbedError as error:
-        _note("agents_start_failed", user, f"{_called(names)}: {error.detail}")
+        ended = _afresh(before, programs_here(settings))
+        _note_outcome("agents_start_failed", user, f"{_called(names)}: {error.detail}{ended}")
         raise
-    _note("agents_started", user, ", ".join(process.name for process in processes))
+    afresh = _afresh(before, {process.name: process for process in processes})
+    what = ", ".join(process.name for process in processes)
+    unrecorded = _note_outcome("agents_started", user, f"{what}{afresh}")
     return AgentsStarted(
+        note=f"{afresh}; {unrecorded}".strip("; ") or None,
         started=[
             given(program=p.name, state=p.state, pid=p.pid, uptime_s=round(p.uptime))
             for p in processes
@@ -141,15 +153,31 @@ def _start(
 def _stop(
     settings: Settings, user: str, names: list[str], ending: threading.Event
 ) -> AgentsStopped:
+    wanted = chosen_programs(settings, names)
+    here = programs_here(settings)
+    asked = [name for name, one in here.items() if one.active and (not wanted or name in wanted)]
+    if asked:
+        _note("agents_stop_requested", user, ", ".join(asked))
     try:
         stopped = stop_programs(settings, names, ending)
-    except GivenUp as error:  # it was told to stop them, and does
-        _note("agents_stop_failed", user, f"{_called(names)}: {error.detail}")
+    except TestbedError as error:
+        if asked:
+            _note_outcome("agents_stop_failed", user, f"{', '.join(asked)}: {error.detail}")
         raise
-    if stopped:
-        _note("agents_stopped", user, ", ".join(stopped))
-    note = None if stopped else f"None of {_called(names)} ran; nothing was changed."
-    return AgentsStopped(stopped=stopped, note=note)
+    if not stopped:
+        return AgentsStopped(stopped=[], note=f"None of {_called(names)} ran; nothing was changed.")
+    unrecorded = _note_outcome("agents_stopped", user, ", ".join(stopped))
+    return AgentsStopped(stopped=stopped, note=unrecorded or None)
+
+
+def _afresh(before: Mapping[str, Process], after: Mapping[str, Process]) -> str:
+    """Name the programs that ran before and do no longer, or as another process."""
+    names = [
+        name
+        for name, was in before.items()
+        if was.up and name in after and after[name].pid != was.pid
+    ]
+    return f"; stopped first, as they ran in another namespace: {', '.join(names)}" if names else ""
 
 
 def _called(names: list[str]) -> str:
@@ -158,6 +186,19 @@ def _called(names: list[str]) -> str:
 
 def _note(event: str, user: str, what: str) -> None:
     record_event("", event, actor=user, via="mcp", reason=what)
+
+
+def _note_outcome(event: str, user: str, what: str) -> str:
+    """Note what came of an act whose row is there; say so when the database fails meanwhile.
+
+    The act is done: whoever asked for it has to read what came of it, not of a database's failure.
+    """
+    try:
+        _note(event, user, what)
+    except DatabaseFailure as error:
+        logger.exception("%s of %s is not in the history: %s", event, user, what)
+        return f"the history lacks {event}, as the database failed: {error}"
+    return ""
 
 
 def tools() -> list[TestbedTool]:

@@ -17,11 +17,21 @@ from mcp_server.arguments import (
     Workflow,
 )
 from mcp_server.callers import Caller, ToolContext, application_of, caller_of
-from mcp_server.control_view import Change, Standing, Started, change, look, reached, started
+from mcp_server.control_view import (
+    Change,
+    Standing,
+    Started,
+    change,
+    look,
+    reached,
+    started,
+    with_prospects,
+)
 from mcp_server.results import answer
 from mcp_server.tasks import wants_task
 from mcp_server.tool import TestbedTool, read_tool, write_tool
 from monitor.executions import StartRequest
+from swf_common_lib.errors import Unavailable
 
 _LOOK_EVERY = 0.2
 """Seconds between two looks at an execution that is waited for."""
@@ -29,6 +39,8 @@ _LOOK_SOON = 0.05
 """Seconds between two looks at an execution whose runner was just told something."""
 _REACTION = 10.0
 """Seconds that a stop, pause or resume waits for the runner to act."""
+_TELL_EVERY = 5.0
+"""Seconds between two reports on what does not change: clients give up a call that is silent."""
 
 
 async def start_workflow(
@@ -77,7 +89,13 @@ async def start_workflow(
         through="mcp",
         idempotency_key=idempotency_key or None,
     )
-    result = await application_of(context).database(started, request)
+    application = application_of(context)
+    result = await application.database(started, request)
+    try:
+        result = await application.database(with_prospects, result)
+    except Unavailable as error:
+        note = f"It was started; whether anybody takes it is not known: {error.detail}"
+        result = result.model_copy(update={"note": note})
     waits = f", waiting for {result.waiting_for}" if result.waiting_for else ""
     note = f"; {result.note}" if result.note else ""
     return answer(result, f"{result.execution_id} is {result.status}{waits}{note}")
@@ -149,24 +167,46 @@ async def run_workflow(
     )
     begun = await application_of(context).database(started, request)
     wait = 0.0 if wants_task(context.request_context) else timeout_s
-    return await waited(context, begun.execution_id, wait, include_processing=False)
+    try:
+        return await waited(context, begun.execution_id, wait, False, begun.note or "")
+    except Unavailable as error:
+        note = f"It was started, and cannot be followed now: {error.detail}"
+        return answer(
+            Standing(
+                execution_id=begun.execution_id,
+                status=begun.status,
+                finished=False,
+                progress={},
+                note=note,
+            ),
+            f"{begun.execution_id}: {note}",
+        )
 
 
 async def waited(
-    context: ToolContext, execution_id: str, timeout_s: float, include_processing: bool
+    context: ToolContext,
+    execution_id: str,
+    timeout_s: float,
+    include_processing: bool,
+    note: str = "",
 ) -> CallToolResult:
-    """Wait for an execution, telling of its progress, and give where it stands then."""
+    """Wait for an execution, telling of its progress, and give where it stands then.
+
+    ``note`` is given along.
+    """
     application = application_of(context)
     begin = time.monotonic()
-    told = ""
+    told, told_at = "", 0.0
     while True:
         standing, line = await application.database(look, execution_id, include_processing)
         passed = time.monotonic() - begin
         if standing.finished or passed >= timeout_s or application.stopping:
-            return answer(standing.model_copy(update={"waited_s": round(passed, 2)}), line)
-        if line != told:
+            notes = "; ".join(text for text in (note, standing.note) if text) or None
+            waited_s = round(passed, 2)
+            return answer(standing.model_copy(update={"waited_s": waited_s, "note": notes}), line)
+        if line != told or passed - told_at >= _TELL_EVERY:
             await context.report_progress(passed, timeout_s, line)
-            told = line
+            told, told_at = line, passed
         await application.pause(min(_LOOK_EVERY, timeout_s - passed))
 
 
@@ -179,8 +219,14 @@ async def _changed(
     deadline = time.monotonic() + _REACTION
     result = await application.database(change, execution_id, action, caller.name, reason)
     while not result.done and time.monotonic() < deadline and not application.stopping:
-        await application.pause(_LOOK_SOON)
-        result = await application.database(reached, execution_id, action)
+        try:
+            result = await application.database(reached, result, action)
+        except Unavailable as error:
+            note = f"The {action} was asked for; what came of it is not known: {error.detail}"
+            result = result.model_copy(update={"note": note})
+            break
+        if not result.done:
+            await application.pause(_LOOK_SOON)
     return answer(
         result, f"{execution_id} is {result.status}{'' if result.done else ': asked for'}"
     )

@@ -11,15 +11,14 @@ from mcp_server.arguments import Cursor, Format, Limit, Name, RunNumber, Since, 
 from mcp_server.callers import ToolContext, application_of
 from mcp_server.data_view import (
     RunDetail,
-    Statistics,
     run_detail,
     run_items,
     slice_items,
-    statistics,
     stf_items,
 )
 from mcp_server.listing import ListResult, listed
 from mcp_server.results import answer
+from mcp_server.statistics_view import Statistics, statistics
 from mcp_server.tool import TestbedTool, read_tool
 from monitor.records.filters import RUNS, SLICES, STF_FILES
 
@@ -47,7 +46,10 @@ async def get_run(
     context: ToolContext,
     run_number: Annotated[int, Field(ge=1, le=2**63 - 1, examples=[100012])],
 ) -> Annotated[CallToolResult, RunDetail]:
-    """Get a run: machine state, counts, statistics. Next: list_stf_files, list_tf_slices."""
+    """Get a run: machine state, counts, workers, TF samples, statistics.
+
+    Next: list_stf_files, list_tf_slices.
+    """
     run = await application_of(context).database(run_detail, run_number)
     return answer(run, f"run {run_number} of {run.execution_id}: {run.state.get('phase')}")
 
@@ -111,13 +113,18 @@ async def get_statistics(
     execution_id: Annotated[str, Field(max_length=250)] = "",
     run_number: RunNumber = None,
     since: Since = "",
+    namespace: Name = "",
 ) -> Annotated[CallToolResult, Statistics]:
     """Get a run's numbers: slices, waiting, backlog, keeps_up, workers_to_keep_up; without a run
     those of all since (a day). Next: diagnose_execution.
     """
-    found = await application_of(context).database(statistics, execution_id, run_number, since)
+    found = await application_of(context).database(
+        statistics, execution_id, run_number, since, namespace
+    )
     if found.run is None:
-        return answer(found, f"since {found.since}: {sum((found.executions or {}).values())} runs")
+        count = sum((found.executions or {}).values())
+        where = f" in namespace {namespace}" if namespace else ""
+        return answer(found, f"since {found.since}{where}: {count} executions")
     keeps = {True: "the workers keep up", False: "the workers do not keep up"}
     told = keeps.get(found.run["keeps_up"], "no fast processing")
     return answer(found, f"run {found.run_number}: {told}")

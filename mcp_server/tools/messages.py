@@ -103,7 +103,8 @@ async def send_message(
         execution_id=execution_id,
         run_id=run_id,
     )
-    return answer(sent, f"{message_type} is sent as {sent.message_id}")
+    note = f"; {sent.note}" if sent.note else ""
+    return answer(sent, f"{message_type} is sent as {sent.message_id}{note}")
 
 
 def _message(number: int | None, message_id: str) -> MessageView:

@@ -14,6 +14,12 @@ from monitor.records.models import FastMonFile, StfFile
 from swf_common_lib.errors import NotFound
 
 
+def printable(text: str) -> None:
+    """Refuse an id with line ends and the like: it would be hard to find, to name, to link to."""
+    if not text.isprintable():
+        raise serializers.ValidationError("Expected printable characters alone.")
+
+
 class TimeField(serializers.DateTimeField):
     """ISO 8601: read without a zone as the server's local time, always written in UTC."""
 

@@ -10,7 +10,6 @@ from django.core.exceptions import DisallowedHost, PermissionDenied, RequestData
 from django.db import DataError, IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
-from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -135,13 +134,14 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer for an error that nobody expected; it is in the monitor's log (handler500)."""
     error = sys.exc_info()[1]
-    if not request.path.startswith(API):
-        return defaults.server_error(request)
     problem = as_testbed_error(error) if error is not None else None
-    return as_json(
-        problem
-        or ServerFault("the monitor failed at this request", "Its log says more: testbed logs web.")
-    )
+    if problem is None:
+        hint = "Its log says more: `testbed logs web`."
+        problem = ServerFault("the monitor failed at this request", hint)
+    if request.path.startswith(API):
+        return as_json(problem)
+    page = render_to_string("500.html", {"problem": problem})
+    return HttpResponse(page, status=problem.http_status)
 
 
 def as_json(error: TestbedError) -> JsonResponse:

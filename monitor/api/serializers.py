@@ -6,7 +6,13 @@ from typing import Any
 
 from rest_framework import serializers
 
-from monitor.api.fields import RecordSerializer, StfFileField, TableField, find_sample
+from monitor.api.fields import (
+    RecordSerializer,
+    StfFileField,
+    TableField,
+    find_sample,
+    printable,
+)
 from monitor.records.models import (
     AppLog,
     FastMonFile,
@@ -37,7 +43,7 @@ class AgentSerializer(RecordSerializer):
 class HeartbeatSerializer(AgentSerializer):
     """What a heartbeat says; the name is what an agent is known by, not to be unique here."""
 
-    instance_name = serializers.CharField(max_length=100)
+    instance_name = serializers.CharField(max_length=100, validators=[printable])
 
 
 class SubscriberSerializer(RecordSerializer):
@@ -159,7 +165,7 @@ class SliceChangeSerializer(SliceSerializer):
 class WorkerSerializer(RecordSerializer):
     """A worker in a run. One that is there already is updated."""
 
-    worker_id = serializers.CharField(max_length=200)
+    worker_id = serializers.CharField(max_length=200, validators=[printable])
     metadata = TableField(required=False)
 
     class Meta:

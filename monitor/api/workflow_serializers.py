@@ -7,9 +7,9 @@ from typing import Any
 from django.utils import timezone
 from rest_framework import serializers
 
-from monitor.api.fields import RecordSerializer, TableField, TimeField
+from monitor.api.fields import RecordSerializer, TableField, TimeField, printable
 from monitor.executions import waiting_for
-from monitor.executions.control import LEASE
+from monitor.executions.control import LEASE, LONGEST_REASON
 from monitor.executions.plan import Plan
 from monitor.executions.request import StartRequest
 from monitor.records.models import RunState, WorkflowDefinition, WorkflowExecution
@@ -54,7 +54,7 @@ class ExecutionSerializer(RecordSerializer):
 
     class Meta:
         model = WorkflowExecution
-        exclude = ["end_unannounced"]
+        exclude = ["end_unannounced", "idempotency_scope", "request_digest"]
         read_only_fields = [
             "lease_expires_at",
             "expires_at",
@@ -66,6 +66,11 @@ class ExecutionSerializer(RecordSerializer):
     def get_source(self, execution: WorkflowExecution) -> dict[str, Any]:
         """Give where the code came from, without the code."""
         return {key: value for key, value in execution.source.items() if key != "text"}
+
+    def validate_execution_id(self, value: str) -> str:
+        """Refuse an id that nobody could find or link to."""
+        printable(value)
+        return value
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Take null as nothing."""
@@ -202,7 +207,9 @@ class ClaimSerializer(serializers.Serializer[Any]):
 class ReasonSerializer(serializers.Serializer[Any]):
     """Why."""
 
-    reason = serializers.CharField(max_length=2000, required=False, allow_blank=True, default="")
+    reason = serializers.CharField(
+        max_length=LONGEST_REASON, required=False, allow_blank=True, default=""
+    )
 
 
 def run_number_of(execution: WorkflowExecution) -> int | None:

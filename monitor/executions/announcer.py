@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 from collections.abc import Mapping
 from datetime import datetime
@@ -30,6 +31,8 @@ CONFIRM_TIMEOUT = 3.0
 ANNOUNCEMENT_LIFE_MS = 60_000
 """The sweeper announces again: those that nobody took must not pile up."""
 COMMAND_LIFE_MS = 60_000
+
+logger = logging.getLogger(__name__)
 
 
 class Announcer:
@@ -69,18 +72,41 @@ class Announcer:
         """Tell how the connection stands."""
         return self.open().status()
 
-    def send(
-        self, destination: Destination, body: Mapping[str, Any], *, ttl_ms: int | None = None
-    ) -> None:
-        """Publish and wait for the broker's confirmation. Raises BrokerUnavailable."""
+    def require_broker(self) -> None:
+        """Raise BrokerUnavailable while the broker is not there.
+
+        To be asked before an act is recorded: what is published after it may come late, but it is
+        not refused any more.
+        """
         bus = self.open()
         if not bus.connected:
             raise BrokerUnavailable(
                 f"the message broker at {self.address} is not reachable: {bus.status().detail}",
                 "Start it (testbed start-local), or correct ACTIVEMQ_HOST and ACTIVEMQ_PORT.",
             )
+
+    def publish(
+        self, destination: Destination, body: Mapping[str, Any], *, ttl_ms: int | None = None
+    ) -> bool:
+        """Publish, and tell whether the broker has confirmed it in time.
+
+        False: it is kept, and sent as soon as the broker takes it.
+        """
+        bus = self.open()
         bus.publish(destination, {"sender": SENDER, **body}, ttl_ms=ttl_ms)
-        bus.flush(CONFIRM_TIMEOUT)
+        try:
+            bus.flush(CONFIRM_TIMEOUT)
+        except BrokerUnavailable as error:
+            logger.warning("%s: %s", destination, error.detail)
+            return False
+        return True
+
+    def send(
+        self, destination: Destination, body: Mapping[str, Any], *, ttl_ms: int | None = None
+    ) -> bool:
+        """Publish as ``publish`` does, unless the broker is not there: raises BrokerUnavailable."""
+        self.require_broker()
+        return self.publish(destination, body, ttl_ms=ttl_ms)
 
     def announce(self, execution: WorkflowExecution) -> bool:
         """Tell the runners of a pending execution; False when the broker did not take it."""
@@ -91,18 +117,17 @@ class Announcer:
             "namespace": execution.namespace,
         }
         try:
-            self.send(WORKFLOW_CONTROL, body, ttl_ms=ANNOUNCEMENT_LIFE_MS)
+            return self.send(WORKFLOW_CONTROL, body, ttl_ms=ANNOUNCEMENT_LIFE_MS)
         except BrokerUnavailable:
             return False
-        return True
 
     def announce_again(self, execution: WorkflowExecution) -> None:
         """Announce an execution that nobody has taken yet, and note when, if that was possible."""
         if self.announce(execution):
             note_announcement(execution, timezone.now())
 
-    def command(self, execution: WorkflowExecution, what: str, reason: str) -> None:
-        """Tell the runner of an execution to stop, pause or resume it. Raises BrokerUnavailable.
+    def command(self, execution: WorkflowExecution, what: str, reason: str) -> bool:
+        """Tell the runner of an execution to stop, pause or resume it; as ``publish`` does.
 
         The runner that takes it from the queue passes it on when it is not the one.
         """
@@ -112,11 +137,11 @@ class Announcer:
             "namespace": execution.namespace,
             "reason": reason,
         }
-        self.send(WORKFLOW_CONTROL, body, ttl_ms=COMMAND_LIFE_MS)
+        return self.publish(WORKFLOW_CONTROL, body, ttl_ms=COMMAND_LIFE_MS)
 
-    def broadcast(self, body: Mapping[str, Any]) -> None:
-        """Say something to all agents. Raises BrokerUnavailable."""
-        self.send(BROADCAST, body)
+    def broadcast(self, body: Mapping[str, Any]) -> bool:
+        """Say something to all agents, as ``publish`` does."""
+        return self.publish(BROADCAST, body)
 
 
 def note_announcement(execution: WorkflowExecution, when: datetime | None) -> None:

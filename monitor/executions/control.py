@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from difflib import get_close_matches
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from monitor.executions.announcer import announcer
+from monitor.executions.announcer import COMMAND_LIFE_MS, announcer
 from monitor.records.changes import tell_changed
 from monitor.records.models import WorkflowExecution
 from monitor.records.states import EXECUTION_SOURCES, TERMINAL, ExecutionStatus
@@ -20,6 +21,8 @@ from swf_common_lib.errors import Conflict, InvalidRequest, NotFound
 
 LEASE = timedelta(seconds=15)
 """A runner keeps an execution this long after a heartbeat that names it."""
+LONGEST_REASON = 2000
+"""Characters of the reason of a change."""
 REPORTED = (
     "status",
     "status_reason",
@@ -34,6 +37,16 @@ REPORTED = (
 """What a runner may report of an execution."""
 _MERGED = ("performance_metrics", "execution_environment")
 _REACHED = {"pause": ExecutionStatus.PAUSED, "resume": ExecutionStatus.RUNNING}
+
+
+@dataclass(frozen=True)
+class Requested:
+    """A change that was asked for."""
+
+    execution: WorkflowExecution
+    """As it was then."""
+    note: str = ""
+    """What is uncertain about it; empty when its runner was told."""
 
 
 def find(execution_id: str) -> WorkflowExecution:
@@ -85,16 +98,22 @@ def claim(execution_id: str, runner: str) -> WorkflowExecution:
 
 def request_change(
     execution_id: str, change: str, *, actor: str, via: str, reason: str = ""
-) -> WorkflowExecution:
+) -> Requested:
     """Ask for an execution to ``stop``, ``pause`` or ``resume``; give it as it is then.
 
     A pending one is stopped at once; of a running one its runner is told, and the status follows
     when it has obeyed. What is paused (or running) already is left so. Raises NotFound, Conflict
-    for one that is over or cannot be changed so, BrokerUnavailable when the runner cannot be told.
+    for one that is over or cannot be changed so, BrokerUnavailable when the runner cannot be told;
+    whatever it raises, nothing was changed.
     """
     if change not in ("stop", "pause", "resume"):
         known = ["stop", "pause", "resume"]
         raise InvalidRequest(f"{change!r} is no change; {did_you_mean(change, known)}")
+    if len(reason) > LONGEST_REASON or "\0" in reason:
+        raise InvalidRequest(
+            f"the reason has {len(reason)} characters: expected up to {LONGEST_REASON}, none NUL",
+            f"Give a shorter one; {execution_id[:250]} was not changed.",
+        )
     execution = find(execution_id)
     if execution.status == ExecutionStatus.PENDING and change == "stop":
         if transition(
@@ -105,7 +124,7 @@ def request_change(
             reason=reason or f"stopped by {actor} before it began",
             sources=[ExecutionStatus.PENDING],
         ):
-            return find(execution_id)
+            return Requested(find(execution_id))
         execution = find(execution_id)  # a runner was quicker
     if execution.status in TERMINAL:
         raise Conflict(
@@ -117,10 +136,17 @@ def request_change(
             f"{execution_id} is pending: it cannot {change}", "It can be stopped, or waited for."
         )
     if execution.status == _REACHED.get(change):
-        return execution
-    announcer().command(execution, change, reason)
+        return Requested(execution)
+    announcer().require_broker()
+    # Before it is said: whoever reads that the database does not answer may count on no change.
     record_event(execution_id, f"{change}_requested", actor=actor, via=via, reason=reason)
-    return execution
+    if announcer().command(execution, change, reason):
+        return Requested(execution)
+    return Requested(
+        execution,
+        f"The broker has not confirmed the {change} yet: it is sent as soon as the broker takes "
+        f"it, and lapses after {COMMAND_LIFE_MS // 1000} s.",
+    )
 
 
 def report(

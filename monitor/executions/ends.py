@@ -29,9 +29,11 @@ def announce_ends(now: datetime) -> None:
             continue
         if state.total_stf_files is None:
             try:
-                announcer().broadcast(_end_run(execution, state))
+                announcer().require_broker()
             except BrokerUnavailable as error:
                 logger.info("end_run of %s waits: %s", execution.execution_id, error.detail)
+                return
+            if not announcer().broadcast(_end_run(execution, state)):
                 return
             logger.warning("announced end_run of run %s in its runner's stead", state.run_number)
         _settle(execution)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from swf_common_lib.errors import InvalidRequest
 
 REALTIME = 1.0
 UNPACED = 0.0
+_NOT_ASKED_FOR = ("idempotency_key", "executed_by", "through", "runner")
+"""Fields that say who asks, and how; the rest is what is asked for."""
 _LONGEST = {"executed_by": 100, "through": 20, "runner": 100, "idempotency_key": 200}
 
 
@@ -33,7 +37,7 @@ class StartRequest:
     executed_by: str = ""
     through: str = "rest"
     idempotency_key: str | None = None
-    """A second start with the same key gives the first one's execution."""
+    """A second start of the same user with the same key gives the first one's execution."""
     runner: str = ""
     """Runner that asks and executes it at once; empty: it is announced to all."""
     config_text: str | None = None
@@ -46,6 +50,31 @@ class StartRequest:
     """Version of the definition to run; with ``from_definition``."""
     from_definition: bool = False
     """Run the code and the configuration that the database holds, not those of the files."""
+
+    @property
+    def key_scope(self) -> str:
+        """Within which keys are told apart: the user, or everybody for the id of a message."""
+        return "" if self._of_message else self.executed_by
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what is asked for; empty for a message: its id stands for what it says."""
+        if self._of_message:
+            return ""
+        asked = {name: value for name, value in asdict(self).items() if value}
+        for name in _NOT_ASKED_FOR:
+            asked.pop(name, None)
+        text = json.dumps(asked, sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def _of_message(self) -> bool:
+        """Whether a command on the broker asks, whose id is the key.
+
+        Its sender records it when no runner answers; a runner that takes it late, or again, may
+        be another user's, and adds a namespace of its own. It is the same start.
+        """
+        return bool(self.runner) or self.through == "message"
 
     def check(self) -> None:
         """Raise InvalidRequest naming every value that cannot be meant."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from django.conf import settings
@@ -26,16 +27,32 @@ NOBODY = "nobody"
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Begun:
+    """What came of a start."""
+
+    execution: WorkflowExecution
+    repeated: bool
+    """Nothing was started now: the same request, with the same key, had started it before."""
+
+
 def start(request: StartRequest) -> WorkflowExecution:
+    """Give the execution that ``begin`` starts."""
+    return begin(request).execution
+
+
+def begin(request: StartRequest) -> Begun:
     """Make a pending execution and announce it; one asked for by a runner is claimed at once.
 
-    Raises ConfigurationError, NotFound or InvalidRequest, and then nothing was started. A broker
-    that is not there is no error: the execution is announced when it is back.
+    Raises ConfigurationError, NotFound or InvalidRequest, Conflict for a key that stands for
+    another request, and then nothing was started. A broker that is not there is no error: the
+    execution is announced when it is back.
     """
     user = request.executed_by or NOBODY
+    request = replace(request, executed_by=user)
     earlier = _earlier(request)
     if earlier is not None:
-        return earlier
+        return Begun(earlier, repeated=True)
     plan = make_plan(request, settings.TESTBED, user)
     if plan.definition.pk is None:
         keep_definition(plan.definition)
@@ -51,8 +68,8 @@ def start(request: StartRequest) -> WorkflowExecution:
         earlier = _earlier(request)  # the same key came twice at this very moment
         if earlier is None:
             raise
-        return earlier
-    return execution
+        return Begun(earlier, repeated=True)
+    return Begun(execution, repeated=False)
 
 
 def _earlier(request: StartRequest) -> WorkflowExecution | None:
@@ -60,14 +77,15 @@ def _earlier(request: StartRequest) -> WorkflowExecution | None:
         return None
     found: WorkflowExecution | None = (
         WorkflowExecution.objects.select_related("workflow_definition")
-        .filter(idempotency_key=request.idempotency_key)
+        .filter(idempotency_scope=request.key_scope, idempotency_key=request.idempotency_key)
         .first()
     )
-    if found is not None and request.workflow not in (None, "", found.workflow_name):
+    if found is not None and found.request_digest not in ("", request.digest):
         raise Conflict(
-            f"idempotency key {request.idempotency_key!r} belongs to {found.execution_id}, "
-            f"an execution of {found.workflow_name}",
-            "Use another key for another start.",
+            f"idempotency key {request.idempotency_key!r} belongs to another request of "
+            f"{found.executed_by}: it started {found.execution_id} at "
+            f"{found.created_at.isoformat(timespec='seconds')}",
+            "Use another key for another start, or repeat that one with the same arguments.",
         )
     return found
 
@@ -93,6 +111,8 @@ def _create(request: StartRequest, plan: Plan, user: str) -> WorkflowExecution:
         executed_by=user,
         started_through=request.through,
         idempotency_key=request.idempotency_key or None,
+        idempotency_scope=request.key_scope,
+        request_digest=request.digest if request.idempotency_key else "",
     )
     record_event(
         execution.execution_id,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import uuid
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.conf import settings
@@ -18,6 +19,7 @@ from swf_common_lib.config import (
 from swf_common_lib.errors import ConfigurationError, InvalidRequest
 
 FAST, REALTIME, PACED = "fast", "realtime", "paced"
+_KEY = len(str(uuid.UUID(int=0)))
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class StartForm:
     """Simulated seconds a second, in mode ``paced``."""
     parameters: str = ""
     """Further overrides, a line each: ``name = value`` or ``section.name = value``."""
+    key: str = field(default_factory=lambda: str(uuid.uuid4()))
+    """Of the form as it was shown: sent twice, it starts once."""
 
     @classmethod
     def from_post(cls, post: QueryDict) -> StartForm:
@@ -45,7 +49,7 @@ class StartForm:
             raise InvalidRequest(
                 "No workflow configuration was chosen.", "Choose one in the form and start again."
             )
-        return StartRequest(
+        request = StartRequest(
             workflow=None,
             config=self.config,
             namespace=self.namespace,
@@ -55,6 +59,9 @@ class StartForm:
             executed_by=username,
             through="web",
         )
+        # Changed and sent again, as after "back", it is another start.
+        key = f"{self.key[:_KEY]} {request.digest}" if self.key else None
+        return replace(request, idempotency_key=key)
 
     def _speed(self) -> float | None:
         if self.mode not in (FAST, REALTIME, PACED):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from django.urls import path
+from django.urls import path, register_converter
 from django.views.generic import RedirectView
 
+from monitor.web.id_in_address import IdConverter
 from monitor.web.views import (
     agents,
     dashboard,
@@ -19,9 +20,10 @@ from monitor.web.views import (
     workflows,
 )
 
+register_converter(IdConverter, "id")
+
 app_name = "web"
-# Ids that users and agents choose may hold slashes, hence "path"; what ends in a word of ours
-# stands before the page of the id itself.
+# Ids may hold slashes: what ends in a word of ours stands before the page of the id itself.
 urlpatterns = [
     path("", dashboard.dashboard, name="dashboard"),
     # Where browsers look on pages that name no icon, such as those of REST.
@@ -34,29 +36,27 @@ urlpatterns = [
     path("workflows/configurations/<str:name>/", workflows.configuration, name="configuration"),
     path("executions/", executions.executions, name="executions"),
     path("executions/start/", dashboard.start_execution, name="start"),
+    path("executions/<id:execution_id>/stop/", executions.change, {"change": "stop"}, name="stop"),
     path(
-        "executions/<path:execution_id>/stop/", executions.change, {"change": "stop"}, name="stop"
-    ),
-    path(
-        "executions/<path:execution_id>/pause/",
+        "executions/<id:execution_id>/pause/",
         executions.change,
         {"change": "pause"},
         name="pause",
     ),
     path(
-        "executions/<path:execution_id>/resume/",
+        "executions/<id:execution_id>/resume/",
         executions.change,
         {"change": "resume"},
         name="resume",
     ),
-    path("executions/<path:execution_id>/", executions.execution, name="execution"),
+    path("executions/<id:execution_id>/", executions.execution, name="execution"),
     path("runs/", runs.runs, name="runs"),
     path("runs/<int:run_number>/", runs.run, name="run"),
     path("run-states/", runs.run_states, name="run-states"),
     path("messages/", messages.messages, name="messages"),
     path("messages/<int:number>/", messages.message, name="message"),
     path("agents/", agents.agents, name="agents"),
-    path("agents/<path:name>/", agents.agent, name="agent"),
+    path("agents/<id:name>/", agents.agent, name="agent"),
     path("workers/", workers.workers, name="workers"),
     path("stf-files/", files.stf_files, name="stf-files"),
     path("tf-samples/", files.tf_samples, name="tf-samples"),

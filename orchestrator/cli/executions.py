@@ -219,4 +219,6 @@ def _change(verb: str, context: Context, options: argparse.Namespace) -> int:
     require_token(context.settings)
     record = change(context.client(), options.execution_id, verb, options.reason)
     context.out.print(f"{record['execution_id']}: {verb} requested ({record['status']})")
+    if record.get("note"):
+        context.out.print(record["note"], markup=False)
     return 0

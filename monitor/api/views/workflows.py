@@ -27,7 +27,7 @@ from monitor.api.workflow_serializers import (
     ReasonSerializer,
     StartSerializer,
 )
-from monitor.executions import StartRequest, claim, report, request_change, start
+from monitor.executions import StartRequest, begin, claim, report, request_change
 from monitor.executions.control import REPORTED, find
 from monitor.executions.definitions import digest_of, read_workflow
 from monitor.executions.plan import make_plan
@@ -129,10 +129,12 @@ class ExecutionViewSet(CreateModelMixin, RecordViewSet):
     def start(self, request: Request) -> Response:
         """Start a workflow. The answer says what it waits for, if it waits."""
         wanted = _wanted(request)
-        execution = start(wanted)
+        begun = begin(wanted)
         if wanted.runner:
-            return Response(_for_runner(execution, next_run_number()), status=201)
-        return Response(ExecutionDetailSerializer(execution).data, status=201)
+            return Response(_for_runner(begun.execution, next_run_number()), status=201)
+        answer = ExecutionDetailSerializer(begun.execution).data
+        status = 200 if begun.repeated else 201
+        return Response({**answer, "repeated": begun.repeated}, status=status)
 
     @extend_schema(request=StartSerializer, responses=PlanSerializer)
     @action(detail=False, methods=["post"], url_path="check")
@@ -174,14 +176,15 @@ class ExecutionViewSet(CreateModelMixin, RecordViewSet):
     def _change(self, change: str, request: Request, pk: str) -> Response:
         serializer = ReasonSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        execution = request_change(
+        requested = request_change(
             pk,
             change,
             actor=user_name(request),
             via="rest",
             reason=serializer.validated_data["reason"],
         )
-        return Response(ExecutionDetailSerializer(execution).data, status=202)
+        answer = ExecutionDetailSerializer(requested.execution).data
+        return Response({**answer, "note": requested.note}, status=202)
 
 
 def _wanted(request: Request) -> StartRequest:

@@ -78,9 +78,18 @@ class WorkflowExecution(models.Model):
     announced_at = models.DateTimeField(null=True, blank=True)
     end_unannounced = models.BooleanField(default=False)
     """It ended without its runner; ``end_run`` has still to be broadcast in its stead."""
-    idempotency_key = models.CharField(max_length=200, null=True, blank=True, unique=True)
+    idempotency_key = models.CharField(max_length=200, null=True, blank=True)
+    idempotency_scope = models.CharField(max_length=100, blank=True, default="")
+    """User whose key it is; empty for the id of a message, which is nobody else's anyway."""
+    request_digest = models.CharField(max_length=64, blank=True, default="")
+    """SHA-256 of what the start asked for, hex; empty: not kept."""
 
     class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["idempotency_scope", "idempotency_key"], name="execution_idempotency"
+            )
+        ]
         indexes = [
             models.Index(fields=["-created_at", "execution_id"], name="execution_newest"),
             models.Index(fields=["namespace", "-created_at"], name="execution_namespace"),

@@ -173,6 +173,15 @@ def get(mapping: Any, key: Any) -> Any:
 
 
 @register.filter
+def pairs(value: Any) -> list[tuple[Any, Any]]:
+    """Give keys and values of a JSON object, of anything else none.
+
+    ``value.items`` in a template is the value of the key "items" where there is one.
+    """
+    return list(value.items()) if isinstance(value, dict) else []
+
+
+@register.filter
 def is_object(value: Any) -> bool:
     """Whether a value is a JSON object with something in it."""
     return isinstance(value, dict) and bool(value)

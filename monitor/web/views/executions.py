@@ -74,18 +74,24 @@ def change(request: HttpRequest, execution_id: str, change: str) -> HttpResponse
     """Ask for a stop, pause or resume; what hinders it is shown on the execution's page."""
     reason = request.POST.get("reason", "").strip()
     try:
-        request_change(
+        requested = request_change(
             execution_id, change, actor=request.user.get_username(), via="web", reason=reason
         )
     except NotFound:
         raise
     except TestbedError as error:
         return _detail(request, execution_id, error, reason)
+    if requested.note:
+        return _detail(request, execution_id, note=requested.note)
     return redirect("web:execution", execution_id)
 
 
 def _detail(
-    request: HttpRequest, execution_id: str, error: TestbedError | None = None, reason: str = ""
+    request: HttpRequest,
+    execution_id: str,
+    error: TestbedError | None = None,
+    reason: str = "",
+    note: str = "",
 ) -> HttpResponse:
     found = find(execution_id)
     events = SystemStateEvent.objects.filter(execution_id=execution_id).order_by("-id")
@@ -95,6 +101,7 @@ def _detail(
         "waiting_for": waiting_for(found),
         "changes": CHANGES.get(found.status, ()),
         "reason": reason,
+        "note": note,
         "elapsed": _elapsed(found),
         "progress": progress_of([found])[execution_id],
         "sections": found.parameter_values if isinstance(found.parameter_values, dict) else {},

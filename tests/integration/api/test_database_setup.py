@@ -25,6 +25,19 @@ MESSAGE = (
     " '2026-05-01 12:00:00', '{}', '')"
 )
 
+DEFINITION = (
+    "INSERT INTO records_workflowdefinition (id, workflow_name, version, workflow_type, definition,"
+    " digest, parameter_values, created_by, created_at, updated_at, source) VALUES (1, 'w', '1',"
+    " '', '', '', '{}', 'maria', '2026-05-01 12:00:00', '2026-05-01 12:00:00', '{}')"
+)
+EXECUTION = (
+    "INSERT INTO records_workflowexecution (execution_id, namespace, parameter_values, options,"
+    " performance_metrics, execution_environment, source, status, created_at, executed_by,"
+    " started_through, error_message, stack_trace, status_reason, runner, end_unannounced,"
+    " idempotency_key, workflow_definition_id) VALUES (%s, 'n', '{}', '{}', '{}', '{}', '{}',"
+    " 'completed', '2026-05-01 12:00:00', 'maria', %s, '', '', '', '', false, %s, 1)"
+)
+
 
 def set_up(folder: Path, environ: dict[str, str], *module: str) -> subprocess.CompletedProcess[str]:
     """Run ``monitor.setup``, or another module with its arguments."""
@@ -77,6 +90,26 @@ def test_from_each_earlier_state_with_data(
     assert done.returncode == 0, done.stderr
     kept = database.ask("SELECT message_id FROM records_workflowmessage ORDER BY id")
     assert kept == [(f"m{number}",) for number in range(len(steps))]
+
+
+def test_idempotency_keys_go_to_their_users_and_those_of_messages_to_nobody(
+    tmp_path: Path, new_database: Callable[[], dict[str, str]]
+) -> None:
+    environ = new_database()
+    database = MonitorDatabase(load_settings(environ={**environ, "SWF_RUNTIME_DIR": str(tmp_path)}))
+    done = set_up(tmp_path, environ, "django", "migrate", "records", "0002")
+    assert done.returncode == 0, done.stderr
+    database.write(DEFINITION, ())
+    for through, key in (("mcp", "k1"), ("message", "k2"), ("web", None)):
+        database.write(EXECUTION, (f"e-{through}", through, key))
+
+    done = set_up(tmp_path, environ)
+
+    assert done.returncode == 0, done.stderr
+    scopes = dict(
+        database.ask("SELECT execution_id, idempotency_scope FROM records_workflowexecution")
+    )
+    assert scopes == {"e-mcp": "maria", "e-message": "", "e-web": ""}
 
 
 @pytest.mark.django_db

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -151,3 +152,14 @@ def test_subscribers(api: APIClient) -> None:
     assert "subscriber" in again.content.decode()
     changed = api.patch(f"/api/subscribers/{answer.json()['id']}/", {"is_active": False})
     assert changed.json()["is_active"] is False
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\x07"])
+def test_a_name_that_cannot_be_printed_is_refused(api: APIClient, name: str) -> None:
+    body = {"instance_name": name, "agent_type": "data", "status": "OK"}
+    answer = api.post("/api/systemagents/heartbeat/", body)
+    assert answer.status_code == 400
+    assert "printable" in answer.json()["instance_name"][0]
+    answer = api.post("/api/workers/", {"worker_id": name, "run_number": 1})
+    assert answer.status_code == 400
+    assert "printable" in answer.json()["worker_id"][0]

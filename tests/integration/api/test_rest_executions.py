@@ -103,6 +103,9 @@ def test_an_execution_is_recorded_and_reported_on(
     assert answer.json()["parameter_values"] == body["parameter_values"]
     assert Namespace.objects.get().name == "torre1"
     assert api.post("/api/workflow-executions/", body).status_code == 400
+    odd = api.post("/api/workflow-executions/", {**body, "execution_id": "a\nb"})
+    assert odd.status_code == 400
+    assert "printable" in odd.json()["execution_id"][0]
 
     path = "/api/workflow-executions/trial-torre-0001/"
     metrics = api.patch(path, {"performance_metrics": {"stf_files": 3}})
@@ -329,10 +332,46 @@ def test_changed_code_is_kept_with_the_execution(api: APIClient, home: Path) -> 
 
 def test_an_idempotency_key_starts_once(api: APIClient) -> None:
     body = {"workflow": "stf_datataking", "idempotency_key": "k"}
-    first, second = (api.post(START, body).json() for _ in range(2))
-    assert first["execution_id"] == second["execution_id"]
-    other = api.post(START, {**body, "workflow": "epic_fast_processing"})
-    assert other.status_code == 409
+    first, second = (api.post(START, body) for _ in range(2))
+    assert (first.status_code, second.status_code) == (201, 200)
+    assert first.json()["execution_id"] == second.json()["execution_id"]
+    assert (first.json()["repeated"], second.json()["repeated"]) == (False, True)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"workflow": "epic_fast_processing"},
+        {"config": "stf_processing_default"},
+        {"namespace": "shift"},
+        {"parameters": {"stf_count": 4}},
+        {"parameters": {"stf_cuont": 3}},
+        {"speed": 2},
+    ],
+)
+def test_an_idempotency_key_hides_no_other_request(api: APIClient, other: dict[str, Any]) -> None:
+    body = {"workflow": "stf_datataking", "idempotency_key": "k", "parameters": {"stf_count": 3}}
+    first = api.post(START, body).json()
+    answer = api.post(START, {**body, **other})
+    assert answer.status_code == 409
+    assert first["execution_id"] in answer.json()["detail"]
+    assert WorkflowExecution.objects.count() == 1
+
+
+def test_an_idempotency_key_is_the_users_own(api: APIClient, admin: APIClient) -> None:
+    body = {"workflow": "stf_datataking", "idempotency_key": "run1"}
+    first, second = (client.post(START, body).json() for client in (api, admin))
+    assert first["execution_id"] != second["execution_id"]
+    assert (first["executed_by"], second["executed_by"]) == ("user_operate", "user_admin")
+
+
+def test_a_message_starts_once_whichever_runner_gets_it(api: APIClient, admin: APIClient) -> None:
+    """A redelivered command may come to another user's runner, of another namespace."""
+    body = {"workflow": "stf_datataking", "idempotency_key": "id of the message"}
+    sent = api.post(START, {**body, "through": "message"}).json()  # as no runner answered
+    first = api.post(START, {**body, "runner": "r1", "namespace": "a"}).json()
+    second = admin.post(START, {**body, "runner": "r2", "namespace": "b"}).json()
+    assert sent["execution_id"] == first["execution_id"] == second["execution_id"]
 
 
 def test_a_stored_definition_runs_as_stored(api: APIClient, home: Path) -> None:

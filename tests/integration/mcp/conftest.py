@@ -19,9 +19,10 @@ from monitor.executions.announcer import Announcer, announcer
 from orchestrator.queue_depths import QueueReader
 from swf_common_lib.settings import load_settings
 from tests.broker_process import BrokerProcess, start_broker
+from tests.integration.mcp.mcp_process import ROOT, Installation
 from tests.waiting import PATIENCE
 
-WORKFLOWS = Path(__file__).parents[3] / "workflows"
+WORKFLOWS = ROOT / "workflows"
 
 Connect = Callable[..., AbstractAsyncContextManager[Client]]
 
@@ -94,3 +95,22 @@ def connect(application: Application) -> Connect:
         return Client(build_server(application), **options)
 
     return opened
+
+
+@pytest.fixture(scope="module")
+def installation(
+    tmp_path_factory: pytest.TempPathFactory,
+    broker: BrokerProcess,
+    new_database: Callable[[], dict[str, str]],
+) -> Installation:
+    """What the servers of a module's tests serve: a home, a database, its operator's token."""
+    home = tmp_path_factory.mktemp("home")
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "workflows", home / "workflows", ignore=ignored)
+    (home / "testbed.toml").write_text(
+        '[testbed]\nnamespace = "torre1"\n'
+        '[workflow]\nname = "stf_datataking"\nconfig = "fast_processing_default"\n'
+    )
+    made = Installation(home, {**broker.environ, **new_database()})
+    made.initialise()
+    return made

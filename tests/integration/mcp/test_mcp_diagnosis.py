@@ -102,6 +102,21 @@ async def test_runner_killed(connect: Connect, application: Application) -> None
     assert "start_workflow" in finding["next"]
 
 
+async def test_workflow_that_raised_what_a_lost_runner_is_said_of(
+    connect: Connect, application: Application
+) -> None:
+    await application.database(
+        rows.execution,
+        1,
+        "failed",
+        error_message="TimeoutError: the detector stopped answering",
+        stack_trace='Traceback ...\n  File "workflows/mine.py", line 3\nTimeoutError',
+    )
+    found = await causes(connect, "stf_datataking-shifter-0001")
+    assert "workflow_raised" in found
+    assert "runner_killed" not in found
+
+
 async def test_agent_missing(connect: Connect, application: Application) -> None:
     await application.database(team)
     await application.database(running, stf_files_generated=7)

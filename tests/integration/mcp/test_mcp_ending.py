@@ -66,14 +66,14 @@ def runner_of(server: McpProcess) -> Process | None:
 
 
 @pytest.mark.parametrize(
-    ("tool", "event", "waited_for"),
+    ("tool", "events", "waited_for"),
     [
-        ("start_agents", "agents_start_failed", "workflow-runner to listen"),
-        ("stop_agents", "agents_stop_failed", "workflow-runner to end"),
+        ("start_agents", "agents_start_requested agents_start_failed", "workflow-runner to listen"),
+        ("stop_agents", "agents_stop_requested agents_stop_failed", "workflow-runner to end"),
     ],
 )
 async def test_sigterm_while_programs_start_or_stop(
-    server: McpProcess, tool: str, event: str, waited_for: str
+    server: McpProcess, tool: str, events: str, waited_for: str
 ) -> None:
     def is_deaf() -> bool:
         runner = runner_of(server)
@@ -106,7 +106,7 @@ async def test_sigterm_while_programs_start_or_stop(
         "from monitor.records.models import SystemStateEvent as E\n"
         "print(*E.objects.filter(via='mcp').values_list('event_type', flat=True))"
     )
-    assert rows == event
+    assert rows == events
     assert "Traceback" not in server.log
 
 

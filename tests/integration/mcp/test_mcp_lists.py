@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from datetime import timezone as zones
 from typing import Any
 
 import pytest
@@ -10,8 +11,8 @@ from django.utils import timezone
 
 from mcp_server.application import Application
 from mcp_server.sizes import MOST_BYTES
-from monitor.records.models import WorkflowExecution, WorkflowMessage
-from tests.integration.mcp.calls import call, refusal, size_of
+from monitor.records.models import Namespace, WorkflowExecution, WorkflowMessage
+from tests.integration.mcp.calls import call, refusal, size_of, text_of
 from tests.integration.mcp.conftest import Connect
 from tests.integration.web import rows
 
@@ -179,6 +180,75 @@ async def test_impossible_times(
             assert expected in text.replace("\n", ". ")
 
 
+async def test_times_without_a_zone_are_utc(
+    connect: Connect, application: Application, settings: Any
+) -> None:
+    """Whatever zone the server is in; REST reads them as its local times."""
+    begin = datetime(2026, 5, 1, 12, tzinfo=zones.utc)
+    await application.database(rows.message, sent_at=begin)
+    await application.database(rows.execution, created_at=begin)
+    bounds = {"since": "2026-05-01T12:00:00", "until": "2026-05-01 12:00:01"}
+    settings.TIME_ZONE = "America/New_York"
+    async with connect() as client:
+        found = await call(client, "list_messages", **bounds)
+        late = await call(client, "list_messages", since="2026-05-01T12:00:01")
+        numbers = await call(client, "get_statistics", since="2026-05-01T12:00:00")
+        zoned = await call(client, "list_messages", since="2026-05-01T14:00:00+02:00")
+    assert (found["total"], late["total"], zoned["total"]) == (1, 0, 1)
+    assert found["applied_filters"] == {
+        "since": "2026-05-01T12:00:00Z",
+        "until": "2026-05-01T12:00:01Z",
+    }
+    assert numbers["since"] == "2026-05-01T12:00:00Z"
+    assert numbers["executions"] == {"completed": 1}
+
+
+async def test_statistics_of_a_namespace(connect: Connect, application: Application) -> None:
+    await application.database(rows.whole_run)
+    await application.database(rows.execution, 2, "failed", namespace="shift")
+    await application.database(Namespace.objects.create, name="shift", owner="x")
+    async with connect() as client:
+        all_ = await call(client, "get_statistics")
+        mine = await call(client, "get_statistics", namespace="torre1")
+        other = await call(client, "get_statistics", namespace="shift")
+        unknown = await refusal(client, "get_statistics", namespace="shft")
+        both = await refusal(client, "get_statistics", run_number=rows.RUN, since="-1h")
+        other_run = await refusal(client, "get_statistics", run_number=rows.RUN, namespace="shift")
+        future = await refusal(client, "get_statistics", since="2099-01-01")
+        summary = text_of(await client.call_tool("get_statistics", {"namespace": "shift"}))
+    assert all_["executions"] == {"completed": 1, "failed": 1}
+    assert (mine["executions"], mine["runs"], mine["stf_files"]) == ({"completed": 1}, 1, 3)
+    assert mine["slices"] == {"completed": 11, "failed": 1}
+    assert sum(mine["messages"].values()) == 6
+    assert (other["executions"], other["runs"], other["stf_files"]) == ({"failed": 1}, 0, 0)
+    assert (other["slices"], other["messages"]) == ({}, {})
+    assert "did you mean shift?" in unknown
+    for text in (both, other_run):
+        assert "Give a run or an execution, or since and namespace." in text
+    assert "is in the future" in future
+    assert summary.endswith("in namespace shift: 1 executions")
+
+
+async def test_cursor_and_names_of_workflows(connect: Connect) -> None:
+    async with connect() as client:
+        page = await call(client, "list_workflow_definitions", limit=1)
+        text = await refusal(
+            client,
+            "list_workflow_definitions",
+            cursor=page["next_cursor"],
+            workflow_name="stf_datataking",
+        )
+        both = await call(
+            client,
+            "list_workflow_definitions",
+            workflow_name="stf_datataking, epic_fast_processing,stf_datatakin",
+        )
+    assert "belongs to a list with another workflow_name" in text
+    names = [item["workflow"] for item in both["items"]]
+    assert names == ["epic_fast_processing", "stf_datataking"]
+    assert both["note"].startswith("There is no workflow 'stf_datatakin'; did you mean")
+
+
 async def test_empty_lists_say_why(connect: Connect, application: Application) -> None:
     async with connect() as client:
         for tool in LISTS:
@@ -230,6 +300,8 @@ async def test_rows_of_every_list(connect: Connect, application: Application) ->
     assert runs["items"][0]["slices"] == 12
     assert run["statistics"]["workers_to_keep_up"] == numbers["run"]["workers_to_keep_up"] == 225
     assert run["state"]["phase"] == "completed"
+    assert (run["workers"], run["tf_samples"]) == ({"stopped": 3}, {"registered": 3})
+    assert run["newest_samples"][0]["tf_filename"].endswith("000003_tf_000.tf")
     assert [len(file["tf_samples"]) for file in files["items"]] == [1, 1, 1]
     (slice_,) = failed["items"]
     assert (slice_["retries"], slice_["error"]) == (3, "out of memory")

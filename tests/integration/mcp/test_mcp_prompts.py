@@ -10,6 +10,9 @@ from mcp import Client, MCPError
 from mcp_types import PromptReference, ResourceTemplateReference, TextContent, TextResourceContents
 
 from mcp_server.application import Application
+from monitor.records.models import SystemStateEvent
+from monitor.records.transitions import record_event
+from tests.integration.mcp.calls import call
 from tests.integration.mcp.conftest import Connect
 from tests.integration.web import rows
 
@@ -102,7 +105,7 @@ async def test_completion_in_prompts(connect: Connect, application: Application)
 async def test_resources(connect: Connect, application: Application) -> None:
     done = await application.database(rows.whole_run)
     async with connect() as client:
-        (listed,) = (await client.list_resources()).resources
+        listed = (await client.list_resources()).resources
         templates = {
             template.uri_template
             for template in (await client.list_resource_templates()).resource_templates
@@ -113,7 +116,7 @@ async def test_resources(connect: Connect, application: Application) -> None:
         log = await read(client, f"{uri}/log")
         workflow = json.loads(await read(client, "testbed://workflows/stf_datataking"))
         text = await read(client, "testbed://docs/architecture")
-    assert listed.uri == "testbed://status"
+    assert [one.uri for one in listed] == ["testbed://status", "testbed://events"]
     assert templates == {
         "testbed://workflows/{name}",
         "testbed://executions/{execution_id}",
@@ -128,6 +131,36 @@ async def test_resources(connect: Connect, application: Application) -> None:
     assert " ERROR data-agent-shifter-2: no disk" in second
     assert "class WorkflowExecutor" in workflow["code"]
     assert text.startswith("#")
+
+
+async def test_events_that_belong_to_no_execution(
+    connect: Connect, application: Application
+) -> None:
+    await application.database(rows.whole_run)
+    async with connect() as client:
+        sent = await call(client, "send_message", message_type="shift_note")
+
+        def say(reason: str) -> None:
+            record_event("", "trial", actor="maria", via="mcp", reason=reason)
+
+        for number in range(210):
+            await application.database(say, f"{number} " + "x" * 400)
+        events = json.loads(await read(client, "testbed://events"))["events"]
+        await application.database(SystemStateEvent.objects.filter(event_type="trial").delete)
+        few = json.loads(await read(client, "testbed://events"))["events"]
+    assert events[0]["reason"].startswith("209 ")
+    assert 50 < len(events) < 200, "they are long"
+    (event,) = few  # what agents said is among the messages
+    assert event["event"] == "message_sent"
+    assert event["reason"] == f"shift_note {sent['message_id']}"
+    assert event["via"] == "mcp"
+    assert event["actor"]
+
+
+async def test_shift_report_of_a_namespace_asks_for_its_numbers(connect: Connect) -> None:
+    async with connect() as client:
+        told = await client.get_prompt("shift_report", {"namespace": "torre1"})
+    assert "get_statistics with since=-8h and namespace=torre1" in str(told.messages[0].content)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from mcp_server.application import Application
 from monitor.executions import claim, report, request_change
 from monitor.executions.waiting import RUNNER
 from monitor.records.models import SystemStateEvent, WorkflowExecution
+from monitor.records.transitions import record_event
 from tests.integration.mcp.calls import call, refusal
 from tests.integration.mcp.conftest import Connect
 from tests.integration.web import rows
@@ -95,15 +96,6 @@ async def test_start_where_nobody_works_is_told(connect: Connect, application: A
     assert waited["processing_finished"] is False, "none of its messages is recorded yet"
     assert waited["finished"] is False
     assert waited["note"] == elsewhere["note"]
-
-
-async def test_same_key_starts_once(connect: Connect) -> None:
-    async with connect() as client:
-        ids = {
-            (await call(client, "start_workflow", idempotency_key="scan-1"))["execution_id"]
-            for _ in range(3)
-        }
-    assert len(ids) == 1
 
 
 async def test_start_refuses_with_every_fault(connect: Connect) -> None:
@@ -272,6 +264,40 @@ async def test_finished_execution_with_all_of_it(
     assert waited["waited_s"] < PATIENCE
 
 
+async def test_history_of_a_long_execution_is_its_newest(
+    connect: Connect, application: Application
+) -> None:
+    await application.database(rows.execution, 1, "running")
+
+    def much() -> None:
+        for number in range(60):
+            record_event(
+                "stf_datataking-shifter-0001",
+                "pause_requested",
+                actor="x",
+                via="web",
+                reason=str(number),
+            )
+
+    await application.database(much)
+    async with connect() as client:
+        detail = await call(
+            client, "get_workflow_execution", execution_id="stf_datataking-shifter-0001"
+        )
+    assert [event["reason"] for event in detail["history"]] == [str(n) for n in range(10, 60)]
+
+
+async def test_message_where_nobody_works_is_told(
+    connect: Connect, application: Application
+) -> None:
+    await application.database(rows.agent)
+    async with connect() as client:
+        there = await call(client, "send_message", message_type="note", namespace="torre1")
+        elsewhere = await call(client, "send_message", message_type="note", namespace="shift")
+    assert "note" not in there
+    assert "no agent is up in namespace shift" in elsewhere["note"]
+
+
 async def test_failed_execution_shows_its_error(connect: Connect, application: Application) -> None:
     await application.database(
         rows.execution, 1, "failed", error_message="no beam\nat all", stack_trace="Traceback ..."
@@ -307,6 +333,26 @@ async def test_wait_gives_up_at_its_time_and_tells_on_the_way(connect: Connect) 
     assert result.structured_content["waited_s"] >= 0.3
     assert told
     assert "is pending" in str(told[0][2])
+
+
+async def test_wait_for_what_does_not_change_tells_that_it_waits(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str | None] = []
+
+    async def progress(_value: float, _total: float | None, text: str | None) -> None:
+        told.append(text)
+
+    monkeypatch.setattr("mcp_server.tools.control._TELL_EVERY", 0.1)
+    monkeypatch.setattr("mcp_server.tools.control._LOOK_EVERY", 0.1)
+    async with connect() as client:
+        execution_id = (await call(client, "start_workflow"))["execution_id"]
+        await client.call_tool(
+            "wait_for_workflow",
+            {"execution_id": execution_id, "timeout_s": 1},
+            progress_callback=progress,
+        )
+    assert len(told) > len(set(told))
 
 
 async def test_pages_of_executions(connect: Connect, application: Application) -> None:

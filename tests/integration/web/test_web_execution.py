@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from monitor.executions.announcer import Announcer
 from monitor.records.models import SystemStateEvent, WorkflowExecution
 from tests.integration.web.rows import execution, message
 
@@ -140,6 +142,18 @@ def test_a_pending_execution_is_stopped_at_once_with_its_reason(browser: Client)
     assert "not needed" in text
 
 
+def test_a_stop_that_the_broker_has_not_confirmed_is_told(browser: Client) -> None:
+    one = execution(1, "running")
+    with (
+        patch.object(Announcer, "require_broker"),
+        patch.object(Announcer, "publish", return_value=False),
+    ):
+        answer = browser.post(f"/executions/{one.execution_id}/stop/")
+    assert answer.status_code == 200
+    assert "The broker has not confirmed the stop yet" in answer.text
+    assert SystemStateEvent.objects.filter(event_type="stop_requested", via="web").exists()
+
+
 @pytest.mark.parametrize("change", ["stop", "pause", "resume"])
 def test_a_change_of_a_finished_execution_says_that_it_is_over(
     browser: Client, change: str
@@ -187,14 +201,57 @@ def test_a_failed_execution_shows_error_and_trace(browser: Client) -> None:
     assert "File x, line 1" in text
 
 
-@pytest.mark.parametrize("values", [[], "text", {"parameters": {"stf_interval_sec": "x"}}, None])
+@pytest.mark.parametrize(
+    "values",
+    [
+        [],
+        "text",
+        {"parameters": {"stf_interval_sec": "x"}},
+        None,
+        {"fast": {"items": 5, "keys": 1}, "items": {"items": {"items": 2}}},
+    ],
+)
 def test_odd_parameters_recorded_by_others_do_not_break_the_pages(
     browser: Client, installation: Path, values: object
 ) -> None:
-    one = execution(1, parameter_values=values or {})
+    one = execution(1, parameter_values=values or {}, options={"items": 3})
     assert browser.get(f"/executions/{one.execution_id}/").status_code == 200
     assert browser.get("/executions/").status_code == 200
     assert browser.get("/").status_code == 200
+
+
+def test_a_section_and_a_key_called_items_are_shown(browser: Client, installation: Path) -> None:
+    (installation / "workflows" / "odd.toml").write_text(
+        '[workflow]\nname = "stf_datataking"\n[items]\nitems = 4711\n'
+    )
+    one = execution(1, parameter_values={"items": {"items": 4711}})
+    for address in (f"/executions/{one.execution_id}/", "/workflows/configurations/odd/"):
+        answer = browser.get(address)
+        assert answer.status_code == 200
+        assert "[items]" in answer.text
+        assert ">4711" in answer.text
+
+
+def test_a_form_sent_twice_starts_once(browser: Client, installation: Path) -> None:
+    key = re.search(r'name="key" value="([0-9a-f-]{36})"', browser.get("/").text)
+    assert key is not None
+    first, second = (start(browser, key=key[1], stf_count="2") for _ in range(2))
+    assert first["Location"] == second["Location"]
+    changed = start(browser, key=key[1], stf_count="3")
+    assert changed.status_code == 302
+    assert changed["Location"] != first["Location"]
+    again = re.search(r'name="key" value="([^"]+)"', browser.get("/").text)
+    assert again is not None
+    assert again[1] != key[1]
+
+
+def test_a_reason_without_end_changes_nothing(browser: Client) -> None:
+    one = execution(1, "pending")
+    answer = browser.post(f"/executions/{one.execution_id}/stop/", {"reason": "x" * 2001})
+    assert answer.status_code == 400
+    assert "the reason has 2001 characters: expected up to 2000" in answer.text
+    one.refresh_from_db()
+    assert one.status == "pending"
 
 
 def test_a_message_is_shown_field_by_field_and_as_json(browser: Client) -> None:

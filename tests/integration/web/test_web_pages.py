@@ -5,13 +5,21 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
+from django.db import OperationalError
 from django.test import Client
 from django.urls import reverse
 
-from monitor.records.models import WorkflowDefinition, WorkflowExecution, WorkflowMessage
-from tests.integration.web.rows import RUN, execution, message, whole_run
+from monitor.records.models import (
+    Run,
+    SystemAgent,
+    WorkflowDefinition,
+    WorkflowExecution,
+    WorkflowMessage,
+)
+from tests.integration.web.rows import RUN, agent, execution, log, message, whole_run
 
 LISTS = [
     "workflows",
@@ -36,10 +44,42 @@ def pages(done: WorkflowExecution) -> list[str]:
         reverse("web:execution", args=[done.execution_id]),
         reverse("web:workflow", args=[done.workflow_definition_id]),
         reverse("web:configuration", args=["stf_datataking_default"]),
-        reverse("web:run", args=[RUN]),
-        reverse("web:agent", args=["data-agent-shifter-2"]),
+        *(reverse("web:run", args=[run.run_number]) for run in Run.objects.all()),
+        reverse("web:agent", args=[SystemAgent.objects.order_by("id")[0].instance_name]),
         *(reverse("web:message", args=[m.pk]) for m in WorkflowMessage.objects.all()[:1]),
     ]
+
+
+def test_ids_with_line_ends_and_slashes_have_pages(browser: Client, installation: Path) -> None:
+    odd = "bad\nname/more"
+    running = execution(1, "running", execution_id=odd, runner=odd)
+    execution(2, "completed", execution_id=f"{odd}/2", runner=odd)
+    message(odd, sender_agent=odd)
+    agent(odd)
+    log(instance_name=odd, execution_id=odd)
+    for address in pages(running):
+        assert browser.get(address).status_code == 200, address
+    assert "bad%0Aname/more" in browser.get("/messages/").text
+    for name in ("execution", "agent"):
+        page = browser.get(reverse(f"web:{name}", args=[odd]))
+        assert page.status_code == 200
+        assert odd in page.text
+
+
+def test_a_database_that_does_not_answer_is_told_on_the_page(
+    browser: Client, done: WorkflowExecution
+) -> None:
+    browser.raise_request_exception = False
+    down = OperationalError("connection refused <there>")
+    with patch("monitor.web.views.executions.find", side_effect=down):
+        answer = browser.get(reverse("web:execution", args=[done.execution_id]))
+    assert answer.status_code == 503
+    assert "the database does not answer: connection refused &lt;there&gt;" in answer.text
+    assert "Try again in a moment." in answer.text
+    with patch("monitor.web.views.executions.find", side_effect=ZeroDivisionError):
+        answer = browser.get(reverse("web:execution", args=[done.execution_id]))
+    assert answer.status_code == 500
+    assert "<code>testbed logs web</code>" in answer.text
 
 
 @pytest.mark.django_db

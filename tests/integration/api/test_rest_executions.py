@@ -12,6 +12,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from monitor.executions import StartRequest, start
+from monitor.executions.control import LEASE
 from monitor.records.models import (
     Namespace,
     RunState,
@@ -402,7 +403,7 @@ def test_a_claim_gives_the_code_and_a_lease(api: APIClient) -> None:
     assert (claimed["status"], claimed["runner"]) == ("running", "r1")
     assert "class WorkflowExecutor" in claimed["source_text"]
     assert claimed["source_path"] == "workflows/stf_datataking.py"
-    assert claimed["lease_seconds"] == 10
+    assert claimed["lease_seconds"] == LEASE.total_seconds()
     assert claimed["lease_expires_at"] > claimed["start_time"]
     again = api.post(path, {"runner": "r1"})  # the answer was lost
     assert again.status_code == 200

@@ -91,13 +91,16 @@ class Load:
         return [look for look in self.looks if begin <= look.moment <= end]
 
     def taking(self) -> tuple[float, float]:
-        """Give begin and end of data taking: the first STF and the last look with new ones."""
+        """Give begin and end of data taking, from the first look to the last but one with new STFs.
+
+        It ended some time before the last one, and a rate up to there would be too low.
+        """
         growing = [
             look
             for before, look in zip(self.looks, self.looks[1:], strict=False)
             if look.stfs > before.stfs
         ]
-        return (growing[0].moment, growing[-1].moment) if growing else (0.0, 0.0)
+        return (growing[0].moment, growing[-2].moment) if len(growing) > 1 else (0.0, 0.0)
 
 
 def rates(looks: list[Look]) -> tuple[float, float]:

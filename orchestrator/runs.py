@@ -14,6 +14,8 @@ from swf_common_lib.monitor_client import TIMEOUT, MonitorClient, execution_path
 FINAL = ("completed", "failed", "terminated")
 """Statuses of an execution that do not change any more."""
 POLL_INTERVAL = 0.25
+STILL_AFTER = 60.0
+"""Seconds without news of a run: twice what a slice of the default configuration takes."""
 
 
 @dataclass(frozen=True)
@@ -101,13 +103,28 @@ def look(client: MonitorClient, execution_id: str) -> Progress:
     return Progress(client.get(_address(execution_id)))
 
 
-def follow(client: MonitorClient, execution_id: str, show: Callable[[Progress], None]) -> Progress:
-    """Show an execution's progress until it and the work of its run are over."""
+def follow(
+    client: MonitorClient,
+    execution_id: str,
+    show: Callable[[Progress], None],
+    still: Callable[[Progress], None],
+) -> Progress:
+    """Show an execution's progress until it and the work of its run are over.
+
+    ``still`` is told once when nothing happens any more to a run whose data taking has ended.
+    """
+    before: Mapping[str, Any] | None = None
+    since, told = time.monotonic(), False
     while True:
         progress = look(client, execution_id)
         show(progress)
         if progress.over:
             return progress
+        if progress.statistics != before:
+            before, since = progress.statistics, time.monotonic()
+        elif progress.status in FINAL and not told and time.monotonic() - since > STILL_AFTER:
+            still(progress)
+            told = True
         time.sleep(POLL_INTERVAL)
 
 

@@ -195,7 +195,7 @@ def follow_to_the_end(context: Context, execution_id: str) -> Progress:
     """Show the execution's progress until it is over. Interrupting does not stop it."""
     try:
         with progress_display(context.err) as display:
-            return follow(context.client(patience=30.0), execution_id, display.show)
+            return follow(context.client(patience=30.0), execution_id, display.show, display.still)
     except KeyboardInterrupt:
         raise TestbedError(
             f"no longer following {execution_id}; it goes on",

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from orchestrator.runs import STILL_AFTER
 from orchestrator.runs import Progress as ExecutionProgress
 
 
@@ -39,6 +40,16 @@ class ProgressDisplay:
         if not self._console.is_terminal and status != self._said:
             self._console.print(f"{progress.execution_id}: {status}", markup=False)
             self._said = status
+
+    def still(self, progress: ExecutionProgress) -> None:
+        """Say that nothing happens any more, and what may be the matter."""
+        namespace = progress.record.get("namespace", "")
+        self._console.print(
+            f"{progress.execution_id} has ended, and nothing has happened to its run for "
+            f"{STILL_AFTER:.0f} s: are all the agents that it needs up in namespace {namespace!r}? "
+            "`testbed status` lists them; Ctrl-C leaves off waiting.",
+            markup=False,
+        )
 
     def _update(self, name: str, done: int, total: int | None) -> None:
         self._bars.update(self._tasks[name], completed=done, total=total or None)

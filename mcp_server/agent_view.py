@@ -8,6 +8,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from mcp_server.diagnosis.queues import WORKER
 from mcp_server.results import Result, given, instant
 from mcp_server.sizes import short
 from monitor.records.models import AppLog, SystemAgent, WorkflowExecution, WorkflowMessage
@@ -86,6 +87,8 @@ def agent_detail(settings: Settings, name: str) -> AgentDetail:
         process = _program(settings, name, programs)
         agent = _agent_of(process) if process else None
     told, following = _process(process) if process else None, _next_of(process)
+    if told is not None and agent is None and process is not None:
+        told["reports"] = _unheard(process)
     if agent is not None and process is None:
         told, following = _without_process(settings, agent, programs)
     if agent is None and process is None:
@@ -133,6 +136,17 @@ def _agent_of(process: Process) -> SystemAgent | None:
     here = SystemAgent.objects.filter(pid=process.pid, hostname=socket.gethostname())
     newest: SystemAgent | None = here.order_by("-last_heartbeat").first()
     return newest
+
+
+def _unheard(process: Process) -> str:
+    """Say since when a program has not reported, and which agent it was before."""
+    kind = "worker" if process.name == WORKER else process.name.removesuffix("-agent")
+    here = SystemAgent.objects.filter(hostname=socket.gethostname())
+    before = here.filter(agent_type=kind.replace("-", "_")).order_by("-last_heartbeat").first()
+    if not process.up:
+        return f"does not run; it last was {before.instance_name}" if before else "never reported"
+    said = f"has not reported since its process started {process.uptime:.0f} s ago"
+    return f"{said}; before it {before.instance_name}" if before else said
 
 
 def _process(process: Process) -> Item:

@@ -12,7 +12,7 @@ from mcp_server.execution_view import (
 )
 from mcp_server.marks import execution_resource
 from mcp_server.results import Result, instant
-from mcp_server.waiting import nobody_works_in, waits_for
+from mcp_server.waiting import nobody_works_in, unserved, waits_for
 from monitor.executions import StartRequest, begin, request_change
 from monitor.executions.control import find
 from monitor.records.models import WorkflowExecution
@@ -98,7 +98,7 @@ def started(request: StartRequest) -> Started:
 
 def with_prospects(begun: Started) -> Started:
     """Add what an execution that was just started waits for, and what will not come of it."""
-    notes = (begun.note, nobody_works_in(begun.namespace))
+    notes = (begun.note, unserved(find(begun.execution_id)))
     return begun.model_copy(
         update={
             "waiting_for": waits_for(find(begun.execution_id)) or None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mcp_server.diagnosis.steps import steps_of
 from mcp_server.words import for_assistants
 from monitor.executions import waiting_for
 from monitor.executions.waiting import RUNNER, live_agents
@@ -33,4 +34,23 @@ def nobody_works_in(namespace: str) -> str:
     return (
         f"no agent is up in namespace {namespace}: its messages are recorded, and nobody works on "
         f"them. Agents are up in {', '.join(others[:5])}: start it there to have it processed."
+    )
+
+
+def unserved(execution: WorkflowExecution) -> str:
+    """Say which agents that the execution's steps need are not up in its namespace, if any."""
+    if text := nobody_works_in(execution.namespace):
+        return text
+    if not live_agents().exists() or monitor_from_outside()["status"] != OK:
+        return ""  # it waits for a runner, agents may be started with that; or nobody knows of any
+    here = live_agents().filter(namespace=execution.namespace)
+    there = set(here.values_list("agent_type", flat=True))
+    absent = [step for step in steps_of(execution, None) if step.agent_type not in there]
+    if not absent:
+        return ""
+    types = ", ".join(step.agent_type for step in absent)
+    programs = ", ".join(f'"{step.program}"' for step in absent)
+    return (
+        f"no agent of type {types} is up in namespace {execution.namespace}, and this workflow "
+        f"needs it: start_agents(agents=[{programs}]). What is broadcast before is not repeated."
     )

@@ -143,10 +143,11 @@ def _terminated(execution: WorkflowExecution) -> Finding:
         return Finding(
             "runner_missing", "error", f"it never began: {reason}", f"{_START_RUNNER}; {_AGAIN}"
         )
+    told = reason if reason.startswith("stopped ") else f"stopped: {reason or 'nobody said why'}"
     return Finding(
         "stopped",
         "note",
-        f"it was stopped: {reason or 'no reason was given'}",
+        f"it was {told}",
         "Its history in get_workflow_execution says by whom.",
     )
 

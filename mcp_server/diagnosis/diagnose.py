@@ -10,7 +10,7 @@ from mcp_server.diagnosis.finding import Finding, by_severity
 from mcp_server.diagnosis.queues import queue_findings, queue_view
 from mcp_server.diagnosis.services import hanging_broker, service_findings
 from mcp_server.diagnosis.work import agents_of, is_alive, work_findings
-from mcp_server.execution_view import is_finished, progress_view
+from mcp_server.execution_view import is_finished, processing_finished, progress_view
 from mcp_server.results import Result, given, instant
 from mcp_server.sizes import short
 from monitor.executions.control import find
@@ -30,6 +30,7 @@ class Diagnosis(Result):
     status: str
     status_reason: str | None = None
     finished: bool | None = None
+    processing_finished: bool | None = None
     findings: list[dict[str, Any]]
     progress: dict[str, Any] | None = None
     agents: list[dict[str, Any]] = []
@@ -65,13 +66,15 @@ def _diagnosis(execution_id: str, queues: QueueReader) -> Diagnosis:
     findings += work_findings(execution, "monitor_down" not in down, reading)
     explained = {program for finding in findings for program in finding.programs}
     findings += queue_findings(reading, explained)
+    progress = progress_of([execution])[execution.execution_id]
     return Diagnosis(
         execution_id=execution.execution_id,
         status=execution.status,
         status_reason=execution.status_reason or None,
         finished=is_finished(execution),
+        processing_finished=processing_finished(execution, progress),
         findings=[finding.view() for finding in by_severity(_once(findings))],
-        progress=progress_view(progress_of([execution])[execution.execution_id]),
+        progress=progress_view(progress),
         agents=[
             given(name=a.instance_name, type=a.agent_type, alive=is_alive(a), health=a.status)
             for a in agents_of(execution)[:12]
@@ -80,6 +83,19 @@ def _diagnosis(execution_id: str, queues: QueueReader) -> Diagnosis:
         queues_unknown=reading.unknown or None,
         error_logs=_errors(execution),
     )
+
+
+def summary_of(diagnosis: Diagnosis) -> str:
+    """Give a diagnosis in a line: the worst of it, or why there is nothing to tell."""
+    status = diagnosis.status
+    head = f"{diagnosis.execution_id} is {status}"
+    if diagnosis.findings:
+        first = short(diagnosis.findings[0]["what"], 300)
+        same = f"it is {status}"  # what the finding begins with is not said twice
+        return head + first.removeprefix(same) if first.startswith(same) else f"{head}: {first}"
+    if diagnosis.finished and diagnosis.processing_finished is False:
+        return f"{head}, its run still in processing: nothing is found to hinder it so far"
+    return f"{head}: nothing is wrong with it{'' if diagnosis.finished else ' so far'}"
 
 
 def _once(findings: list[Finding]) -> list[Finding]:

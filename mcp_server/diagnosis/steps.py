@@ -20,6 +20,8 @@ class Step:
     """What it consumes."""
     asked: int
     answered: int
+    busy: bool = False
+    """Whether the role is at work: who has its hands full may leave the rest waiting."""
 
     @property
     def missing(self) -> int:
@@ -47,6 +49,7 @@ def steps_of(execution: WorkflowExecution, state: RunState | None) -> list[Step]
         sliced = slices.values("tf_filename").distinct().count()
         made = slices.count()
         open_ = slices.filter(status=SliceStatus.QUEUED).count()
+        at_work = slices.filter(status=SliceStatus.PROCESSING).exists()
         steps += [
             Step("fastmon", "fastmon-agent", "stf_ready", files, samples.count()),
             Step(
@@ -56,7 +59,7 @@ def steps_of(execution: WorkflowExecution, state: RunState | None) -> list[Step]
                 samples.count(),
                 sliced,
             ),
-            Step("worker", WORKER, "slice", made, made - open_),
+            Step("worker", WORKER, "slice", made, made - open_, at_work),
         ]
     if "stf_processing" in values:
         done = state.stf_files_processed if state else 0

@@ -11,6 +11,7 @@ from django.utils import timezone
 from mcp_server.diagnosis.finding import Finding
 from mcp_server.diagnosis.queues import WORKER, waiting_text
 from mcp_server.diagnosis.steps import Step, steps_of
+from mcp_server.results import instant
 from monitor.executions.waiting import ALIVE_FOR, live_agents
 from monitor.records.models import (
     RunState,
@@ -22,6 +23,7 @@ from monitor.records.models import (
 from monitor.records.states import SliceStatus
 from monitor.records.statistics import run_statistics
 from orchestrator.queue_depths import Reading
+from swf_common_lib.config import fast_processing
 from swf_common_lib.errors import NotFound
 
 QUIET = timedelta(seconds=5)
@@ -83,8 +85,8 @@ def _step_findings(
         silent = [agent for agent in agents if agent.operational_state != EXITED]
         alive = [agent for agent in agents if is_alive(agent)]
         if alive:
-            if step.missing and quiet_since and timezone.now() - quiet_since > QUIET:
-                yield _unanswered(step, alive[0])
+            if step.missing:
+                yield from _unanswered(step, silent, alive[0], execution, quiet_since)
         elif silent:
             yield _silent(step, silent[0], reading)
         elif step.missing:
@@ -95,15 +97,68 @@ def _step_findings(
         yield _absent(absent, execution, reading)
 
 
-def _unanswered(step: Step, agent: SystemAgent) -> Finding:
-    return Finding(
+def _unanswered(
+    step: Step,
+    there: list[SystemAgent],
+    alive: SystemAgent,
+    execution: WorkflowExecution,
+    quiet_since: datetime | None,
+) -> Iterator[Finding]:
+    """Tell of messages without an answer though an agent lives; ``there``: those not ended."""
+    if began_too_late(step, there, execution):
+        yield _late(step, alive)
+        return
+    patience = _patience(step, execution)
+    if step.busy or quiet_since is None or timezone.now() - quiet_since <= patience:
+        return
+    yield Finding(
         "message_unconsumed",
         "warning",
-        f"{step.counted}, and nothing has happened for more than {QUIET.seconds} s, though "
-        f"{agent.instance_name} lives",
-        f"list_logs(source={agent.instance_name!r}) says what hinders it; "
+        f"{step.counted}, and nothing has happened for more than {patience.total_seconds():.0f} s, "
+        f"though {alive.instance_name} lives",
+        f"list_logs(source={alive.instance_name!r}) says what hinders it; "
         "list_messages with this execution_id shows the last step that worked.",
     )
+
+
+def began_too_late(step: Step, there: list[SystemAgent], execution: WorkflowExecution) -> bool:
+    """Tell whether all agents of the step began after the last message that it was to answer.
+
+    One that was killed left its subscription, and whoever comes after it gets what is in there;
+    ``there`` has it still. Slices wait in a queue, for whoever comes.
+    """
+    if step.program == WORKER:
+        return False
+    rows = WorkflowMessage.objects.filter(
+        execution_id=execution.execution_id, message_type=step.message
+    )
+    last = rows.order_by("-sent_at", "-id").first()
+    if last is None:
+        return False
+    heard_of = max(last.sent_at, last.received_at)  # two clocks: the later one accuses nobody
+    return all(agent.first_seen > heard_of for agent in there)
+
+
+def _late(step: Step, agent: SystemAgent) -> Finding:
+    return Finding(
+        "agent_missing",
+        "error",
+        f"{agent.instance_name} started at {instant(agent.first_seen)}, after the "
+        f"{step.message} messages of this execution were broadcast: no {step.agent_type} agent "
+        "heard them",
+        "They are not repeated, and this run's processing does not end: start_workflow again.",
+        step.counted,
+        (step.program,),
+    )
+
+
+def _patience(step: Step, execution: WorkflowExecution) -> timedelta:
+    """Give how long nothing may happen: workers are silent while they start, and at a slice."""
+    fast = fast_processing(execution.parameter_values)
+    speed = execution.options.get("speed")
+    if step.program != WORKER or fast is None or not isinstance(speed, int | float) or speed <= 0:
+        return QUIET
+    return QUIET + timedelta(seconds=(fast.slice_processing_time + fast.worker_rampup_time) / speed)
 
 
 def _silent(step: Step, agent: SystemAgent, reading: Reading) -> Finding:

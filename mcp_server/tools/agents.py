@@ -90,8 +90,10 @@ async def get_agent(
     """
     application = application_of(context)
     found = await application.database(agent_detail, application.settings, name)
-    state = found.agent["operational_state"] if found.agent else "never reported"
-    process = f", process {found.process['state']}" if found.process else ""
+    told = found.process or {}
+    unheard = told.get("reports", "never reported")
+    state = found.agent["operational_state"] if found.agent else unheard
+    process = f", process {told['state']}" if told else ""
     return answer(found, f"{name}: {state}{process}")
 
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from mcp_server.arguments import Cursor, ExecutionId, Format, Limit, Name, Since, Until
 from mcp_server.callers import ToolContext, application_of
 from mcp_server.comparison import Comparison, compare
-from mcp_server.diagnosis import Diagnosis, diagnose
+from mcp_server.diagnosis import Diagnosis, diagnose, summary_of
 from mcp_server.execution_view import ExecutionDetail, execution_detail, execution_items
 from mcp_server.listing import ListResult, listed
 from mcp_server.results import answer
@@ -79,8 +79,7 @@ async def diagnose_execution(
     """
     application = application_of(context)
     diagnosis = await diagnose(application, execution_id)
-    first = diagnosis.findings[0]["what"] if diagnosis.findings else "nothing is wrong with it"
-    return answer(diagnosis, f"{execution_id} is {diagnosis.status}: {short(first, 300)}")
+    return answer(diagnosis, summary_of(diagnosis))
 
 
 async def compare_executions(

@@ -16,6 +16,7 @@ from monitor.executions.waiting import ALIVE_FOR, RUNNER, waiting_for
 from monitor.records import sweeping
 from monitor.records.models import RunState, SystemAgent, WorkflowExecution
 from monitor.records.states import ACTIVE, TERMINAL, ExecutionStatus, RunPhase
+from monitor.records.stopped_agents import stopped_agents
 from swf_common_lib.config import load_testbed_file
 from swf_common_lib.database_url import parse_database_url
 from swf_common_lib.errors import ConfigurationError
@@ -55,6 +56,7 @@ def system_status(*, from_outside: bool = False) -> dict[str, Any]:
         *_testbed_problems(),
         # Agents report to the monitor: while it is away, nobody knows whether they live.
         *(_agent_problems(agents, services["broker"]["status"] == OK) if heard else ()),
+        *(_stopped_agents() if heard else ()),
         *(_execution_problems(executions, now) if heard else ()),
         *(_sweeper_problems(now) if heard else ()),
         *run_problems(),
@@ -256,6 +258,14 @@ def _agent_problems(agents: list[dict[str, Any]], broker_up: bool) -> list[Probl
                 )
             )
     return problems
+
+
+def _stopped_agents() -> list[Problem]:
+    then = "`testbed start-agents` starts it."
+    return [
+        _problem(WARNING, f"{program} does not run: {effect}", program, then)
+        for program, effect in stopped_agents()
+    ]
 
 
 def _execution_problems(executions: list[WorkflowExecution], now: datetime) -> list[Problem]:

@@ -135,6 +135,47 @@ async def test_agent_whose_process_is_gone(
     assert dead["next"].startswith('start_agents(agents=["data-agent"])')
 
 
+async def test_program_that_has_not_reported_yet(
+    connect: Connect, application: Application, supervisor: Supervisor, dead_pid: int
+) -> None:
+    """It was killed, and supervisord has just started it again."""
+    await application.database(rows.agent, "data-agent-x-1", **here(pid=dead_pid))
+    async with connect() as client:
+        told = await call(client, "get_agent", name="data-agent")
+        supervisor.stop("data-agent")
+        down = await call(client, "get_agent", name="data-agent")
+    reports = told["process"]["reports"]
+    assert reports.startswith("has not reported since its process started ")
+    assert reports.endswith("s ago; before it data-agent-x-1")
+    assert down["process"]["reports"] == "does not run; it last was data-agent-x-1"
+
+
+async def test_agent_that_is_enabled_and_does_not_run(
+    connect: Connect, application: Application, supervisor: Supervisor
+) -> None:
+    """Its script is an argument of the small agent's `sleep`, which the runner's lacks."""
+    file = application.settings.swf_testbed_config
+    file.write_text(file.read_text() + '[agents.data]\nenabled = true\nscript = "600"\n')
+    configuration = supervisor.configuration.file
+    runner = "[program:workflow-runner]\ncommand=sleep "
+    configuration.write_text(configuration.read_text().replace(f"{runner}600", f"{runner}601"))
+
+    async def said() -> list[dict[str, str]]:
+        async with connect() as client:
+            status = await call(client, "get_system_status")
+        return [p for p in status["problems"] if p["where"] == "data-agent"]
+
+    assert await said() == []
+    supervisor.stop("data-agent")
+    assert await said() == [], "none is up: that there is no runner is told"
+    supervisor.start("workflow-runner")
+    (problem,) = await said()
+    assert problem["what"] == "data-agent does not run: STFs are not registered"
+    assert problem["next"] == "start_agents starts it."
+    await application.database(rows.agent)
+    assert await said() == [], "another host has one"
+
+
 async def test_agent_that_this_host_cannot_look_at(
     connect: Connect, application: Application, supervisor: Supervisor
 ) -> None:

@@ -19,7 +19,7 @@ from supervisor.xmlrpc import Faults
 from orchestrator.leftovers import end_programs_of, process_exists
 from orchestrator.process import Process, process_from
 from orchestrator.supervisor_configuration import SupervisorConfiguration
-from orchestrator.supervisor_connection import ShuttingDown, SupervisorUnavailable, call
+from orchestrator.supervisor_connection import TIMEOUT, ShuttingDown, SupervisorUnavailable, call
 from swf_common_lib.errors import Conflict, NotFound, TestbedError, Unavailable
 
 # A path in a UNIX socket's address has room for 107 bytes (103 on macOS), and supervisord binds a
@@ -103,11 +103,14 @@ class Supervisor:
         """
         return 0 if self.pid() else len(end_programs_of(self.socket))
 
-    def processes(self) -> dict[str, Process]:
-        """Give every program with its state, by name. Raises SupervisorUnavailable."""
+    def processes(self, patience: float = TIMEOUT) -> dict[str, Process]:
+        """Give every program with its state, by name.
+
+        Raises SupervisorUnavailable, also when there is no answer for ``patience`` seconds.
+        """
         return {
             info["name"]: process_from(info, self.configuration.log_dir)
-            for info in self._call("getAllProcessInfo")
+            for info in call(self.socket, "getAllProcessInfo", patience=patience)
         }
 
     def process(self, name: str) -> Process:

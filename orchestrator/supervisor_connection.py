@@ -26,13 +26,13 @@ class ShuttingDown(SupervisorUnavailable):
     """supervisord is on its way out."""
 
 
-def call(path: Path, method: str, *arguments: Any) -> Any:
+def call(path: Path, method: str, *arguments: Any, patience: float = TIMEOUT) -> Any:
     """Call a method of the daemon that listens on ``path``.
 
-    Raises SupervisorUnavailable when none answers, ShuttingDown when it is about to end, and
+    Raises SupervisorUnavailable when none answers within ``patience`` seconds, ShuttingDown when it is about to end, and
     xmlrpc.client.Fault for what it refuses.
     """
-    transport = _UnixTransport(path, TIMEOUT)
+    transport = _UnixTransport(path, patience)
     try:
         with xmlrpc.client.ServerProxy("http://localhost", transport) as proxy:
             return getattr(proxy.supervisor, method)(*arguments)

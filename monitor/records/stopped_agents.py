@@ -24,6 +24,8 @@ _WITHOUT = MappingProxyType(
     }
 )
 """What does not happen without an agent of a type."""
+PATIENCE = 1.0
+"""Seconds that supervisord has to answer: the same threads answer heartbeats."""
 _DOWN = ("STOPPED", "EXITED")
 """States of a program that nobody tries to have up; one that does not stay up has another."""
 
@@ -38,7 +40,7 @@ def stopped_agents() -> Iterator[tuple[str, str]]:
         testbed = load_testbed_file(settings.TESTBED.swf_testbed_config)
         supervisor = supervisor_of_agents(settings.TESTBED)
         programs = supervisor.configuration.programs
-        processes = supervisor.processes()
+        processes = supervisor.processes(PATIENCE)
     except (TestbedError, OSError):
         return  # no supervisord answers, or its file or testbed.toml is told of as faulty
     if not any(process.active for process in processes.values()):

@@ -29,8 +29,8 @@ class ShuttingDown(SupervisorUnavailable):
 def call(path: Path, method: str, *arguments: Any, patience: float = TIMEOUT) -> Any:
     """Call a method of the daemon that listens on ``path``.
 
-    Raises SupervisorUnavailable when none answers within ``patience`` seconds, ShuttingDown when it is about to end, and
-    xmlrpc.client.Fault for what it refuses.
+    Raises SupervisorUnavailable when none answers within ``patience`` seconds, ShuttingDown when it
+    is about to end, and xmlrpc.client.Fault for what it refuses.
     """
     transport = _UnixTransport(path, patience)
     try:

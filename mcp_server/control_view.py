@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mcp_server.execution_view import (
+    UNPROCESSED,
     is_finished,
     processing_finished,
     progress_line,
@@ -73,6 +74,7 @@ class Standing(Result):
     note: str | None = None
     """Why its processing does not go on."""
     waited_s: float = 0
+    next: str | None = None
 
 
 def started(request: StartRequest) -> Started:
@@ -82,6 +84,7 @@ def started(request: StartRequest) -> Started:
     """
     begun = begin(request)
     execution = begun.execution
+    earlier = [f"started earlier, at {instant(execution.created_at)}"] if begun.repeated else []
     return Started(
         execution_id=execution.execution_id,
         status=execution.status,
@@ -90,7 +93,7 @@ def started(request: StartRequest) -> Started:
         config=execution.section("workflow").get("config"),
         namespace=execution.namespace,
         speed=execution.options.get("speed"),
-        note=f"started earlier, at {instant(execution.created_at)}" if begun.repeated else None,
+        note="; ".join((*earlier, *begun.notes)) or None,
         resource=execution_resource(execution.execution_id),
         next="wait_for_workflow",
     )
@@ -130,20 +133,23 @@ def look(execution_id: str, include_processing: bool) -> tuple[Standing, str]:
     execution = find(execution_id)
     progress = progress_of([execution])[execution_id]
     processed = processing_finished(execution, progress)
-    finished = is_finished(execution) and not (include_processing and processed is False)
     waits = waits_for(execution)
     line = progress_line(execution, progress)
+    left = is_finished(execution) and processed is False
+    if left:
+        line += "; agents are not done with its run"
     alone = nobody_works_in(execution.namespace) if processed is False else ""
     standing = Standing(
         execution_id=execution_id,
         status=execution.status,
         status_reason=execution.status_reason or None,
         waiting_for=waits or None,
-        finished=finished,
+        finished=is_finished(execution) and not (include_processing and left),
         processing_finished=processed,
         progress=progress_view(progress),
         error=execution.error_message or None,
         note=alone or None,
+        next=UNPROCESSED if left else None,
     )
     return standing, f"{execution_id} is {execution.status}, waiting for {waits}" if waits else line
 

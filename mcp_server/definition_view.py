@@ -9,21 +9,24 @@ from pathlib import Path
 from typing import Any
 
 from mcp_server.results import Result, given, instant
-from monitor.executions.definitions import read_workflow, workflow_names
+from monitor.executions.definitions import meant_by, read_workflow, workflow_names
 from monitor.records.models import WorkflowDefinition
 from swf_common_lib.config import (
     PARAMETERS,
     ConfigurationSummary,
     Expanded,
-    did_you_mean,
+    TestbedFile,
     expand,
     list_configurations,
     load_testbed_file,
 )
+from swf_common_lib.config.catalogue import default_configuration
 from swf_common_lib.errors import ConfigurationError, InvalidRequest, NotFound
 from swf_common_lib.settings import Settings
 
 Item = dict[str, Any]
+
+_BEGIN_OF_DOCSTRING = re.compile(r'\A(?:#.*\n|\s)*"""(.*?)(?:"""|$)', re.MULTILINE)
 
 
 class DefinitionList(Result):
@@ -72,7 +75,7 @@ def definitions(settings: Settings, name: str, limit: int, cursor: str) -> Defin
     asked = [part for part in (one.strip() for one in name.split(",")) if part]
     wanted = [one for one in names if not asked or one in asked]
     unknown = [
-        f"There is no workflow {one!r}; {did_you_mean(one, names)}"
+        f"There is no workflow {one!r}; {meant_by(one, names, _workflows(settings))}"
         for one in asked
         if one not in names
     ]
@@ -82,7 +85,7 @@ def definitions(settings: Settings, name: str, limit: int, cursor: str) -> Defin
                 workflow=workflow,
                 is_default=workflow == _default(settings) or None,
                 configs=[c.name for c in configurations if c.workflow_name == workflow],
-                description=_description(workflow, configurations),
+                description=_description(settings, workflow, configurations),
             )
             for workflow in wanted[begin : begin + limit]
         ],
@@ -103,7 +106,7 @@ def definition(settings: Settings, name: str, config: str, with_code: bool) -> D
     name = name or _default(settings)
     if name not in known:
         raise NotFound(
-            f"there is no workflow {name!r}; {did_you_mean(name, known)}",
+            f"there is no workflow {name!r}; {meant_by(name, known, _workflows(settings))}",
             "list_workflow_definitions lists all.",
         )
     recorded = WorkflowDefinition.objects.filter(workflow_name=name).order_by("-id")
@@ -188,14 +191,13 @@ def _mark(name: str) -> str:
 def _expanded(
     settings: Settings, workflow: str, config: str, namespace: str, overrides: Mapping[str, Any]
 ) -> Expanded:
-    path = settings.swf_testbed_config
     if workflow:
         read_workflow(workflow, _workflows(settings))
     return expand(
         config or None,
         workflow=workflow or None,
         workflows_dir=_workflows(settings),
-        testbed=load_testbed_file(path) if path.is_file() else None,
+        testbed=_testbed(settings),
         namespace=namespace,
         overrides=overrides,
     )
@@ -218,9 +220,23 @@ def _default(settings: Settings) -> str:
         return ""  # told by validate_workflow_config and start_workflow
 
 
-def _description(workflow: str, configurations: list[ConfigurationSummary]) -> str:
-    own = [c for c in configurations if c.workflow_name == workflow and c.description]
-    return own[0].description[:120] if own else ""
+def _description(
+    settings: Settings, workflow: str, configurations: list[ConfigurationSummary]
+) -> str:
+    """Describe a workflow as it runs when it alone is named, else as its code does."""
+    try:
+        bare = default_configuration(workflow, _workflows(settings), _testbed(settings))
+    except ConfigurationError:
+        bare = ""
+    told = [c.description for c in configurations if c.name == bare and c.description]
+    if not told:
+        told = _BEGIN_OF_DOCSTRING.findall(_code(settings, workflow, None) or "")
+    return told[0][:120] if told else ""
+
+
+def _testbed(settings: Settings) -> TestbedFile | None:
+    path = settings.swf_testbed_config
+    return load_testbed_file(path) if path.is_file() else None
 
 
 def _configuration(summary: ConfigurationSummary) -> Item:

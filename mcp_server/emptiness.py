@@ -8,8 +8,10 @@ from itertools import chain
 from types import MappingProxyType
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Model
 
+from monitor.executions.definitions import meant_by
 from monitor.records.filtering import Selection
 from monitor.records.models import (
     Namespace,
@@ -86,12 +88,17 @@ def why_empty(
         unknown = _unknown(name, value)
         if unknown:
             known = set(chain(_OWN.get(name, ()), *(each.newest() for each in _KNOWN[name])))
+            if name == "workflow_name":
+                folder = settings.TESTBED.swf_home / "workflows"
+                return f"There is no workflow {unknown!r}; {meant_by(unknown, known, folder)}"
             what = called.get(name, name)
             return f"There is no {what} {unknown!r}; {did_you_mean(unknown, known)}"
     if not filters:
         return f"There are no {selection.name} yet."
     if not selection.rows()[:1]:
         return f"There are no {selection.name} at all yet."
+    if len(filters) == 1:
+        return f"There are {selection.name}, but none of them fits this filter."
     return f"There are {selection.name}, but none fits all of these filters: leave one out."
 
 

@@ -20,6 +20,10 @@ _HISTORY = 50
 _BYTES_OF_AN_ITEM = 190
 """On the average, in a concise list: reasons of failures share what the other fields leave."""
 _LONGEST_REASON = 120
+UNPROCESSED = (
+    "diagnose_execution; or wait_for_workflow with include_processing while the counts change."
+)
+"""What to do next where an execution is over and agents are not done with its run."""
 
 Item = dict[str, Any]
 
@@ -242,8 +246,7 @@ def _next(execution: WorkflowExecution, progress: Progress) -> str:
     if not is_finished(execution):
         return "wait_for_workflow, or list_messages for what was said."
     if processing_finished(execution, progress) is False:
-        return (
-            "Agents still work on it: wait_for_workflow with include_processing, "
-            "or diagnose_execution if they do not go on."
-        )
+        return UNPROCESSED
+    if execution.run_number is None and execution.status == "terminated":
+        return "It ended before its run was announced: diagnose_execution, list_logs."
     return "get_statistics for its run, list_messages for what was said."

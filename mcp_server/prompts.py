@@ -11,8 +11,10 @@ from mcp_types import INVALID_PARAMS
 from pydantic import Field
 
 from mcp_server.application import Application
+from mcp_server.periods import check_period
 from mcp_server.refusal import named, told_of
 from swf_common_lib.config import did_you_mean
+from swf_common_lib.errors import InvalidRequest
 
 _LONGEST, _LONGEST_GOAL = 250, 4_000
 """Characters of an argument: what a prompt gives back is read by an assistant."""
@@ -110,6 +112,11 @@ async def checked_arguments(
         for one in known.values()
         if one.required and not str(given.get(one.name) or "").strip()
     ]
+    if not faults and given.get("since"):
+        try:
+            check_period({"since": str(given["since"])})
+        except InvalidRequest as error:
+            faults.append(f"prompt {name}: {error}")
     if faults:
         raise MCPError(INVALID_PARAMS, "\n".join(faults))
 

@@ -8,6 +8,7 @@ from typing import Any
 from django.utils import timezone
 
 from mcp_server.data_view import counted, no_run
+from mcp_server.execution_view import is_finished, processing_finished
 from mcp_server.periods import check_period
 from mcp_server.results import Result, instant, rounded
 from monitor.executions.control import find
@@ -20,6 +21,7 @@ from monitor.records.models import (
     WorkflowExecution,
     WorkflowMessage,
 )
+from monitor.records.progress import progress_of
 from monitor.records.statistics import run_statistics
 from swf_common_lib.config import did_you_mean
 from swf_common_lib.errors import InvalidRequest, NotFound
@@ -34,6 +36,7 @@ class Statistics(Result):
     execution_id: str | None = None
     run: dict[str, Any] | None = None
     """Of one run; rates are slices a simulated second."""
+    next: str | None = None
     since: str | None = None
     namespace: str | None = None
     executions: dict[str, int] | None = None
@@ -63,10 +66,7 @@ def _of_run(execution_id: str, run_number: int | None) -> Statistics:
     if execution_id:
         execution = find(execution_id)
         if execution.run_number is None:
-            raise NotFound(
-                f"{execution_id} is {execution.status} and has no run yet",
-                "wait_for_workflow; diagnose_execution says what it waits for.",
-            )
+            raise _no_run_of(execution)
         if run_number not in (None, execution.run_number):
             raise InvalidRequest(
                 f"run {run_number} is not that of {execution_id}, which is {execution.run_number}",
@@ -76,8 +76,38 @@ def _of_run(execution_id: str, run_number: int | None) -> Statistics:
     if run_number is None or not RunState.objects.filter(run_number=run_number).exists():
         raise no_run(run_number)
     told = run_statistics(run_number)
+    idle = told.keeps_up is not None and not told.slices.created
     return Statistics(
-        run_number=run_number, execution_id=told.execution_id or None, run=told.as_dict()
+        run_number=run_number,
+        execution_id=told.execution_id or None,
+        run=told.as_dict(),
+        next="diagnose_execution" if idle else None,
+    )
+
+
+def verdict(run: dict[str, Any]) -> str:
+    """Say in a line whether a run's workers keep up, and what was measured against it."""
+    if run["keeps_up"] is None:
+        return "no fast processing"
+    if not run["slices"]["created"]:
+        return "no slice was made: the workers had nothing to do"
+    keep = "keep up" if run["keeps_up"] else "do not keep up"
+    text = f"as configured, once all workers are ready, they {keep}"
+    return f"{text}; {run['note']}" if run.get("note") else text
+
+
+def _no_run_of(execution: WorkflowExecution) -> NotFound:
+    """Say why an execution has no numbers: it has not come to a run, or will never have one."""
+    name = execution.execution_id
+    progress = progress_of([execution])[name]
+    if is_finished(execution) and processing_finished(execution, progress) is None:
+        return NotFound(
+            f"{name} is {execution.status}: it ended before its run was announced",
+            "get_workflow_execution says how.",
+        )
+    return NotFound(
+        f"{name} is {execution.status} and has no run yet",
+        "wait_for_workflow; diagnose_execution says what it waits for.",
     )
 
 

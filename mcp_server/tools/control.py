@@ -135,7 +135,7 @@ async def wait_for_workflow(
 ) -> Annotated[CallToolResult, Standing]:
     """Wait until an execution ends or the time is over, with progress notifications.
 
-    Next: again while finished is false; then get_workflow_execution.
+    Next: again while finished is false and counts change, else diagnose_execution.
     """
     return await waited(context, execution_id, timeout_s, include_processing)
 
@@ -148,6 +148,7 @@ async def run_workflow(
     parameters: Overrides = None,
     speed: Annotated[float, Field(ge=0, description="As start_workflow; 0: fastest.")] = 0,
     timeout_s: Annotated[float, Field(ge=0, le=600)] = 60,
+    include_processing: bool = True,
     idempotency_key: IdempotencyKey = "",
 ) -> Annotated[CallToolResult, Standing]:
     """Start a workflow and follow it to its end in one call.
@@ -168,7 +169,7 @@ async def run_workflow(
     begun = await application_of(context).database(started, request)
     wait = 0.0 if wants_task(context.request_context) else timeout_s
     try:
-        return await waited(context, begun.execution_id, wait, False, begun.note or "")
+        return await waited(context, begun.execution_id, wait, include_processing, begun.note or "")
     except Unavailable as error:
         note = f"It was started, and cannot be followed now: {error.detail}"
         return answer(
@@ -200,10 +201,14 @@ async def waited(
     while True:
         standing, line = await application.database(look, execution_id, include_processing)
         passed = time.monotonic() - begin
-        if standing.finished or passed >= timeout_s or application.stopping:
-            notes = "; ".join(text for text in (note, standing.note) if text) or None
-            waited_s = round(passed, 2)
-            return answer(standing.model_copy(update={"waited_s": waited_s, "note": notes}), line)
+        # Where nobody works on its messages, waiting for that leads to nothing.
+        idle = bool(standing.next and standing.note)
+        if standing.finished or idle or passed >= timeout_s or application.stopping:
+            notes = "; ".join(text for text in (note, standing.note) if text)
+            update = {"waited_s": round(passed, 2), "note": notes or None}
+            return answer(
+                standing.model_copy(update=update), "; ".join(filter(None, (line, notes)))
+            )
         if line != told or passed - told_at >= _TELL_EVERY:
             await context.report_progress(passed, timeout_s, line)
             told, told_at = line, passed
@@ -227,9 +232,9 @@ async def _changed(
             break
         if not result.done:
             await application.pause(_LOOK_SOON)
-    return answer(
-        result, f"{execution_id} is {result.status}{'' if result.done else ': asked for'}"
-    )
+    asked = "" if result.done else ": asked for"
+    note = f"; {result.note}" if result.note else ""
+    return answer(result, f"{execution_id} is {result.status}{asked}{note}")
 
 
 def tools() -> list[TestbedTool]:

@@ -18,7 +18,7 @@ from mcp_server.data_view import (
 )
 from mcp_server.listing import ListResult, listed
 from mcp_server.results import answer
-from mcp_server.statistics_view import Statistics, statistics
+from mcp_server.statistics_view import Statistics, statistics, verdict
 from mcp_server.tool import TestbedTool, read_tool
 from monitor.records.filters import RUNS, SLICES, STF_FILES
 
@@ -125,9 +125,7 @@ async def get_statistics(
         count = sum((found.executions or {}).values())
         where = f" in namespace {namespace}" if namespace else ""
         return answer(found, f"since {found.since}{where}: {count} executions")
-    keeps = {True: "the workers keep up", False: "the workers do not keep up"}
-    told = keeps.get(found.run["keeps_up"], "no fast processing")
-    return answer(found, f"run {found.run_number}: {told}")
+    return answer(found, f"run {found.run_number}: {verdict(found.run)}")
 
 
 def tools() -> list[TestbedTool]:

@@ -67,7 +67,7 @@ async def validate_workflow_config(
     )
     count = len(result.problems)
     faults = f"{count} fault{'s' if count > 1 else ''}: {'; '.join(result.problems)}"
-    summary = "valid" if result.ok else short(faults, 300)
+    summary = "; ".join(["valid", *result.notes]) if result.ok else short(faults, 300)
     return answer(result, f"{result.config or config or workflow}: {summary}")
 
 

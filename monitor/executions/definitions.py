@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import symtable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -166,10 +167,19 @@ def _find(name: str, version: str) -> WorkflowDefinition | None:
 def _unknown(name: str, workflows_dir: Path) -> NotFound:
     names = workflow_names(workflows_dir)
     hint = f"The workflows are {', '.join(names)}." if names else "There are no workflows."
+    meant = meant_by(name[:100], names, workflows_dir)
+    return NotFound(f"there is no workflow {name[:100]!r}; {meant}", hint)
+
+
+def meant_by(name: str, workflows: Iterable[str], workflows_dir: Path) -> str:
+    """Say what a name that no workflow has may mean.
+
+    That of a configuration, whole or without ``_default``, means this one and no workflow that
+    happens to be called alike: `testbed run` takes it too.
+    """
     for summary in list_configurations(workflows_dir):
-        if summary.name in (name, f"{name}_default"):
-            hint = (
-                f"{summary.name} is a configuration of workflow {summary.workflow_name}: "
-                f"give it as config. {hint}"
+        if summary.workflow_name and summary.name in (name, f"{name}_default"):
+            return (
+                f"{summary.name} is a configuration of {summary.workflow_name}: give it as config"
             )
-    return NotFound(f"there is no workflow {name[:100]!r}; {did_you_mean(name[:100], names)}", hint)
+    return did_you_mean(name, workflows)

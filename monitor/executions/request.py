@@ -62,6 +62,8 @@ class StartRequest:
         if self._of_message:
             return ""
         asked = {name: value for name, value in asdict(self).items() if value}
+        if self.speed is not None:  # 0 is as fast as it goes; None may be testbed.toml's pace
+            asked["speed"] = float(self.speed)
         for name in _NOT_ASKED_FOR:
             asked.pop(name, None)
         text = json.dumps(asked, sort_keys=True, default=str)

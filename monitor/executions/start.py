@@ -34,6 +34,8 @@ class Begun:
     execution: WorkflowExecution
     repeated: bool
     """Nothing was started now: the same request, with the same key, had started it before."""
+    notes: tuple[str, ...] = ()
+    """What is odd about its configuration and no fault."""
 
 
 def start(request: StartRequest) -> WorkflowExecution:
@@ -69,7 +71,7 @@ def begin(request: StartRequest) -> Begun:
         if earlier is None:
             raise
         return Begun(earlier, repeated=True)
-    return Begun(execution, repeated=False)
+    return Begun(execution, repeated=False, notes=tuple(plan.expanded.notes))
 
 
 def _earlier(request: StartRequest) -> WorkflowExecution | None:

@@ -109,11 +109,17 @@ class RunStatistics:
     """The backlog over the time that data taking took."""
     workers_to_keep_up: int | None
     keeps_up: bool | None
-    """Whether the configured workers can process slices as fast as they are made."""
+    """Whether the configured workers, once all are ready, can process slices as fast as they are
+    made."""
+    note: str = ""
+    """Why what was measured differs from that verdict; empty where it does not."""
 
     def as_dict(self) -> dict[str, Any]:
         """Give all of it in a form that JSON can carry."""
-        return asdict(self)
+        told = asdict(self)
+        if not self.note:
+            del told["note"]
+        return told
 
 
 def run_statistics(run_number: int) -> RunStatistics:
@@ -141,6 +147,7 @@ def _gathered(state: RunState) -> RunStatistics:
     span = _span(times["first_created"], end, fast)
     rate = _ratio(fast.slices_per_sample, fast.stf_interval) if fast else None
     capacity = _ratio(fast.target_worker_count, fast.slice_processing_time) if fast else None
+    keeps_up = None if rate is None or capacity is None else capacity >= rate - _ROUNDING
     counts = _slice_counts(times)
     return RunStatistics(
         run_number=run_number,
@@ -161,7 +168,28 @@ def _gathered(state: RunState) -> RunStatistics:
         ),
         measured_backlog_growth=_shown(_ratio(backlog, span)),
         workers_to_keep_up=_workers_to_keep_up(rate, fast),
-        keeps_up=None if rate is None or capacity is None else capacity >= rate - _ROUNDING,
+        keeps_up=keeps_up,
+        note=(
+            _too_short(fast, backlog, counts.created, span)
+            if fast and keeps_up and state.end_tick is not None
+            else ""
+        ),
+    )
+
+
+def _too_short(fast: FastProcessing, backlog: int, created: int, span: float) -> str:
+    """Say that data taking was over before workers that keep up could show it; empty if not."""
+    if not backlog or span >= fast.worker_rampup_time + fast.slice_processing_time:
+        return ""
+    text = f"in this run {backlog} of {created} slices were unfinished when data taking ended: "
+    if fast.worker_rampup_time:
+        return (
+            f"{text}workers take {fast.worker_rampup_time:g} s to come up, data taking lasted "
+            f"{span:g} s; worker_rampup_time=0 shows them at work at once"
+        )
+    return (
+        f"{text}a slice takes {fast.slice_processing_time:g} s, data taking lasted {span:g} s; "
+        "a longer run shows them keep up"
     )
 
 

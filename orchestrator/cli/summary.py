@@ -57,12 +57,14 @@ def _balance(counts: Mapping[str, Any]) -> list[tuple[str, str]]:
     target = (counts.get("workers") or {}).get("target")
     if needed is None:
         return []
-    verdict = "they keep up" if counts.get("keeps_up") else f"{needed} would keep up"
-    return [
+    verdict = f"{needed} would keep up"
+    if counts.get("keeps_up"):
+        verdict = "as configured, once all are ready, they keep up"
+    lines = [
         (
             "backlog",
-            f"{backlog} slices unfinished at the end of data taking, growing by "
-            f"{_rate(counts.get('backlog_growth'))}/s",
+            f"{backlog} slices unfinished at the end of data taking, grown by "
+            f"{_rate(counts.get('measured_backlog_growth'))}/s",
         ),
         (
             "workers",
@@ -70,6 +72,9 @@ def _balance(counts: Mapping[str, Any]) -> list[tuple[str, str]]:
             f"{_rate(counts.get('nominal_slice_rate'))} slices/s: {verdict}",
         ),
     ]
+    if counts.get("note"):
+        lines.append(("note", str(counts["note"])))
+    return lines
 
 
 def _rate(value: float | None) -> str:

@@ -189,7 +189,7 @@ def test_nothing_named_means_the_default(api: APIClient) -> None:
     [
         ({"workflow": "stf_datatakin"}, 404, "stf_datataking"),
         ({"workflow": "../etc/passwd"}, 404, "no workflow"),
-        ({"workflow": "fast_processing"}, 404, "configuration of workflow stf_datataking"),
+        ({"workflow": "fast_processing"}, 404, "of stf_datataking: give it as config"),
         ({"config": "nothing_like_it"}, 400, "no workflow configuration"),
         ({"parameters": {"stf_cuont": 3}}, 400, "stf_count"),
         ({"parameters": {"stf_count": "many"}}, 400, "stf_count"),

@@ -56,6 +56,7 @@ async def test_prompts_name_tools_that_there_are(connect: Connect) -> None:
         ("shift_reprt", {}, "did you mean shift_report?"),
         ("diagnose_failed_execution", {}, "needs the argument 'execution_id'"),
         ("shift_report", {"sine": "-8h"}, "did you mean since?"),
+        ("shift_report", {"since": "yesterday"}, "since=yesterday"),
     ],
 )
 async def test_wrong_prompts(

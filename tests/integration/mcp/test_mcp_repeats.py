@@ -46,6 +46,17 @@ async def test_key_of_another_request_is_a_conflict(
     assert found["total"] == 1
 
 
+async def test_a_speed_of_0_is_another_request_than_none(connect: Connect) -> None:
+    """Without one, the pace may be that of testbed.toml."""
+    async with connect() as client:
+        await call(client, "start_workflow", idempotency_key="k")
+        text = await refusal(client, "start_workflow", idempotency_key="k", speed=0)
+        await call(client, "start_workflow", idempotency_key="k2", speed=0)
+        again = await call(client, "start_workflow", idempotency_key="k2", realtime=False)
+    assert "Use another key" in text
+    assert again["repeated"] is True
+
+
 async def test_what_was_started_is_told_when_the_database_fails_then(
     connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -37,6 +37,7 @@ RECORD = {
         "capacity": 1.0,
         "backlog": 231,
         "backlog_growth": 6.5,
+        "measured_backlog_growth": 5.78,
         "workers_to_keep_up": 225,
         "keeps_up": False,
     },
@@ -130,8 +131,16 @@ def test_the_summary_shows_the_imbalance():
     assert lines["slices"] == "300 made, 69 done, 1 failed"
     assert lines["messages"] == "1234 recorded"
     assert lines["backlog"].startswith("231 slices")
-    assert "growing by 6.5/s" in lines["backlog"]
+    assert "grown by 5.78/s" in lines["backlog"]
     assert lines["workers"] == "30 finish 1 of 7.5 slices/s: 225 would keep up"
+
+
+def test_the_summary_of_a_run_too_short_for_its_workers_says_so():
+    counts = {**RECORD["statistics"], "keeps_up": True, "note": "in this run all were unfinished"}
+    lines = dict(summary_lines(Progress({**RECORD, "statistics": counts}), 1234))
+
+    assert lines["workers"].endswith("as configured, once all are ready, they keep up")
+    assert lines["note"] == "in this run all were unfinished"
 
 
 def test_the_summary_of_an_execution_without_a_run_is_short():

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, transaction
 from django.db.models import F, Model
 from django.utils import timezone
 from rest_framework.test import APIClient
@@ -17,8 +17,6 @@ from monitor.records.one_writer import one_writer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-_AT_ONCE = {"sqlite": "PRAGMA busy_timeout = 0", "postgresql": "SET lock_timeout = 1"}
-
 
 def written(write: Callable[[], object], *, patiently: bool) -> bool:
     """Write as ingest does, over a connection of its own; tell whether nobody was in the way."""
@@ -27,17 +25,26 @@ def written(write: Callable[[], object], *, patiently: bool) -> bool:
 
 
 def _written(write: Callable[[], object], *, patiently: bool) -> bool:
+    sqlite = connection.vendor == "sqlite"
     try:
-        if not patiently:
-            with connection.cursor() as cursor:
-                cursor.execute(_AT_ONCE[connection.vendor])
-        with one_writer():
-            write()
+        if sqlite and not patiently:
+            _execute("PRAGMA busy_timeout = 0")
+        with transaction.atomic():
+            if not (sqlite or patiently):
+                # For this transaction: its connection goes back to the pool, for other tests.
+                _execute("SET LOCAL lock_timeout = 1")
+            with one_writer():
+                write()
     except OperationalError:
         return False
     finally:
         connection.close()
     return True
+
+
+def _execute(statement: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
 
 
 def patch_meanwhile(

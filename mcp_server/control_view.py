@@ -101,10 +101,11 @@ def started(request: StartRequest) -> Started:
 
 def with_prospects(begun: Started) -> Started:
     """Add what an execution that was just started waits for, and what will not come of it."""
-    notes = (begun.note, unserved(find(begun.execution_id)))
+    execution = find(begun.execution_id)
+    notes = (begun.note, unserved(execution))
     return begun.model_copy(
         update={
-            "waiting_for": waits_for(find(begun.execution_id)) or None,
+            "waiting_for": waits_for(execution) or None,
             "note": "; ".join(note for note in notes if note) or None,
         }
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from agents.catalogue import Catalogue, Dataset, catalogue, dataset_name
+from agents.file_catalogue import Catalogue, Dataset, catalogue, dataset_name
 from agents.run_parameters import run_number
 from agents.stf_content import TF_COUNT, stf_content
 from swf_common_lib.agent_main import run_agent

@@ -6,10 +6,10 @@ import zlib
 from collections import defaultdict
 from typing import Any
 
-from agents.recent import Recent
 from agents.run_parameters import ParametersOfRuns, RunParameters
-from agents.slice_results import SliceOutcome, outcome
-from agents.slicing import TfRange, cut
+from agents.sampling import TfRange, cut
+from agents.workers.recent_keys import Recent
+from agents.workers.results import SliceOutcome, outcome
 from swf_common_lib.agent_main import run_agent
 from swf_common_lib.base_agent import BaseAgent, SubscriptionSpec
 from swf_common_lib.errors import InvalidMessage

@@ -6,10 +6,10 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from agents.catalogue import dataset_name
+from agents.file_catalogue import dataset_name
 from agents.run_parameters import ParametersOfRuns, pace
 from agents.stf_content import TF_COUNT
-from agents.tasks import TaskBackend, TaskRequest, TaskStatus, task_backend
+from agents.task_backends import TaskBackend, TaskRequest, TaskStatus, task_backend
 from swf_common_lib.agent_main import run_agent
 from swf_common_lib.base_agent import BaseAgent, SubscriptionSpec
 from swf_common_lib.messages import StfReady

@@ -14,11 +14,11 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-from agents.run_plan import RunPlan, announced_plan, joined_plan
-from agents.run_watch import RunWatch
-from agents.run_work import RunWork, SliceJob, tries_before
-from agents.slice_results import ResultWriter
-from agents.worker_report import WorkerReport
+from agents.workers.plan import RunPlan, announced_plan, joined_plan
+from agents.workers.report import WorkerReport
+from agents.workers.results import ResultWriter
+from agents.workers.run import RunWork, SliceJob, tries_before
+from agents.workers.watch import RunWatch
 from swf_common_lib.agent_main import agent_namespace, agent_parser, stop_on_signals
 from swf_common_lib.base_agent import BaseAgent, SubscriptionSpec
 from swf_common_lib.errors import BrokerUnavailable, InvalidMessage, NotFound, TestbedError

@@ -50,7 +50,7 @@ def _serve(options: argparse.Namespace) -> None:
     django.setup()
     logging.getLogger("mcp").setLevel(logging.WARNING)
 
-    from mcp_server.http_service import serve_http
+    from mcp_server.http.service import serve_http
     from mcp_server.server import build_server
     from monitor.executions.announcer import announcer
 

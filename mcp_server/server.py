@@ -30,18 +30,18 @@ from mcp_types import (
 )
 from pydantic import AnyUrl
 
+from mcp_server.answers.error_text import bounded, named
 from mcp_server.application import Application
-from mcp_server.completion import complete
-from mcp_server.event_resource import add_event_resource
-from mcp_server.marks import uri_problem
-from mcp_server.prompts import add_prompts, checked_arguments
-from mcp_server.refusal import bounded, named
-from mcp_server.resources import add_resources
-from mcp_server.subscriptions import RequestContext, Subscriptions
+from mcp_server.push.subscriptions import RequestContext, Subscriptions
+from mcp_server.push.watcher import Watcher
+from mcp_server.resources.completion import complete
+from mcp_server.resources.events import add_event_resource
+from mcp_server.resources.prompts import add_prompts, checked_arguments
+from mcp_server.resources.resources import add_resources
 from mcp_server.tasks import TaskBackend, TasksExtension
 from mcp_server.tasks.executions import ExecutionTasks
 from mcp_server.toolsets import chosen_tools
-from mcp_server.watch import Watcher
+from mcp_server.uris import uri_problem
 from swf_common_lib.config import did_you_mean
 
 _INSTRUCTIONS = """\

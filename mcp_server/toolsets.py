@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 
+from mcp_server.answers.tool import TestbedTool
 from mcp_server.callers import READ
-from mcp_server.tool import TestbedTool
 from mcp_server.tools import (
     agents,
     control,

@@ -8,10 +8,10 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from orchestrator.process import Process
 from orchestrator.services import RUNNER, supervisor_of_agents
-from orchestrator.supervisor import ProgramFailed, Supervisor
-from orchestrator.supervisor_configuration import Program
+from orchestrator.supervisord.configuration import Program
+from orchestrator.supervisord.process import Process
+from orchestrator.supervisord.supervisor import ProgramFailed, Supervisor
 from swf_common_lib.config import TestbedFile, load_testbed_file
 from swf_common_lib.errors import BrokerUnavailable, ConfigurationError, Conflict, NotFound
 from swf_common_lib.monitor_client import MonitorClient

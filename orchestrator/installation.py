@@ -15,14 +15,14 @@ from typing import Any
 import tomli
 
 from orchestrator import ports
-from orchestrator.activemq import require_installed as require_activemq
-from orchestrator.compose import write_compose_environment
-from orchestrator.postgres import require_programs as require_postgres
-from orchestrator.postgres import runtime_folder_mode
-from orchestrator.private_file import write_private
+from orchestrator.servers.activemq import require_installed as require_activemq
+from orchestrator.servers.compose import write_compose_environment
+from orchestrator.servers.postgres import require_programs as require_postgres
+from orchestrator.servers.postgres import runtime_folder_mode
 from orchestrator.services import Report, start_services
 from swf_common_lib.database_url import parse_database_url
 from swf_common_lib.errors import ConfigurationError, Conflict, TestbedError
+from swf_common_lib.private_file import write_private
 from swf_common_lib.settings import Settings, load_settings
 
 TESTBED_TOML = """\
@@ -264,7 +264,7 @@ def run_monitor_module(
 
 def _prepare_database(settings: Settings) -> list[str]:
     """Have the monitor make its tables and the operator's token."""
-    run = run_monitor_module(settings, "monitor.setup", capture=True)
+    run = run_monitor_module(settings, "monitor.management.commands.initialise", capture=True)
     if run.returncode:
         said = (run.stderr.strip() or run.stdout.strip()).splitlines()
         raise SetupFailed(

@@ -9,9 +9,9 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from orchestrator import ports
-from orchestrator.postgres import Postgres
-from orchestrator.process import Process
-from orchestrator.supervisor import ProgramFailed, Supervisor
+from orchestrator.servers.postgres import Postgres
+from orchestrator.supervisord.process import Process
+from orchestrator.supervisord.supervisor import ProgramFailed, Supervisor
 from swf_common_lib.database_url import parse_database_url
 from swf_common_lib.errors import Unavailable
 from swf_common_lib.messaging import MessageBus

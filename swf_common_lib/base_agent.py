@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
 
+from swf_common_lib.agent.delivery_loop import BATCH_DELIVERIES, DeliveryHandling
+from swf_common_lib.agent.heartbeat import Heartbeat
 from swf_common_lib.errors import (
     InvalidMessage,
     MonitorUnavailable,
@@ -24,8 +26,6 @@ from swf_common_lib.errors import (
     TestbedError,
     Unavailable,
 )
-from swf_common_lib.handling import BATCH_DELIVERIES, DeliveryHandling
-from swf_common_lib.heartbeat import Heartbeat
 from swf_common_lib.logs import MonitorLogHandler
 from swf_common_lib.messages import Message, derived_id, parse_body, parse_message
 from swf_common_lib.messaging import (

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.activemq import ActiveMQ, require_installed
+from orchestrator.servers.activemq import ActiveMQ, require_installed
 from swf_common_lib.errors import ConfigurationError
 from tests.broker_process import BrokerProcess
 from tests.ports import free_port

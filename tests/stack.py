@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.services import supervisor_of_agents, supervisor_of_services
-from orchestrator.supervisor import Supervisor
+from orchestrator.supervisord.supervisor import Supervisor
 from swf_common_lib.monitor_client import MonitorClient
 from swf_common_lib.settings import Settings, load_settings
 from tests.ports import free_ports

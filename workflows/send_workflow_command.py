@@ -20,8 +20,8 @@ from swf_common_lib.messages import parse_message
 from swf_common_lib.messaging import WORKFLOW_CONTROL, MessageBus
 from swf_common_lib.monitor_client import MonitorClient
 from swf_common_lib.settings import Settings, load_settings
-from workflows.run_options import RunRequest, add_run_options
-from workflows.start import start_body
+from workflows.runner.options import RunRequest, add_run_options
+from workflows.runner.record import start_body
 
 CONNECT_PATIENCE = 3.0
 """Seconds to wait for the broker."""

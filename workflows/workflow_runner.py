@@ -19,9 +19,9 @@ from typing import Any
 
 from swf_common_lib.errors import BrokerUnavailable, TestbedError, WorkflowFailed
 from swf_common_lib.settings import Settings, load_settings
-from workflows.execution import FAILED, Execution
-from workflows.host import ExecutionHost
-from workflows.runner_agent import MAX_EXECUTIONS, RunnerAgent
+from workflows.runner.agent import MAX_EXECUTIONS, RunnerAgent
+from workflows.runner.execution import FAILED, Execution
+from workflows.runner.executions import ExecutionHost
 
 OPEN_PATIENCE = 4.0
 """Seconds that ``open`` waits for monitor and broker."""
@@ -198,6 +198,6 @@ class WorkflowRunner(RunnerAgent):
 
 
 if __name__ == "__main__":
-    from workflows.runner_cli import main
+    from workflows.runner.cli import main
 
     raise SystemExit(main())

@@ -12,8 +12,8 @@ from simpy.rt import RealtimeEnvironment
 
 from swf_common_lib.errors import ConfigurationError
 from swf_common_lib.messages import UNPACED
-from workflows.execution import COMPLETED, TERMINATED, Execution, Outcome
-from workflows.loading import make_events
+from workflows.runner.execution import COMPLETED, TERMINATED, Execution, Outcome
+from workflows.runner.source import make_events
 from workflows.workflow_runner import WorkflowRunner
 
 

@@ -11,13 +11,13 @@ from mcp.server.context import CallNext, HandlerResult
 from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_REQUEST, CallToolRequestParams, CallToolResult
 
+from mcp_server.answers.arguments import text_problem
+from mcp_server.answers.error_text import bounded
+from mcp_server.answers.results import answer
 from mcp_server.application import Application
-from mcp_server.arguments import text_problem
 from mcp_server.callers import OPERATE, caller_with
-from mcp_server.control_view import look
-from mcp_server.refusal import bounded
-from mcp_server.results import answer
 from mcp_server.tasks.task import RequestContext, Task, TaskStatus, TaskSupport
+from mcp_server.views.control import look
 from monitor.executions import request_change
 from monitor.executions.control import find
 from monitor.records.models import SystemStateEvent, WorkflowExecution

@@ -11,20 +11,21 @@ from django.db import Error as DatabaseFailure
 from mcp_types import CallToolResult
 from pydantic import Field
 
-from mcp_server.agent_view import AgentDetail, agent_detail, agent_items, programs_here
-from mcp_server.arguments import Cursor, Format, Limit, Name, Since
+from mcp_server.answers.arguments import Cursor, Format, Limit, Name, Since
+from mcp_server.answers.pages import ListResult, listed
+from mcp_server.answers.results import Result, answer
+from mcp_server.answers.tool import TestbedTool, read_tool, write_tool
 from mcp_server.callers import ToolContext, application_of, caller_of
-from mcp_server.listing import ListResult, listed
-from mcp_server.results import Result, answer, given
-from mcp_server.tool import TestbedTool, read_tool, write_tool
-from monitor.records.filters import AGENTS
+from mcp_server.views.agents import AgentDetail, agent_detail, agent_items, programs_here
+from monitor.records.queries.selections import AGENTS
 from monitor.records.transitions import record_event
 from orchestrator.agents import chosen_programs
 from orchestrator.agents import start_agents as start_programs
 from orchestrator.agents import stop_agents as stop_programs
-from orchestrator.process import Process
+from orchestrator.supervisord.process import Process
 from swf_common_lib.errors import TestbedError
 from swf_common_lib.settings import Settings
+from swf_common_lib.text import given
 
 Agents = Annotated[
     list[Annotated[str, Field(max_length=100)]],

@@ -8,7 +8,7 @@ from typing import Annotated
 from mcp_types import CallToolResult
 from pydantic import Field
 
-from mcp_server.arguments import (
+from mcp_server.answers.arguments import (
     Config,
     ExecutionId,
     IdempotencyKey,
@@ -16,8 +16,11 @@ from mcp_server.arguments import (
     Reason,
     Workflow,
 )
+from mcp_server.answers.results import answer
+from mcp_server.answers.tool import TestbedTool, read_tool, write_tool
 from mcp_server.callers import Caller, ToolContext, application_of, caller_of
-from mcp_server.control_view import (
+from mcp_server.tasks import wants_task
+from mcp_server.views.control import (
     Change,
     Standing,
     Started,
@@ -27,9 +30,6 @@ from mcp_server.control_view import (
     started,
     with_prospects,
 )
-from mcp_server.results import answer
-from mcp_server.tasks import wants_task
-from mcp_server.tool import TestbedTool, read_tool, write_tool
 from monitor.executions import StartRequest
 from swf_common_lib.errors import Unavailable
 

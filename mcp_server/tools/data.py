@@ -7,20 +7,20 @@ from typing import Annotated
 from mcp_types import CallToolResult
 from pydantic import Field
 
-from mcp_server.arguments import Cursor, Format, Limit, Name, RunNumber, Since, Until
+from mcp_server.answers.arguments import Cursor, Format, Limit, Name, RunNumber, Since, Until
+from mcp_server.answers.pages import ListResult, listed
+from mcp_server.answers.results import answer
+from mcp_server.answers.tool import TestbedTool, read_tool
 from mcp_server.callers import ToolContext, application_of
-from mcp_server.data_view import (
+from mcp_server.views.runs import (
     RunDetail,
     run_detail,
     run_items,
     slice_items,
     stf_items,
 )
-from mcp_server.listing import ListResult, listed
-from mcp_server.results import answer
-from mcp_server.statistics_view import Statistics, statistics, verdict
-from mcp_server.tool import TestbedTool, read_tool
-from monitor.records.filters import RUNS, SLICES, STF_FILES
+from mcp_server.views.statistics import Statistics, statistics, verdict
+from monitor.records.queries.selections import RUNS, SLICES, STF_FILES
 
 
 async def list_runs(

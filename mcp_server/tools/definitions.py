@@ -7,9 +7,11 @@ from typing import Annotated
 from mcp_types import CallToolResult
 from pydantic import Field
 
-from mcp_server.arguments import Config, Cursor, Limit, Name, Overrides, Workflow
+from mcp_server.answers.arguments import Config, Cursor, Limit, Name, Overrides, Workflow
+from mcp_server.answers.results import answer
+from mcp_server.answers.tool import TestbedTool, read_tool
 from mcp_server.callers import ToolContext, application_of
-from mcp_server.definition_view import (
+from mcp_server.views.definitions import (
     Definition,
     DefinitionList,
     Validation,
@@ -17,9 +19,7 @@ from mcp_server.definition_view import (
     definitions,
     validated,
 )
-from mcp_server.results import answer
-from mcp_server.sizes import short
-from mcp_server.tool import TestbedTool, read_tool
+from swf_common_lib.text import short
 
 
 async def list_workflow_definitions(

@@ -7,16 +7,16 @@ from typing import Annotated
 from mcp_types import CallToolResult
 from pydantic import Field
 
-from mcp_server.arguments import Cursor, ExecutionId, Format, Limit, Name, Since, Until
+from mcp_server.answers.arguments import Cursor, ExecutionId, Format, Limit, Name, Since, Until
+from mcp_server.answers.pages import ListResult, listed
+from mcp_server.answers.results import answer
+from mcp_server.answers.tool import TestbedTool, read_tool
 from mcp_server.callers import ToolContext, application_of
-from mcp_server.comparison import Comparison, compare
-from mcp_server.diagnosis import Diagnosis, diagnose, summary_of
-from mcp_server.execution_view import ExecutionDetail, execution_detail, execution_items
-from mcp_server.listing import ListResult, listed
-from mcp_server.results import answer
-from mcp_server.sizes import short
-from mcp_server.tool import TestbedTool, read_tool
-from monitor.records.filters import EXECUTIONS
+from mcp_server.views.comparison import Comparison, compare
+from mcp_server.views.diagnosis import Diagnosis, diagnose, summary_of
+from mcp_server.views.executions import ExecutionDetail, execution_detail, execution_items
+from monitor.records.queries.selections import EXECUTIONS
+from swf_common_lib.text import short
 
 
 async def list_workflow_executions(

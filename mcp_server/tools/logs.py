@@ -7,12 +7,12 @@ from typing import Annotated
 from mcp_types import CallToolResult
 from pydantic import Field
 
-from mcp_server.arguments import Cursor, Format, Limit, Name, Since, Until
+from mcp_server.answers.arguments import Cursor, Format, Limit, Name, Since, Until
+from mcp_server.answers.pages import ListResult, listed
+from mcp_server.answers.tool import TestbedTool, read_tool
 from mcp_server.callers import ToolContext, application_of
-from mcp_server.listing import ListResult, listed
-from mcp_server.log_view import log_items, namespace_items
-from mcp_server.tool import TestbedTool, read_tool
-from monitor.records.filters import LOGS, NAMESPACES
+from mcp_server.views.logs import log_items, namespace_items
+from monitor.records.queries.selections import LOGS, NAMESPACES
 
 _SINCE_OF_TEXTS = "-1d"
 

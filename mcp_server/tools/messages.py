@@ -7,15 +7,15 @@ from typing import Annotated, Any, Literal
 from mcp_types import CallToolResult
 from pydantic import Field
 
-from mcp_server.arguments import Cursor, Format, Limit, Name, Since, Until
+from mcp_server.answers.arguments import Cursor, Format, Limit, Name, Since, Until
+from mcp_server.answers.pages import ListResult, listed
+from mcp_server.answers.results import Result, answer
+from mcp_server.answers.tool import TestbedTool, read_tool, write_tool
 from mcp_server.callers import ToolContext, application_of, caller_of
-from mcp_server.listing import ListResult, listed
-from mcp_server.message_view import message_detail, message_items
-from mcp_server.results import Result, answer
-from mcp_server.sending import Sent, send
-from mcp_server.tool import TestbedTool, read_tool, write_tool
-from monitor.records.filters import MESSAGES
+from mcp_server.views.messages import message_detail, message_items
+from mcp_server.views.sending import Sent, send
 from monitor.records.models import WorkflowMessage
+from monitor.records.queries.selections import MESSAGES
 from swf_common_lib.errors import InvalidRequest, NotFound
 
 

@@ -16,9 +16,9 @@ from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 from rest_framework.viewsets import GenericViewSet
 
-from monitor.records.filtering import Selection, read_number
-from monitor.records.one_writer import one_writer
-from monitor.records.pages import take_page
+from monitor.records.database.write_lock import one_writer
+from monitor.records.queries.pages import take_page
+from monitor.records.queries.selection import Selection, read_number
 from swf_common_lib.errors import InvalidRequest, NotFound
 
 DEFAULT_LIMIT = 200

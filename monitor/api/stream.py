@@ -22,9 +22,9 @@ from django.views.decorators.http import require_GET
 from monitor.api.authentication import token_of
 from monitor.api.permissions import require_scope
 from monitor.api.problems import as_json, as_testbed_error
-from monitor.records.filters import MESSAGES
 from monitor.records.models import WorkflowMessage
 from monitor.records.models.access import TokenScope
+from monitor.records.queries.selections import MESSAGES
 from swf_common_lib.errors import InvalidRequest, TestbedError
 
 POLL_INTERVAL = 0.3

@@ -13,7 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
-from monitor.records.changes import tell_changed
+from monitor.records.database.notify import tell_changed
 from monitor.records.models import WorkflowExecution
 from monitor.records.states import ExecutionStatus
 from swf_common_lib.errors import BrokerUnavailable

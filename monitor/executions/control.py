@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from monitor.executions.announcer import COMMAND_LIFE_MS, announcer
-from monitor.records.changes import tell_changed
+from monitor.records.database.notify import tell_changed
 from monitor.records.models import WorkflowExecution
 from monitor.records.states import EXECUTION_SOURCES, TERMINAL, ExecutionStatus
 from monitor.records.transitions import record_event, transition

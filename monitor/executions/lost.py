@@ -9,7 +9,9 @@ from datetime import datetime, timedelta
 
 from django.db.models import F
 
-from monitor.records.changes import tell_runs_changed
+from monitor.records.database.bulk import portions
+from monitor.records.database.notify import tell_runs_changed
+from monitor.records.database.write_lock import one_writer
 from monitor.records.models import (
     RunState,
     SystemAgent,
@@ -17,8 +19,6 @@ from monitor.records.models import (
     WorkflowExecution,
     WorkflowMessage,
 )
-from monitor.records.one_writer import one_writer
-from monitor.records.rows import portions
 from monitor.records.states import (
     ACTIVE,
     WORKERS_AT_WORK,

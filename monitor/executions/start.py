@@ -16,7 +16,7 @@ from monitor.executions.control import claim
 from monitor.executions.definitions import keep_definition
 from monitor.executions.plan import Plan, make_plan
 from monitor.executions.request import StartRequest
-from monitor.records.counters import next_execution_sequence
+from monitor.records.database.sequences import next_execution_sequence
 from monitor.records.models import Namespace, WorkflowExecution
 from monitor.records.states import ExecutionStatus
 from monitor.records.transitions import record_event

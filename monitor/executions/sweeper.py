@@ -18,10 +18,10 @@ from monitor.executions.announcer import announcer
 from monitor.executions.control import LEASE
 from monitor.executions.ends import announce_ends
 from monitor.executions.lost import ACTOR, LOST_AFTER, VIA, look_after_lost
+from monitor.executions.sweeper_heartbeat import NOTE_INTERVAL, note_look
 from monitor.executions.waiting import live_runners
 from monitor.records.models import SystemAgent, WorkflowExecution
 from monitor.records.states import ACTIVE, ExecutionStatus
-from monitor.records.sweeping import NOTE_INTERVAL, note_look
 from monitor.records.transitions import transition
 from swf_common_lib.errors import TestbedError
 

@@ -18,10 +18,10 @@ from django.db import (
 
 from monitor.ingest.entry import FAULTS, RAW_LIMIT, Entry
 from monitor.ingest.projections import project
-from monitor.records.changes import tell_changed
+from monitor.records.database.bulk import insert_rows, portions, time_form
+from monitor.records.database.notify import tell_changed
+from monitor.records.database.write_lock import one_writer
 from monitor.records.models import WorkflowMessage
-from monitor.records.one_writer import one_writer
-from monitor.records.rows import insert_rows, portions, time_form
 from swf_common_lib.errors import TestbedError
 
 _FIELDS = (

@@ -12,6 +12,6 @@ class RecordsConfig(AppConfig):
 
     def ready(self) -> None:
         """Make the lookups of our own known."""
-        from monitor.records import among
+        from monitor.records.database import lookups as among
 
         among.register()

@@ -11,8 +11,9 @@ from django.core.cache import cache
 from django.db.models import Count
 from django.utils import timezone
 
-from monitor.records.kept import KEPT, LARGE
+from monitor.records.database.cache import KEPT, LARGE
 from monitor.records.models import RunState, WorkflowExecution, WorkflowMessage
+from monitor.records.states import TERMINAL, RunPhase
 from swf_common_lib.config import data_taking
 
 _SETTLED = timedelta(minutes=10)
@@ -102,3 +103,19 @@ def _cache_key(execution: WorkflowExecution) -> str:
     # Hashed: an id may be longer, and hold other characters, than a key of a cache may.
     identity = f"{execution.execution_id}\0{execution.created_at.isoformat()}"
     return f"messages-of:{hashlib.sha256(identity.encode()).hexdigest()}"
+
+
+def is_finished(execution: WorkflowExecution) -> bool:
+    """Say whether an execution is in a final status."""
+    return execution.status in TERMINAL
+
+
+def processing_finished(execution: WorkflowExecution, progress: Progress) -> bool | None:
+    """Say whether agents and workers are done with the run; None when there is no run.
+
+    The runner may say that it is done before the first of its messages is recorded.
+    """
+    if progress.state is None:
+        sent = execution.performance_metrics.get("messages_sent")
+        return False if isinstance(sent, int) and progress.messages < sent else None
+    return progress.state.phase == RunPhase.COMPLETED

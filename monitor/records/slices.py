@@ -16,9 +16,9 @@ from typing import Any
 from django.db.models import F
 from django.utils import timezone
 
+from monitor.records.database.bulk import insert_rows, portions, time_form, update_rows
+from monitor.records.database.write_lock import one_writer
 from monitor.records.models import RunState, TFSlice
-from monitor.records.one_writer import one_writer
-from monitor.records.rows import insert_rows, portions, time_form, update_rows
 from monitor.records.states import SliceStatus
 from swf_common_lib.errors import Conflict, NotFound
 

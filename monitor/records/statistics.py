@@ -19,7 +19,7 @@ from django.db.models import (
     Sum,
 )
 
-from monitor.records.kept import kept_of_run
+from monitor.records.database.cache import kept_of_run
 from monitor.records.models import (
     FastMonFile,
     RunState,

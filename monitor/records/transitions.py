@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from monitor.records.changes import tell_changed
+from monitor.records.database.notify import tell_changed
 from monitor.records.models import SystemStateEvent, WorkflowExecution
 from monitor.records.states import EXECUTION_SOURCES, TERMINAL
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import Any
 
 from django.db.models import Count, F, Max
 from django.db.models.functions import Floor
 
+from monitor.records.database.cache import kept_of_run
 from monitor.records.models import TFSlice
+from monitor.records.statistics import run_statistics
+from swf_common_lib.errors import NotFound
 
 STEPS = 120
 WIDTH, HEIGHT = 1000, 190
@@ -81,3 +85,21 @@ def _points(values: list[int], most: int) -> str:
         f"{LEFT + across * step / STEPS:.1f},{TOP + up * (1 - value / most):.1f}"
         for step, value in enumerate(values)
     )
+
+
+def statistics_of(run_number: int | None) -> dict[str, Any]:
+    """Give ``statistics`` and ``chart`` of a run; empty before the run has a state."""
+    if run_number is None:
+        return {}
+    try:
+        statistics = run_statistics(run_number)
+    except NotFound:
+        return {}
+    chart = kept_of_run(
+        "backlog-chart",
+        run_number,
+        statistics.phase,
+        statistics.slices.created,
+        lambda: backlog_chart(run_number),
+    )
+    return {"statistics": statistics, "chart": chart}

@@ -6,6 +6,11 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from django.utils.safestring import SafeString, mark_safe
+from pygments import highlight as render
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import JsonLexer, PythonLexer, TOMLLexer
+
 MAX_LINES = 1000
 MAX_TEXT = 200_000
 """Characters of JSON shown; REST gives the whole."""
@@ -46,3 +51,18 @@ def json_text(value: Any, limit: int = MAX_TEXT) -> str:
             f"{text[:limit]}\n… {len(text) - limit} characters more; the REST interface gives all."
         )
     return text
+
+
+_LEXERS = {"json": JsonLexer, "python": PythonLexer, "toml": TOMLLexer}
+
+
+def highlight(text: str, language: str, *, numbered: bool = False) -> SafeString:
+    """Give ``text`` as HTML; ``language`` is json, python or toml.
+
+    Colours are classes, which the stylesheet defines: the page's policy forbids inline styles.
+    """
+    formatter = HtmlFormatter(
+        cssclass="code", linenos="inline" if numbered else False, wrapcode=True
+    )
+    html: str = render(text, _LEXERS[language](stripnl=False), formatter)
+    return mark_safe(html)  # noqa: S308 - Pygments escapes the text

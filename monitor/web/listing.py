@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from monitor.records.filtering import Selection
+from monitor.records.queries.selection import Selection
 from monitor.web.pages import show
 from monitor.web.paging import AFTER, BEFORE, Page, paginate
 from swf_common_lib.errors import TestbedError

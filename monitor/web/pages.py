@@ -7,11 +7,13 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
 from django.contrib.auth.views import redirect_to_login
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from swf_common_lib.errors import TestbedError
+from swf_common_lib.config import nearest
+from swf_common_lib.errors import NotFound, TestbedError
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
@@ -74,3 +76,20 @@ def show(
 def show_error(request: HttpRequest, error: TestbedError) -> HttpResponse:
     """Render the page of an error that leaves nothing else to show."""
     return show(request, "error.html", {}, error=error)
+
+
+_COMPARED = 500
+"""Names that a wrong one is compared with: the newest."""
+
+
+def unknown(noun: str, name: str, rows: QuerySet[Any], column: str) -> NotFound:
+    """Give the error for a ``noun`` that does not exist, with the nearest of ``rows`` to it."""
+    known = [str(value) for value in rows.values_list(column, flat=True)[:_COMPARED]]
+    match = nearest(name, known)
+    if match is not None:
+        hint = f"Did you mean {match}?"
+    elif known:
+        hint = f"The latest: {', '.join(known[:5])}."
+    else:
+        hint = f"There is no {noun} yet."
+    return NotFound(f"There is no {noun} {name}.", hint)

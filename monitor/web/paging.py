@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, QueryDict
 
-from monitor.records.keys import beyond, decode_key, encode_key
+from monitor.records.queries.cursors import beyond, decode_key, encode_key
 
 PAGE_SIZE = 50
 BEFORE, AFTER = "before", "after"

@@ -9,14 +9,11 @@ from monitor.web.id_in_address import IdConverter
 from monitor.web.views import (
     agents,
     dashboard,
-    events,
     executions,
-    files,
-    logs,
+    lists,
     messages,
     runs,
     session,
-    workers,
     workflows,
 )
 
@@ -57,10 +54,10 @@ urlpatterns = [
     path("messages/<int:number>/", messages.message, name="message"),
     path("agents/", agents.agents, name="agents"),
     path("agents/<id:name>/", agents.agent, name="agent"),
-    path("workers/", workers.workers, name="workers"),
-    path("stf-files/", files.stf_files, name="stf-files"),
-    path("tf-samples/", files.tf_samples, name="tf-samples"),
-    path("slices/", files.slices, name="slices"),
-    path("events/", events.events, name="events"),
-    path("logs/", logs.logs, name="logs"),
+    path("workers/", lists.workers, name="workers"),
+    path("stf-files/", lists.stf_files, name="stf-files"),
+    path("tf-samples/", lists.tf_samples, name="tf-samples"),
+    path("slices/", lists.slices, name="slices"),
+    path("events/", lists.events, name="events"),
+    path("logs/", lists.logs, name="logs"),
 ]

@@ -11,8 +11,8 @@ from orchestrator.agents import start_agents, stop_agents
 from orchestrator.cli.context import Commands, Context
 from orchestrator.cli.status import process_table
 from orchestrator.installation import require_token
-from orchestrator.process import tail
 from orchestrator.services import supervisor_of_agents, supervisor_of_services
+from orchestrator.supervisord.process import tail
 from swf_common_lib.errors import NotFound
 from swf_common_lib.settings import Settings
 

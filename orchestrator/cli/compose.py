@@ -8,8 +8,8 @@ from orchestrator.agents import start_agents, stop_agents
 from orchestrator.cli.context import Commands, Context
 from orchestrator.cli.installation import login_link
 from orchestrator.cli.status import process_table
-from orchestrator.compose import down, require_docker, up
 from orchestrator.installation import prepare
+from orchestrator.servers.compose import down, require_docker, up
 from orchestrator.services import supervisor_of_agents
 from swf_common_lib.errors import Conflict
 from swf_common_lib.settings import load_settings

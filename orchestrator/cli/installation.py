@@ -113,14 +113,18 @@ def _token(context: Context, options: argparse.Namespace) -> int:
     words = [options.action, *([options.name] if options.name else [])]
     words += ["--scope", options.scope] if options.scope else []
     words += ["--user", options.user] if options.user else []
-    return run_monitor_module(context.settings, "monitor.token_admin", *words).returncode
+    return run_monitor_module(
+        context.settings, "monitor.management.commands.token", *words
+    ).returncode
 
 
 def _prune(context: Context, options: argparse.Namespace) -> int:
     require_token(context.settings)
     require_prepared(context.settings)  # the database is here
     words = [f"--older-than={options.older_than}", *(["--dry-run"] if options.dry_run else [])]
-    return run_monitor_module(context.settings, "monitor.prune", *words).returncode
+    return run_monitor_module(
+        context.settings, "monitor.management.commands.prune", *words
+    ).returncode
 
 
 def _login(context: Context, options: argparse.Namespace) -> int:

@@ -14,9 +14,9 @@ from rich.text import Text
 
 from orchestrator.cli.context import Commands, Context
 from orchestrator.installation import require_token
-from orchestrator.process import Process
 from orchestrator.services import services_of, supervisor_of_agents, supervisor_of_services
-from orchestrator.supervisor import Supervisor
+from orchestrator.supervisord.process import Process
+from orchestrator.supervisord.supervisor import Supervisor
 from swf_common_lib.errors import MonitorUnavailable
 
 EXECUTION_FIELDS = (

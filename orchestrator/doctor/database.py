@@ -16,7 +16,7 @@ _UPGRADE = "Run `testbed init`, then start the services again."
 
 def check_database(settings: Settings) -> Iterator[Finding]:
     """Check the database itself, without the monitor's web process."""
-    run = run_monitor_module(settings, "monitor.database_check", capture=True)
+    run = run_monitor_module(settings, "monitor.management.commands.database_check", capture=True)
     if run.returncode:
         said = run.stderr.strip().splitlines() or ["it gave no reason"]
         yield error("database", said[-1], _remedy(settings))

@@ -13,7 +13,7 @@ from orchestrator import ports
 from orchestrator.agents import enabled_programs
 from orchestrator.doctor.finding import Finding, error, ok, warning
 from orchestrator.services import services_of, supervisor_of_agents, supervisor_of_services
-from orchestrator.supervisor import LONGEST_SOCKET_PATH, Supervisor
+from orchestrator.supervisord.supervisor import LONGEST_SOCKET_PATH, Supervisor
 from swf_common_lib.config import load_testbed_file
 from swf_common_lib.errors import ConfigurationError
 from swf_common_lib.settings import Settings

@@ -7,7 +7,6 @@ from swf_common_lib.config.catalogue import (
 )
 from swf_common_lib.config.expansion import Expanded, expand
 from swf_common_lib.config.parameters import PARAMETERS, Parameter
-from swf_common_lib.config.suggestions import did_you_mean, nearest
 from swf_common_lib.config.testbed_file import (
     AgentEntry,
     TestbedFile,
@@ -17,6 +16,7 @@ from swf_common_lib.config.testbed_file import (
 )
 from swf_common_lib.config.toml_text import parse_assignment, parse_toml, read_text
 from swf_common_lib.config.views import FastProcessing, data_taking, fast_processing
+from swf_common_lib.suggestions import did_you_mean, nearest
 
 __all__ = [
     "PARAMETERS",

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from swf_common_lib.config.suggestions import did_you_mean, nearest
 from swf_common_lib.config.testbed_file import TestbedFile
 from swf_common_lib.config.toml_text import read_toml
 from swf_common_lib.errors import ConfigurationError
+from swf_common_lib.suggestions import did_you_mean, nearest
 
 _NAME = re.compile(r"[A-Za-z0-9_-]+(\.toml)?")
 

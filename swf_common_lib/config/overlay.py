@@ -7,8 +7,8 @@ from typing import Any
 
 from swf_common_lib.config.parameters import PARAMETERS, SECTIONS, Parameter
 from swf_common_lib.config.source import Merged
-from swf_common_lib.config.suggestions import did_you_mean
 from swf_common_lib.config.toml_text import storable
+from swf_common_lib.suggestions import did_you_mean
 
 
 class Overlay:

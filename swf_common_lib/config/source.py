@@ -8,10 +8,10 @@ from typing import Any
 
 from swf_common_lib.config.catalogue import check_config_name
 from swf_common_lib.config.parameters import DAQ, FAST, INFRASTRUCTURE, PARAMETERS, STF
-from swf_common_lib.config.suggestions import did_you_mean, nearest
 from swf_common_lib.config.testbed_file import value_problem
 from swf_common_lib.config.toml_text import parse_toml, read_toml
 from swf_common_lib.errors import ConfigurationError
+from swf_common_lib.suggestions import did_you_mean, nearest
 
 _HEADER_TEXTS = ("name", "version", "description")
 _CHECKED_SECTIONS = (DAQ, FAST, STF, INFRASTRUCTURE)

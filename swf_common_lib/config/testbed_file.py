@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from swf_common_lib.config.parameters import PARAMETERS
-from swf_common_lib.config.suggestions import did_you_mean
 from swf_common_lib.config.toml_text import parse_toml, read_text, storable
 from swf_common_lib.errors import ConfigurationError
+from swf_common_lib.suggestions import did_you_mean
 
 OWN_TABLES = ("testbed", "workflow", "agents", "parameters")
 """Tables of ``testbed.toml`` that are not sections of a workflow configuration."""

@@ -17,7 +17,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from orchestrator.activemq import require_installed
+from orchestrator.servers.activemq import require_installed
 from swf_common_lib.errors import ConfigurationError
 from tests.activemq_process import start_activemq
 from tests.benchmarks.bench_ingest import ingest

@@ -19,13 +19,13 @@ from tests.benchmarks.figures import Figures
 from tests.benchmarks.subscriber import running_subscriber
 from tests.broker_process import start_broker
 from tests.integration.workflows.scripted_monitor import scripted_monitor
-from workflows.clock import Clock
-from workflows.execution import Execution, Services
-from workflows.handle import RunnerHandle
-from workflows.loading import WorkflowSource, make_process
-from workflows.ownership import Ownership
-from workflows.record import ExecutionRecord
-from workflows.recording import RecordingRunner
+from workflows.runner.clock import Clock
+from workflows.runner.execution import Execution, Services
+from workflows.runner.handle import RunnerHandle
+from workflows.runner.lease_guard import Ownership
+from workflows.runner.record import ExecutionRecord
+from workflows.runner.source import WorkflowSource, make_process
+from workflows.testing import RecordingRunner
 
 STFS = 20_000
 SOURCE = WorkflowSource(

@@ -40,7 +40,7 @@ def _serve_testbed() -> None:
     django.setup()
 
     from mcp_server.application import Application
-    from mcp_server.http_service import serve_http
+    from mcp_server.http.service import serve_http
     from mcp_server.server import build_server
     from monitor.executions.announcer import announcer
     from swf_common_lib.settings import load_settings

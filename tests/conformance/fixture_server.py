@@ -19,7 +19,7 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "monitor.settings")
     django.setup()
 
-    from mcp_server.http_service import serve_http
+    from mcp_server.http.service import serve_http
     from mcp_server.server import build_server
     from monitor.executions.announcer import announcer
     from tests.conformance.contents import add_contents

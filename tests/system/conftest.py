@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from orchestrator.leftovers import end_programs_of
+from orchestrator.supervisord.orphans import end_programs_of
 from tests.ports import choosing
 from tests.stack import Stack
 

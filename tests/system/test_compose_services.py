@@ -20,7 +20,7 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import CallToolResult
 
-from orchestrator import compose
+from orchestrator.servers import compose
 from tests.activemq_process import require_activemq
 from tests.ports import free_ports
 from tests.postgres_process import running_postgres

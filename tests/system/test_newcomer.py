@@ -8,7 +8,7 @@ import stat
 
 import pytest
 
-from orchestrator.leftovers import process_exists, programs_of
+from orchestrator.supervisord.orphans import process_exists, programs_of
 from tests.stack import Stack
 
 pytestmark = pytest.mark.system

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from orchestrator.leftovers import programs_of
+from orchestrator.supervisord.orphans import programs_of
 from swf_common_lib.database_url import parse_database_url
 from tests.activemq_process import require_activemq
 from tests.postgres_process import require_postgres

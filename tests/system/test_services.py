@@ -80,7 +80,7 @@ def test_a_service_that_exits_is_told_with_its_last_words(installation):
     file = installation.home / "supervisord.conf"
     file.write_text(
         file.read_text().replace(
-            "python -m orchestrator.broker", "python -c 'raise SystemExit(\"no disk\")'"
+            "python -m orchestrator.servers.broker", "python -c 'raise SystemExit(\"no disk\")'"
         )
     )
 

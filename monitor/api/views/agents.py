@@ -22,8 +22,8 @@ from monitor.api.serializers import (
     SubscriberSerializer,
 )
 from monitor.executions.control import renew_leases
-from monitor.records.filters import AGENTS, NAMESPACES, SUBSCRIBERS
 from monitor.records.models import Namespace, SystemAgent
+from monitor.records.queries.selections import AGENTS, NAMESPACES, SUBSCRIBERS
 from swf_common_lib.config.testbed_file import namespace_problem
 
 

@@ -18,10 +18,10 @@ from monitor.api.serializers import (
     StfFileSerializer,
 )
 from monitor.ingest.projections.completion import decide
-from monitor.records.changes import tell_runs_changed
-from monitor.records.filters import SAMPLES, SLICES, STF_FILES
+from monitor.records.database.notify import tell_runs_changed
+from monitor.records.database.write_lock import one_writer
 from monitor.records.models import FastMonFile, RunState, StfFile, TFSlice
-from monitor.records.one_writer import one_writer
+from monitor.records.queries.selections import SAMPLES, SLICES, STF_FILES
 from monitor.records.slices import change_slice, register_slices
 from monitor.records.states import FileStatus
 

@@ -16,8 +16,8 @@ from rest_framework.views import APIView
 from monitor.api.permissions import ScopePermission
 from monitor.api.records import RecordViewSet
 from monitor.api.serializers import LogSerializer
-from monitor.records.filters import LOGS
 from monitor.records.models import AppLog
+from monitor.records.queries.selections import LOGS
 
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 

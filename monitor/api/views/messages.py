@@ -6,7 +6,7 @@ from rest_framework.request import Request
 
 from monitor.api.records import RecordViewSet
 from monitor.api.serializers import MessageSerializer
-from monitor.records.filters import MESSAGES
+from monitor.records.queries.selections import MESSAGES
 
 
 class MessageViewSet(RecordViewSet):

@@ -20,11 +20,11 @@ from monitor.api.serializers import (
     RunStateSerializer,
     WorkerSerializer,
 )
-from monitor.records.changes import tell_changed, tell_runs_changed
-from monitor.records.filtering import read_number
-from monitor.records.filters import EVENTS, RUN_STATES, RUNS, WORKERS
+from monitor.records.database.notify import tell_changed, tell_runs_changed
+from monitor.records.database.write_lock import one_writer
 from monitor.records.models import Run, RunState, SystemStateEvent, Worker
-from monitor.records.one_writer import one_writer
+from monitor.records.queries.selection import read_number
+from monitor.records.queries.selections import EVENTS, RUN_STATES, RUNS, WORKERS
 from monitor.records.statistics import run_statistics
 from swf_common_lib.errors import NotFound
 

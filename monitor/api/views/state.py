@@ -8,7 +8,11 @@ from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from monitor.records.counters import next_agent_id, next_execution_sequence, next_run_number
+from monitor.records.database.sequences import (
+    next_agent_id,
+    next_execution_sequence,
+    next_run_number,
+)
 
 
 @extend_schema(request=None, responses=OpenApiTypes.OBJECT)

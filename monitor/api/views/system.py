@@ -12,8 +12,8 @@ from rest_framework.response import Response
 
 from monitor.api.authentication import user_name
 from monitor.api.permissions import scope_of
-from monitor.records.database_state import database_state
-from monitor.records.status import system_status
+from monitor.health.database import database_state
+from monitor.health.status import system_status
 from monitor.records.tokens import LOGIN_LINK_LIFE, create_login_link
 from swf_common_lib.errors import Unavailable
 

@@ -31,10 +31,10 @@ from monitor.executions import StartRequest, begin, claim, report, request_chang
 from monitor.executions.control import REPORTED, find
 from monitor.executions.definitions import digest_of, read_workflow
 from monitor.executions.plan import make_plan
-from monitor.records.counters import next_run_number
-from monitor.records.filters import DEFINITIONS, EXECUTIONS
+from monitor.records.database.sequences import next_run_number
 from monitor.records.models import Namespace, WorkflowDefinition, WorkflowExecution
 from monitor.records.models.access import TokenScope
+from monitor.records.queries.selections import DEFINITIONS, EXECUTIONS
 from monitor.records.transitions import record_event
 from swf_common_lib.errors import Conflict, NotAllowed, TestbedError
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from monitor.ingest.entry import Entry, now
 from monitor.ingest.validity import EVENT_TYPES
+from monitor.records.database.bulk import insert_rows, time_form
 from monitor.records.models import SystemStateEvent
-from monitor.records.rows import insert_rows, time_form
 
 _FIELDS = (
     "event_id",

@@ -10,8 +10,14 @@ from monitor.ingest.entry import Entry
 from monitor.ingest.projections.selection import Understood
 from monitor.ingest.projections.tally import Tally
 from monitor.ingest.times import from_now_on
+from monitor.records.database.bulk import (
+    insert_rows,
+    portions,
+    stored_time,
+    stored_uuid,
+    update_rows,
+)
 from monitor.records.models import StfFile
-from monitor.records.rows import insert_rows, portions, stored_time, stored_uuid, update_rows
 from monitor.records.states import FileStatus
 from swf_common_lib.messages import ProcessingComplete, StfGen, StfReady
 

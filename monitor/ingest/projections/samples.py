@@ -9,8 +9,8 @@ from monitor.ingest.projections.files import Files
 from monitor.ingest.projections.selection import Understood
 from monitor.ingest.projections.tally import Tally
 from monitor.ingest.times import from_now_on
+from monitor.records.database.bulk import insert_rows, portions, stored_time, stored_uuid
 from monitor.records.models import FastMonFile
-from monitor.records.rows import insert_rows, portions, stored_time, stored_uuid
 from monitor.records.states import FileStatus
 from swf_common_lib.messages import TfFileRegistered
 

@@ -10,8 +10,8 @@ from monitor.ingest.projections.selection import Understood
 from monitor.ingest.projections.tally import Tally
 from monitor.ingest.times import optional_time
 from monitor.ingest.validity import NAME_LIMIT
+from monitor.records.database.bulk import portions
 from monitor.records.models import Worker
-from monitor.records.rows import portions
 from monitor.records.states import WORKERS_AT_WORK, WORKERS_GONE
 from swf_common_lib.messages import WorkerState, WorkerStatus
 

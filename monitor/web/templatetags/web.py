@@ -17,8 +17,7 @@ from django.utils.safestring import SafeString
 
 from monitor.executions.waiting import ALIVE_FOR
 from monitor.records.models import SystemAgent
-from monitor.web.flatten import json_text
-from monitor.web.highlight import highlight
+from monitor.web.flatten import highlight, json_text
 from swf_common_lib.config import PARAMETERS, Expanded
 from swf_common_lib.messages import Message
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponseBase
 
-from monitor.records.filters import AGENTS
 from monitor.records.models import AppLog, SystemAgent, WorkflowMessage
+from monitor.records.queries.selections import AGENTS
 from monitor.web.choices import namespaces
 from monitor.web.flatten import flatten
 from monitor.web.listing import Filter, show_list
-from monitor.web.lookup import unknown
-from monitor.web.pages import page, show
+from monitor.web.pages import page, show, unknown
 
 RECENT = 20
 

@@ -12,10 +12,10 @@ from django.utils.functional import SimpleLazyObject
 from django.views.decorators.http import require_POST
 
 from monitor.executions import start
+from monitor.health.status import system_status
 from monitor.records.models import SystemAgent, WorkflowExecution
 from monitor.records.progress import progress_of
 from monitor.records.states import ACTIVE, ExecutionStatus
-from monitor.records.status import system_status
 from monitor.web.pages import page, show, signed_in
 from monitor.web.start_form import StartForm, choices
 from swf_common_lib.errors import TestbedError

@@ -13,7 +13,6 @@ from django.views.decorators.http import require_POST
 
 from monitor.executions import request_change, waiting_for
 from monitor.executions.control import find
-from monitor.records.filters import EXECUTIONS
 from monitor.records.models import (
     AppLog,
     SystemStateEvent,
@@ -21,13 +20,13 @@ from monitor.records.models import (
     WorkflowMessage,
 )
 from monitor.records.progress import progress_of
+from monitor.records.queries.selections import EXECUTIONS
 from monitor.records.states import ExecutionStatus
+from monitor.web.backlog_chart import statistics_of
 from monitor.web.choices import namespaces
-from monitor.web.flatten import flatten
-from monitor.web.highlight import highlight
+from monitor.web.flatten import flatten, highlight
 from monitor.web.listing import SINCE, Filter, show_list
 from monitor.web.pages import page, show, signed_in
-from monitor.web.run_figures import statistics_of
 from monitor.web.source_links import commit_url, source_url
 from swf_common_lib.errors import NotFound, TestbedError
 

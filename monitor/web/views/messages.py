@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponseBase
 
-from monitor.records.filters import MESSAGES
-from monitor.records.keys import beyond
 from monitor.records.models import WorkflowMessage
+from monitor.records.queries.cursors import beyond
+from monitor.records.queries.selections import MESSAGES
 from monitor.web.choices import agent_names, message_types, namespaces
 from monitor.web.flatten import MAX_LINES, flatten
 from monitor.web.listing import SINCE, Filter, show_list

@@ -5,13 +5,12 @@ from __future__ import annotations
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponseBase
 
-from monitor.records.filters import RUN_STATES, RUNS
 from monitor.records.models import Run, RunState, SystemStateEvent, Worker
+from monitor.records.queries.selections import RUN_STATES, RUNS
+from monitor.web.backlog_chart import statistics_of
 from monitor.web.choices import namespaces
 from monitor.web.listing import Filter, show_list
-from monitor.web.lookup import unknown
-from monitor.web.pages import page, show
-from monitor.web.run_figures import statistics_of
+from monitor.web.pages import page, show, unknown
 
 EVENTS_SHOWN = 60
 

@@ -6,9 +6,9 @@ from django.conf import settings
 from django.db.models import Count, Max
 from django.http import HttpRequest, HttpResponseBase
 
-from monitor.records.filters import DEFINITIONS
 from monitor.records.models import WorkflowDefinition, WorkflowExecution
-from monitor.web.highlight import highlight
+from monitor.records.queries.selections import DEFINITIONS
+from monitor.web.flatten import highlight
 from monitor.web.listing import Filter, show_list
 from monitor.web.pages import page, show
 from monitor.web.source_links import source_url

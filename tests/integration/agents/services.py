@@ -66,7 +66,7 @@ class Services:
             "SWF_WEB_PORT": str(free_port()),
         }
         services = cls(folder, broker, environ)
-        setup = [sys.executable, "-m", "monitor.setup"]
+        setup = [sys.executable, "-m", "monitor.management.commands.initialise"]
         subprocess.run(setup, cwd=ROOT, env=environ, check=True, capture_output=True)
         for name in ("monitor.server", "monitor.ingest"):
             services._launch([sys.executable, "-m", name], folder / f"{name}.log")

@@ -12,8 +12,8 @@ from django.db.models import F, Model
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from monitor.records.database.write_lock import one_writer
 from monitor.records.models import Run, RunState, StfFile, Worker
-from monitor.records.one_writer import one_writer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from monitor.executions.announcer import note_announcement
-from monitor.records.changes import CHANNEL
+from monitor.records.database.notify import CHANNEL
 from monitor.records.models import Run, RunState, WorkflowExecution
 from tests.waiting import PATIENCE
 

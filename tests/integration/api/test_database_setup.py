@@ -40,10 +40,10 @@ EXECUTION = (
 
 
 def set_up(folder: Path, environ: dict[str, str], *module: str) -> subprocess.CompletedProcess[str]:
-    """Run ``monitor.setup``, or another module with its arguments."""
+    """Run ``monitor.management.commands.initialise``, or another module with its arguments."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("SWF_")}
     return subprocess.run(
-        [sys.executable, "-m", *(module or ("monitor.setup",))],
+        [sys.executable, "-m", *(module or ("monitor.management.commands.initialise",))],
         cwd=ROOT,
         env={
             **inherited,

@@ -11,14 +11,14 @@ import pytest
 from django.db import connection
 
 from monitor.executions import StartRequest, claim, start
-from monitor.records.counters import next_number
+from monitor.records.database.sequences import next_number
+from monitor.records.database.write_lock import one_writer
 from monitor.records.models import (
     RunState,
     SystemStateEvent,
     TFSlice,
     WorkflowExecution,
 )
-from monitor.records.one_writer import one_writer
 from monitor.records.slices import SliceChange, SliceCounts, follow_slices, register_slices
 from monitor.records.transitions import transition
 from swf_common_lib.errors import Conflict

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from monitor.records.models import WorkflowMessage
-from monitor.records.pages import Page, page_of
+from monitor.records.queries.pages import Page, page_of
 
 pytestmark = pytest.mark.django_db
 

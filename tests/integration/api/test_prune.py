@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 from django.utils import timezone
 
-from monitor.prune import main
+from monitor.management.commands.prune import main
 from monitor.records import retention
 from monitor.records.models import (
     AppLog,

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from monitor.token_admin import main
+from monitor.management.commands.token import main
 
 
 def test_a_host_name_that_is_not_ours() -> None:

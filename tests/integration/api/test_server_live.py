@@ -94,7 +94,7 @@ def server(
     unprepared = server.run("monitor.server")
     assert unprepared.returncode == 1
     assert "testbed init" in unprepared.stderr
-    assert server.run("monitor.setup").returncode == 0
+    assert server.run("monitor.management.commands.initialise").returncode == 0
     server.start()
     yield server
     assert server.process is not None

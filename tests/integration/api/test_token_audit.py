@@ -6,8 +6,8 @@ import getpass
 
 import pytest
 
+from monitor.management.commands.token import main
 from monitor.records.models import SystemStateEvent
-from monitor.token_admin import main
 
 
 @pytest.mark.django_db

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.activemq import XSTREAM
 from orchestrator.queue_depths import DepthsUnknown, QueueDepth, QueueReader, Reading, read_depths
+from orchestrator.servers.activemq import XSTREAM
 from swf_common_lib.settings import Settings, load_settings
 from tests.activemq_process import ActiveMQProcess
 from tests.broker_process import BrokerProcess

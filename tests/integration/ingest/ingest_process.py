@@ -37,7 +37,7 @@ class Installation:
 
     def make_database(self) -> None:
         subprocess.run(
-            [sys.executable, "-m", "monitor.setup"],
+            [sys.executable, "-m", "monitor.management.commands.initialise"],
             cwd=ROOT,
             env={**os.environ, **self.environ},
             check=True,

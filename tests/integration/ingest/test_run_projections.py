@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from monitor.health.status import run_problems
 from monitor.records.models import (
     FastMonFile,
     Run,
@@ -15,7 +16,6 @@ from monitor.records.models import (
     WorkflowExecution,
     WorkflowMessage,
 )
-from monitor.records.status import run_problems
 from tests.integration.ingest.conftest import make_execution
 from tests.integration.ingest.run_messages import FastRun, as_incoming, in_batches, record
 

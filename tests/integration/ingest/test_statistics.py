@@ -130,7 +130,7 @@ def test_questions_do_not_grow_with_the_run(fast_execution: WorkflowExecution) -
 
 @pytest.fixture
 def everything_is_large(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr("monitor.records.kept.LARGE", 1)
+    monkeypatch.setattr("monitor.records.database.cache.LARGE", 1)
     monkeypatch.setattr("monitor.records.progress.LARGE", 1)
     cache.clear()
     yield

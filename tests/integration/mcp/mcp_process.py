@@ -32,7 +32,7 @@ class Installation:
     def initialise(self) -> None:
         """Make the database and the operator's token."""
         (self.home / ".testbed").mkdir(mode=0o700)
-        self.program("-m", "monitor.setup")
+        self.program("-m", "monitor.management.commands.initialise")
 
     @property
     def token(self) -> str:

@@ -14,7 +14,8 @@ def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "monitor.settings")
     django.setup()
 
-    from mcp_server import __main__, http_service
+    from mcp_server import __main__
+    from mcp_server.http import service as http_service
 
     http_service.GRACE = PATIENCE
     http_service._LAST_RESORT = int(PATIENCE)

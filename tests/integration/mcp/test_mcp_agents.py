@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from mcp_server.application import Application
-from orchestrator.leftovers import end_programs_of
 from orchestrator.services import supervisor_of_agents
-from orchestrator.supervisor import Supervisor
+from orchestrator.supervisord.orphans import end_programs_of
+from orchestrator.supervisord.supervisor import Supervisor
 from swf_common_lib.errors import Conflict
 from tests.integration.mcp.calls import call, refusal
 from tests.integration.mcp.conftest import Connect

@@ -9,8 +9,8 @@ import anyio
 import pytest
 from mcp_types import TextResourceContents
 
+from mcp_server.answers.truncation import MOST_BYTES, TOO_DEEP
 from mcp_server.application import Application
-from mcp_server.sizes import MOST_BYTES, TOO_DEEP
 from monitor.records.transitions import record_event
 from tests.integration.mcp.calls import call, size_of
 from tests.integration.mcp.conftest import Connect

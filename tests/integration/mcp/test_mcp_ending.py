@@ -12,8 +12,8 @@ import anyio
 import pytest
 
 from mcp_server.application import Application
-from orchestrator.process import Process
-from orchestrator.supervisor import Supervisor
+from orchestrator.supervisord.process import Process
+from orchestrator.supervisord.supervisor import Supervisor
 from swf_common_lib.errors import Unavailable
 from tests.http_server import serving
 from tests.integration.mcp.calls import refusal

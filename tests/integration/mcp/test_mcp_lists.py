@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from mcp_server.answers.truncation import MOST_BYTES
 from mcp_server.application import Application
-from mcp_server.sizes import MOST_BYTES
 from monitor.records.models import Namespace, WorkflowExecution, WorkflowMessage
 from tests.integration.mcp.calls import call, refusal, size_of, text_of
 from tests.integration.mcp.conftest import Connect

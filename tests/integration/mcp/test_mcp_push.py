@@ -15,13 +15,14 @@ from mcp.client.subscriptions import ResourceUpdated
 from mcp.server.subscriptions import InMemorySubscriptionBus
 from mcp_types import ResourceUpdatedNotification
 
-from mcp_server import watch
 from mcp_server.application import Application
-from mcp_server.marks import execution_resource, marks_of, workflow_resource
+from mcp_server.push import watcher as watch
+from mcp_server.push.fingerprints import marks_of
+from mcp_server.push.watcher import Watcher
 from mcp_server.server import build_server
-from mcp_server.watch import Watcher
+from mcp_server.uris import execution_resource, workflow_resource
 from monitor.executions import claim, report, request_change
-from monitor.records.changes import CHANNEL
+from monitor.records.database.notify import CHANNEL
 from monitor.records.models import RunState
 from swf_common_lib.settings import Settings
 from tests.integration.mcp.calls import call

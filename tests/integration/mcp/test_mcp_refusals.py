@@ -10,8 +10,8 @@ from mcp import Client, MCPError
 from mcp.client.extension import advertise
 from mcp_types import PromptReference, Request, Result
 
+from mcp_server.answers.error_text import MOST_CHARACTERS
 from mcp_server.application import Application
-from mcp_server.refusal import MOST_CHARACTERS
 from mcp_server.server import build_server
 from mcp_server.tasks import IDENTIFIER
 from mcp_server.tasks.extension import TaskParams

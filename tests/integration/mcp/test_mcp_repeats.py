@@ -63,7 +63,7 @@ async def test_what_was_started_is_told_when_the_database_fails_then(
     def down(*_arguments: object) -> None:
         raise OperationalError("the server closed the connection unexpectedly")
 
-    monkeypatch.setattr("mcp_server.control_view.find", down)
+    monkeypatch.setattr("mcp_server.views.control.find", down)
     async with connect() as client:
         started = await call(client, "start_workflow")
         followed = await call(client, "run_workflow")

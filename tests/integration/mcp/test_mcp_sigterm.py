@@ -11,7 +11,7 @@ import httpx2
 import pytest
 from mcp import Client
 
-from mcp_server.http_service import GRACE
+from mcp_server.http.service import GRACE
 from tests.integration.mcp.mcp_process import Installation, McpProcess
 from tests.mcp_wire import ACCEPT, INITIALIZE
 from tests.waiting import PATIENCE

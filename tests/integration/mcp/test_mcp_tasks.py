@@ -12,9 +12,9 @@ from mcp_types import Request, RequestParams, Result
 from pydantic import ConfigDict
 
 from mcp_server.application import Application
-from mcp_server.marks import execution_resource
 from mcp_server.server import build_server
 from mcp_server.tasks import IDENTIFIER
+from mcp_server.uris import execution_resource
 from monitor.executions import claim, report
 from monitor.records.models import WorkflowExecution
 from tests.integration.mcp.calls import call, refusal

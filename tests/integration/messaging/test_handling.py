@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from swf_common_lib.agent.delivery_loop import DeliveryHandling
 from swf_common_lib.errors import InvalidMessage, MonitorUnavailable
-from swf_common_lib.handling import DeliveryHandling
 from swf_common_lib.messaging import CUMULATIVE, INDIVIDUAL, Delivery, MessageBus, Queue
 from tests.integration.messaging.conftest import MakeBus
 from tests.waiting import PATIENCE

@@ -7,8 +7,8 @@ import socket
 import pytest
 
 from orchestrator.agents import start_agents
-from orchestrator.leftovers import end_programs_of
 from orchestrator.services import supervisor_of_agents
+from orchestrator.supervisord.orphans import end_programs_of
 from swf_common_lib.errors import Conflict
 from swf_common_lib.settings import load_settings
 from tests.http_server import serving

@@ -10,9 +10,9 @@ import threading
 
 import pytest
 
-from orchestrator.leftovers import end_programs_of, process_exists, programs_of
-from orchestrator.supervisor import GivenUp, ProgramFailed, Supervisor
-from orchestrator.supervisor_connection import SupervisorUnavailable
+from orchestrator.supervisord.connection import SupervisorUnavailable
+from orchestrator.supervisord.orphans import end_programs_of, process_exists, programs_of
+from orchestrator.supervisord.supervisor import GivenUp, ProgramFailed, Supervisor
 from swf_common_lib.errors import NotFound
 from tests.waiting import PATIENCE, wait_until
 

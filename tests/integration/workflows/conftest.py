@@ -18,10 +18,10 @@ from tests.broker_process import BrokerProcess
 from tests.integration.workflows.installation import Installation
 from tests.integration.workflows.scripted_monitor import ScriptedMonitor, scripted_monitor
 from tests.waiting import PATIENCE
-from workflows.execution import Execution, Services
-from workflows.loading import WorkflowSource
-from workflows.ownership import Ownership
-from workflows.record import ExecutionRecord
+from workflows.runner.execution import Execution, Services
+from workflows.runner.lease_guard import Ownership
+from workflows.runner.record import ExecutionRecord
+from workflows.runner.source import WorkflowSource
 
 WORKFLOWS = Path(__file__).parents[3] / "workflows"
 QUICK = {

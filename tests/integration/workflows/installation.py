@@ -94,7 +94,7 @@ class Installation:
         }
         self.web: subprocess.Popen[bytes] | None = None
         self.runners: list[subprocess.Popen[bytes]] = []
-        self.execute("-m", "monitor.setup", check=True)
+        self.execute("-m", "monitor.management.commands.initialise", check=True)
         self.start_web()
         self.ingest = self._spawn("ingest", "-m", "monitor.ingest")
 

@@ -15,8 +15,8 @@ from tests.broker_process import BrokerProcess
 from tests.integration.workflows.conftest import Listener
 from tests.integration.workflows.scripted_monitor import ScriptedMonitor
 from tests.waiting import PATIENCE, wait_until
-from workflows.execution import UNCONFIRMED_LOOK, UNCONFIRMED_MOST, Execution
-from workflows.progress import follow, summary
+from workflows.runner.display import follow, summary
+from workflows.runner.execution import UNCONFIRMED_LOOK, UNCONFIRMED_MOST, Execution
 
 Launch = Callable[..., Execution]
 ENDLESS = {"physics_period_count": 0, "stf_count": 3}

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from agents import data_agent as data_agent_module
-from agents.catalogue import Dataset
 from agents.data_agent import DataAgent
+from agents.file_catalogue import Dataset
 from orchestrator.embedded_broker.selector import compile_selector
 from swf_common_lib.errors import BrokerUnavailable
 from swf_common_lib.messages import EndRun

@@ -9,7 +9,7 @@ import pytest
 
 from agents import fast_processing_agent as module
 from agents.fast_processing_agent import FastProcessingAgent
-from agents.recent import Recent
+from agents.workers.recent_keys import Recent
 from swf_common_lib.errors import InvalidMessage
 from swf_common_lib.messages import Message, SliceResult, TfFileRegistered
 from swf_common_lib.messaging import Destination

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from agents import tasks
-from agents.tasks import LocalTasks, TaskRequest, TaskStatus, task_backend
+from agents import task_backends as tasks
+from agents.task_backends import LocalTasks, TaskRequest, TaskStatus, task_backend
 from swf_common_lib.errors import ConfigurationError
 from tests.waiting import PATIENCE, wait_until
 

@@ -9,8 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from agents import catalogue as catalogue_module
-from agents.catalogue import CatalogueFile, Dataset, MonitorCatalogue, catalogue
+from agents import file_catalogue as catalogue_module
+from agents.file_catalogue import CatalogueFile, Dataset, MonitorCatalogue, catalogue
 from swf_common_lib.errors import ConfigurationError, Conflict, InvalidRequest, NotFound
 from swf_common_lib.monitor_client import MonitorClient
 from tests.http_server import serving
@@ -152,7 +152,7 @@ def test_the_monitor_serves_when_it_is_named(monitor: MonitorClient) -> None:
 def test_a_run_without_end_costs_no_memory(
     monitor: MonitorClient, rows: Rows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agents.catalogue.REMEMBERED_FILES", 3)
+    monkeypatch.setattr("agents.file_catalogue.REMEMBERED_FILES", 3)
     served = MonitorCatalogue(monitor)
     served.ensure_dataset(DATASET)
     for number in range(10):
@@ -165,7 +165,7 @@ def test_a_run_without_end_costs_no_memory(
 def test_all_files_of_a_closed_dataset_are_known(
     monitor: MonitorClient, rows: Rows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agents.catalogue.REMEMBERED_FILES", 3)
+    monkeypatch.setattr("agents.file_catalogue.REMEMBERED_FILES", 3)
     rows.runs.append({"run_id": 1, "run_number": 100001, "dataset": NAME, "dataset_open": False})
     rows.files += [
         {"stf_filename": f"f{number}", "file_size_bytes": 10, "checksum": "0000000a"}

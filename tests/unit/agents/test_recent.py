@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agents.recent import Recent
+from agents.workers.recent_keys import Recent
 
 
 def test_the_oldest_is_forgotten_beyond_the_limit() -> None:

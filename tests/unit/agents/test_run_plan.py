@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.run_plan import FAST_PREFETCH, announced_plan, joined_plan, process_workers
+from agents.workers.plan import FAST_PREFETCH, announced_plan, joined_plan, process_workers
 from swf_common_lib.messages import RunImminentWorker, SliceContent
 
 

@@ -10,8 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from agents import run_watch
-from agents.run_watch import RunWatch
+from agents.workers import watch as run_watch
+from agents.workers.watch import RunWatch
 from swf_common_lib.settings import load_settings
 from tests.http_server import serving
 from tests.waiting import wait_until

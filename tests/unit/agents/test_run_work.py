@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from agents.run_plan import RunPlan
-from agents.run_work import RunWork
-from agents.worker_report import WorkerReport
+from agents.workers.plan import RunPlan
+from agents.workers.report import WorkerReport
+from agents.workers.run import RunWork
 from swf_common_lib.messages import SliceWork
 
 
@@ -66,7 +66,7 @@ class TestUnpaced:
         assert run.take(work(0, retries=1), now=0.0) is not None
 
     def test_a_run_without_end_costs_no_memory(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("agents.run_work.REMEMBERED_TRIES", 10)
+        monkeypatch.setattr("agents.workers.run.REMEMBERED_TRIES", 10)
         run = RunWork(plan(), now=0.0)
         for slice_id in range(100):
             job = run.take(work(slice_id), now=0.0)

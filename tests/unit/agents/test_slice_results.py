@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agents.slice_results import ResultWriter, outcome
+from agents.workers.results import ResultWriter, outcome
 from swf_common_lib.messages import SliceResult, SliceWork
 
 WORK = SliceWork.model_validate(

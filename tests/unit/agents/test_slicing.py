@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.slicing import cut
+from agents.sampling import cut
 
 
 @given(first=st.integers(0, 10_000), count=st.integers(0, 3000), slices=st.integers(0, 400))

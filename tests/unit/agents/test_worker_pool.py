@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.worker_pool import Assignment, WorkerPool
+from agents.workers.pool import Assignment, WorkerPool
 
 TIMES = st.floats(0, 1000)
 

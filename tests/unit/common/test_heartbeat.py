@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from swf_common_lib import heartbeat as heartbeat_module
-from swf_common_lib.heartbeat import Heartbeat
+from swf_common_lib.agent import heartbeat as heartbeat_module
+from swf_common_lib.agent.heartbeat import Heartbeat
 from swf_common_lib.settings import load_settings
 from tests.http_server import serving
 from tests.waiting import PATIENCE

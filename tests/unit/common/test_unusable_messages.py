@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from swf_common_lib.agent.delivery_loop import HANDLER_TRIES, DeliveryHandling
 from swf_common_lib.errors import InvalidMessage, InvalidRequest
-from swf_common_lib.handling import HANDLER_TRIES, DeliveryHandling
 from swf_common_lib.messages import RunImminentWorker, parse_body, parse_message
 from swf_common_lib.messaging import MessageBus
 from swf_common_lib.settings import load_settings
 from swf_common_lib.strict_json import MOST_LEVELS
-from workflows.start import start_body
+from workflows.runner.record import start_body
 
 ANNOUNCEMENT = {
     "msg_type": "run_imminent_worker",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mcp_server.catalogue import documents
+from mcp_server.reference import documents
 
 CHECKOUT = Path(__file__).parents[3]
 REGISTRY_SCHEMA = "https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json"
@@ -19,7 +19,7 @@ VARIABLE = re.compile(r"\{([^}]+)\}")
 
 def test_documents_are_current() -> None:
     for path, wanted in documents().items():
-        assert path.read_text() == wanted, f"{path.name}: python -m mcp_server.catalogue"
+        assert path.read_text() == wanted, f"{path.name}: python -m mcp_server.reference"
 
 
 @pytest.mark.parametrize("name", ["server.json", "tools/mcpb/manifest.json"])

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_server.schemas import lean_input, lean_output
-from mcp_server.sizes import MOST_DEEP, TOO_DEEP, fitted, shallow, short, size_of
-from mcp_server.words import for_assistants
+from mcp_server.answers.remedies import for_assistants
+from mcp_server.answers.schemas import lean_input, lean_output
+from mcp_server.answers.truncation import MOST_DEEP, TOO_DEEP, fitted, shallow, size_of
+from swf_common_lib.text import short
 
 _LEAVES = st.none() | st.booleans() | st.integers() | st.text(max_size=400)
 _VALUES = st.recursive(

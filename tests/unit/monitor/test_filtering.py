@@ -10,9 +10,9 @@ from django.utils import timezone as zones
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.records.filtering import read_time
-from monitor.records.filters import EXECUTIONS, FILTERS, MESSAGES
-from monitor.records.pages import page_of
+from monitor.records.queries.pages import page_of
+from monitor.records.queries.selection import read_time
+from monitor.records.queries.selections import EXECUTIONS, FILTERS, MESSAGES
 from swf_common_lib.errors import InvalidRequest
 
 

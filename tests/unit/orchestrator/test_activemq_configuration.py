@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import activemq, broker
-from orchestrator.activemq import ActiveMQ
+from orchestrator.servers import activemq, broker
+from orchestrator.servers.activemq import ActiveMQ
 from swf_common_lib.errors import ConfigurationError
 from swf_common_lib.settings import Settings, load_settings
 

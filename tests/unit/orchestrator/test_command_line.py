@@ -11,8 +11,8 @@ from orchestrator.cli import agents, executions, main
 from orchestrator.cli.main import build_parser
 from orchestrator.cli.status import process_table
 from orchestrator.cli.summary import summary_lines
-from orchestrator.process import Process, tail
 from orchestrator.runs import Progress
+from orchestrator.supervisord.process import Process, tail
 from swf_common_lib.errors import ConfigurationError
 
 RECORD = {

@@ -9,8 +9,9 @@ import stat
 import pytest
 import yaml
 
-from orchestrator import compose, installation
+from orchestrator import installation
 from orchestrator.cli import main
+from orchestrator.servers import compose
 from swf_common_lib.errors import ConfigurationError, Unavailable
 from swf_common_lib.settings import Settings, load_settings
 from tests.stack import CHECKOUT, COPIED

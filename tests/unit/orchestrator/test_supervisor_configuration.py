@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.supervisor_configuration import SupervisorConfiguration
+from orchestrator.supervisord.configuration import SupervisorConfiguration
 from swf_common_lib.errors import ConfigurationError
 
 CHECKOUT = Path(__file__).parents[3]

@@ -11,7 +11,7 @@ import requests
 from swf_common_lib.api_utils import get_next_run_number
 from swf_common_lib.errors import MonitorUnavailable
 from tests.http_server import serving
-from workflows.session import WorkflowSession
+from workflows.runner.http_session import WorkflowSession
 
 LOGGER = logging.getLogger("test")
 

@@ -13,7 +13,7 @@ import simpy
 
 from swf_common_lib.errors import WorkflowFailed
 from tests.waiting import PATIENCE, wait_until
-from workflows.clock import Clock, Ending
+from workflows.runner.clock import Clock, Ending
 
 AGES = 180.0
 """Simulated seconds of a long timeout: in real time, far longer than any test waits."""

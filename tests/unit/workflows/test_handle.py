@@ -10,7 +10,7 @@ import simpy
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from workflows.recording import RecordingRunner
+from workflows.testing import RecordingRunner
 
 TOPIC = "/topic/epictopic"
 

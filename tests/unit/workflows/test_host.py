@@ -10,8 +10,8 @@ import pytest
 from swf_common_lib.errors import Conflict
 from swf_common_lib.messaging import MessageBus
 from swf_common_lib.settings import load_settings
-from workflows.execution import Execution
-from workflows.host import ExecutionHost
+from workflows.runner.execution import Execution
+from workflows.runner.executions import ExecutionHost
 
 CLAIMED = {"execution_id": "x-me-0001", "source_text": "code"}
 

@@ -8,8 +8,8 @@ import pytest
 import simpy
 
 from swf_common_lib.errors import WorkflowFailed
-from workflows.loading import WorkflowSource, flat_parameters, make_process
-from workflows.recording import RecordingRunner
+from workflows.runner.source import WorkflowSource, flat_parameters, make_process
+from workflows.testing import RecordingRunner
 
 CONFIG: dict[str, Any] = {
     "workflow": {"name": "own"},
@@ -118,6 +118,6 @@ class WorkflowExecutor:
         run(text)
     source.trim(caught.value)
     shown = source.traceback(caught.value)
-    assert "workflows/loading.py" not in shown
+    assert "workflows/runner/source.py" not in shown
     assert 'File "workflows/own.py", line 8, in execute' in shown
     assert "# the line to be seen" in shown

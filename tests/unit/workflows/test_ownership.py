@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from workflows import ownership
-from workflows.ownership import SUSPENSION, Ownership
+from workflows.runner import lease_guard as ownership
+from workflows.runner.lease_guard import SUSPENSION, Ownership
 
 
 class Time:

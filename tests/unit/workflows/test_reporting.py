@@ -9,7 +9,7 @@ from typing import Any
 from swf_common_lib.monitor_client import MonitorClient
 from tests.http_server import serving
 from tests.waiting import wait_until
-from workflows.reporting import Reporter
+from workflows.runner.reporter import Reporter
 
 
 class Reports:

@@ -12,8 +12,8 @@ from swf_common_lib.errors import ConfigurationError
 from swf_common_lib.messages import parse_message
 from swf_common_lib.settings import Settings, load_settings
 from workflows import send_workflow_command
-from workflows.run_options import RunRequest, add_run_options
-from workflows.start import start_body
+from workflows.runner.options import RunRequest, add_run_options
+from workflows.runner.record import start_body
 
 TESTBED = """
 [testbed]

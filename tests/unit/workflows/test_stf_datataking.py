@@ -10,10 +10,10 @@ import simpy
 
 import workflows
 from swf_common_lib.config import expand
-from workflows.clock import Clock
 from workflows.epic_fast_processing import WorkflowExecutor as EpicFastProcessing
-from workflows.recording import RecordingRunner
+from workflows.runner.clock import Clock
 from workflows.stf_datataking import WorkflowExecutor
+from workflows.testing import RecordingRunner
 
 WORKFLOWS = Path(workflows.__file__).parent
 SHORT = {

@@ -1,0 +1,1 @@
+"""What an answer is made of: text of errors, pages, times, sizes, remedies."""

@@ -1,0 +1,142 @@
+"""Pages of rows for an assistant."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from django.db.models import Model
+from mcp_types import CallToolResult
+
+from mcp_server.answers.empty_lists import why_empty
+from mcp_server.answers.results import Result, answer
+from mcp_server.answers.time_range import in_utc
+from mcp_server.answers.truncation import MOST_BYTES, size_of
+from mcp_server.application import Application
+from monitor.records.queries.pages import Page, take_page
+from monitor.records.queries.selection import Selection
+from swf_common_lib.errors import InvalidRequest
+
+M = TypeVar("M", bound=Model)
+Item = dict[str, Any]
+
+COUNTED = 2_000
+"""Rows of a list that are counted at most: to count a million takes longer than to read a page."""
+MOST_OF_ITEMS = MOST_BYTES - 4_000
+"""Bytes of a page's items; the rest of the answer needs its room too."""
+_MARK = 8
+_ARGUMENTS = {"sender_agent": "sender", "instance_name": "source", "assigned_worker": "worker"}
+"""What tools call some of the filters."""
+
+
+class ListResult(Result):
+    """What every list gives."""
+
+    items: list[Item]
+    total: int
+    """Rows on all pages."""
+    total_is_least: bool | None = None
+    """There are more than ``total``: they were not counted to their end."""
+    next_cursor: str | None = None
+    applied_filters: dict[str, str] = {}
+    note: str | None = None
+    """Why there is nothing, or less than was asked for."""
+
+
+async def listed(
+    application: Application,
+    selection: Selection[M],
+    params: Mapping[str, Any],
+    limit: int,
+    cursor: str,
+    shown: Callable[[Sequence[M]], list[Item]],
+    note: str = "",
+) -> CallToolResult:
+    """Answer with one page of ``selection``; ``shown`` turns its rows into items.
+
+    Parameters without a value select nothing out. ``note`` is told with whatever the page has to
+    say. Raises InvalidRequest for values that cannot be used.
+    """
+    result = await application.database(read_rows, selection, params, limit, cursor, shown)
+    result.note = " ".join(said for said in (note, result.note) if said) or None
+    more = "more than " if result.total_is_least else ""
+    text = f"{len(result.items)} of {more}{result.total} {selection.name}"
+    if result.applied_filters:
+        text += f" ({', '.join(f'{k}={v}' for k, v in result.applied_filters.items())})"
+    if result.note:
+        text += f". {result.note}"
+    return answer(result, text)
+
+
+def read_rows(
+    selection: Selection[M],
+    params: Mapping[str, Any],
+    limit: int,
+    cursor: str,
+    shown: Callable[[Sequence[M]], list[Item]],
+) -> ListResult:
+    """Read one page: as many of ``limit`` rows as an answer can hold."""
+    given = {name: str(value) for name, value in params.items() if value not in ("", None)}
+    given = in_utc(given)
+    mark = _mark_of(selection, given)
+    after = _unmarked(cursor, mark)
+    page = take_page(selection, given, limit, after, COUNTED)
+    items = shown(page.items)
+    note = None
+    kept = _fitting(items)
+    if kept < len(items):
+        page = page.first(kept)
+        items = items[:kept]
+        note = f"An answer holds no more than {kept} of these: go on with next_cursor."
+    filters = {name: value for name, value in given.items() if name != "ordering"}
+    if not items:
+        note = why_empty(selection, filters, _ARGUMENTS)
+    filters = {_ARGUMENTS.get(name, name): value for name, value in filters.items()}
+    return ListResult(
+        items=items,
+        total=page.total,
+        total_is_least=page.more_than_total or None,
+        next_cursor=_marked(page, mark),
+        applied_filters=filters,
+        note=note,
+    )
+
+
+def _fitting(items: Sequence[Item]) -> int:
+    """Give how many items an answer can hold: one at least."""
+    room = MOST_OF_ITEMS
+    for count, item in enumerate(items):
+        room -= size_of(item) + 1
+        if room < 0:
+            return max(1, count)
+    return len(items)
+
+
+def _mark_of(selection: Selection[Any], given: Mapping[str, str]) -> str:
+    question = json.dumps([selection.name, sorted(given.items())])
+    return hashlib.sha256(question.encode("utf-8", "surrogatepass")).hexdigest()[:_MARK]
+
+
+def _marked(page: Page[Any], mark: str) -> str | None:
+    return None if page.next_cursor is None else f"{mark}.{page.next_cursor}"
+
+
+def _unmarked(cursor: str, mark: str) -> str | None:
+    """Give what of a cursor the table knows. Raises InvalidRequest for another question's."""
+    if not cursor:
+        return None
+    before, dot, after = cursor.partition(".")
+    if not dot or len(before) != _MARK:
+        raise InvalidRequest(
+            f"cursor {cursor[:80]!r} is not one of this list",
+            "Pass next_cursor of the page before unchanged, or leave it out for the first page.",
+        )
+    if before != mark:
+        raise InvalidRequest(
+            "this cursor belongs to a list with other filters or another order",
+            "Repeat the filters of the call that gave it (its applied_filters names them), "
+            "or leave cursor out for the first page of these.",
+        )
+    return after

@@ -1,0 +1,78 @@
+"""No answer is more than an assistant can read at once, whatever was asked."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from swf_common_lib.text import middle_cut
+
+MOST_BYTES = 50_000
+"""Of one answer: 25,000 tokens, were each of two letters only."""
+MOST_DEEP = 40
+"""Levels of lists and tables in one another. Messages may come with hundreds."""
+TOO_DEEP = "(what is nested deeper is left out)"
+_SHORTEST = 40
+
+
+def size_of(value: Any) -> int:
+    """Give the bytes that ``value`` takes as compact JSON."""
+    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str).encode())
+
+
+def fitted(value: dict[str, Any], most: int = MOST_BYTES) -> dict[str, Any]:
+    """Give ``value`` in ``most`` bytes: long texts, lists and tables in it are cut, and say so.
+
+    Every field of it stays, of its own type: clients check answers against the tool's schema.
+    """
+    if size_of(value) <= most:
+        return value
+    longest, cut = most, value
+    while longest >= _SHORTEST:
+        items = max(5, longest // 50)
+        cut = {name: _cut(part, longest, items) for name, part in value.items()}
+        if size_of(cut) <= most:
+            return cut
+        longest //= 2
+    for depth in (3, 2, 1):  # tables of tables of tables: each level has as many again
+        flat = {name: shallow(part, depth) for name, part in cut.items()}
+        if size_of(flat) <= most:
+            return flat
+    return {name: _skeleton(part) for name, part in value.items()}
+
+
+def shallow(value: Any, depth: int = MOST_DEEP) -> Any:
+    """Give ``value`` without what is nested deeper than ``depth``: nothing writes that as JSON."""
+    if not isinstance(value, list | dict):
+        return value
+    if depth <= 0:
+        return TOO_DEEP
+    if isinstance(value, list):
+        return [shallow(part, depth - 1) for part in value]
+    return {name: shallow(part, depth - 1) for name, part in value.items()}
+
+
+def _cut(value: Any, longest: int, most_items: int) -> Any:
+    if isinstance(value, str):
+        return middle_cut(value, longest)
+    if isinstance(value, list):
+        kept = [_cut(part, longest, most_items) for part in value[:most_items]]
+        left_out = len(value) - len(kept)
+        if not left_out:
+            return kept
+        objects = all(isinstance(part, dict) for part in kept)
+        return [*kept, {"left_out": left_out} if objects else f"({left_out} more left out)"]
+    if isinstance(value, dict):
+        kept_table = {
+            middle_cut(name, longest): _cut(value[name], longest, most_items)
+            for name in list(value)[: most_items * 4]
+        }
+        left_out = len(value) - len(kept_table)
+        return {**kept_table, "left_out": left_out} if left_out else kept_table
+    return value
+
+
+def _skeleton(value: Any) -> Any:
+    """Give what takes no room of a field: itself, or nothing of its type."""
+    small = not isinstance(value, str | list | dict) or size_of(value) <= _SHORTEST
+    return value if small else type(value)()

@@ -1,0 +1,1 @@
+"""MCP over HTTP: the service, who may come in, streams that stay open."""

@@ -1,0 +1,1 @@
+"""What is pushed to clients: who subscribed to what, and when it changed."""

@@ -1,0 +1,118 @@
+"""Marks of resources: one differs from the one before when what the resource shows changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from django.db.models import Max
+from django.utils import timezone
+
+from mcp_server.uris import EXECUTION, LOG, STATUS, WORKFLOW
+from monitor.executions.announcer import announcer
+from monitor.executions.waiting import ALIVE_FOR
+from monitor.records.models import (
+    AppLog,
+    RunState,
+    SystemAgent,
+    SystemStateEvent,
+    WorkflowDefinition,
+    WorkflowExecution,
+)
+from monitor.records.states import ACTIVE, ExecutionStatus
+from swf_common_lib.settings import Settings
+
+_SHOWN = (
+    "status",
+    "status_reason",
+    "run_number",
+    "runner",
+    "start_time",
+    "end_time",
+    "error_message",
+    "announced_at",
+)
+_RECENT = timedelta(hours=24)
+
+Mark = Any
+
+
+def marks_of(uris: Iterable[str], settings: Settings) -> dict[str, Mark]:
+    """Give the present mark of each resource; of one that is not there too."""
+    marks: dict[str, Mark] = {}
+    executions: dict[str, str] = {}
+    logs: dict[str, str] = {}
+    for uri in uris:
+        if uri == STATUS:
+            marks[uri] = _status()
+        elif uri.startswith(WORKFLOW):
+            marks[uri] = _workflow(uri.removeprefix(WORKFLOW), settings)
+        elif uri.startswith(EXECUTION) and uri.endswith(LOG):
+            logs[uri.removeprefix(EXECUTION).removesuffix(LOG)] = uri
+        elif uri.startswith(EXECUTION):
+            executions[uri.removeprefix(EXECUTION)] = uri
+        else:
+            marks[uri] = None
+    found = _executions(list(executions)) if executions else {}
+    newest = _logs(list(logs)) if logs else {}
+    marks |= {uri: found.get(execution_id) for execution_id, uri in executions.items()}
+    return marks | {uri: newest.get(execution_id) for execution_id, uri in logs.items()}
+
+
+def _executions(ids: list[str]) -> dict[str, Mark]:
+    rows = WorkflowExecution.objects.filter(pk__in=ids)
+    own = {row[0]: row[1:] for row in rows.values_list("execution_id", *_SHOWN)}
+    states = RunState.objects.filter(execution_id__in=ids).order_by("run_number")
+    runs: dict[str, list[Any]] = {}
+    for state in states.values():
+        del state["updated_at"]
+        runs.setdefault(state["execution_id"], []).append(str(state))
+    events = dict(
+        SystemStateEvent.objects.filter(execution_id__in=ids)
+        .values_list("execution_id")
+        .annotate(Max("id"))
+    )
+    return {name: (row, tuple(runs.get(name, ())), events.get(name)) for name, row in own.items()}
+
+
+def _logs(ids: list[str]) -> dict[str, Mark]:
+    rows = AppLog.objects.filter(execution_id__in=ids).values_list("execution_id")
+    return dict(rows.annotate(Max("id")))
+
+
+def _status() -> Mark:
+    now = timezone.now()
+    agents = SystemAgent.objects.filter(last_heartbeat__gte=now - _RECENT).order_by("pk")
+    unfinished = WorkflowExecution.objects.filter(status__in=[ExecutionStatus.PENDING, *ACTIVE])
+    return (
+        tuple(
+            (name, state, health, heartbeat >= now - ALIVE_FOR)
+            for name, state, health, heartbeat in agents.values_list(
+                "instance_name", "operational_state", "status", "last_heartbeat"
+            )
+        ),
+        tuple(unfinished.order_by("pk").values_list("execution_id", "status")),
+        announcer().status().connected,
+    )
+
+
+def _workflow(name: str, settings: Settings) -> Mark:
+    workflows = settings.swf_home / "workflows"
+    files = [workflows / f"{name}.py"] if name.isidentifier() else []
+    files += sorted(workflows.glob("*.toml"))
+    recorded = WorkflowDefinition.objects.filter(workflow_name=name)
+    return (
+        tuple(_version(file) for file in files),
+        tuple(recorded.order_by("pk").values_list("pk", flat=True)),
+    )
+
+
+def _version(file: Path) -> Mark:
+    """Give what differs when a file was written anew; editors replace files, and leave odd ones."""
+    try:
+        found = file.stat()
+    except OSError:
+        return file.name, None, None
+    return file.name, found.st_mtime_ns, found.st_size

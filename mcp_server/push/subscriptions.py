@@ -1,0 +1,223 @@
+"""Telling clients that a resource or a task changed, in both eras of the protocol.
+
+2026-07-28: `subscriptions/listen`, a request whose answer is the stream. 2025-11-25:
+`resources/subscribe`, and notifications on the connection's standing stream.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import anyio
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+from mcp.server.connection import Connection
+from mcp.server.context import ServerRequestContext
+from mcp.server.mcpserver import require_client_extension
+from mcp.server.subscriptions import (
+    SUBSCRIPTION_ID_META_KEY,
+    InMemorySubscriptionBus,
+    ResourceUpdated,
+    ServerEvent,
+)
+from mcp.shared.exceptions import MCPError
+from mcp.shared.subscriptions import event_matches, event_to_notification
+from mcp_types import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    EmptyResult,
+    Notification,
+    SubscribeRequestParams,
+    SubscriptionFilter,
+    SubscriptionsAcknowledgedNotification,
+    SubscriptionsAcknowledgedNotificationParams,
+    SubscriptionsListenRequestParams,
+    SubscriptionsListenResult,
+    UnsubscribeRequestParams,
+)
+
+from mcp_server.push.watcher import Watcher
+from mcp_server.tasks import IDENTIFIER, Task
+from mcp_server.uris import execution_resource, uri_problem
+
+MOST_STREAMS = 1024
+MOST_WAITING = 256
+"""Changes that a stream holds for a client that does not read; then it is ended."""
+MOST_OF_ONE = 100
+"""Resources and tasks that one subscription may name."""
+_TASK_IDS = "taskIds"
+
+RequestContext = ServerRequestContext[Any, Any]
+FindTask = Callable[[str, RequestContext], Awaitable[Task | None]]
+
+
+class Subscriptions:
+    """Serves both ways to subscribe, and has the watcher look after what is subscribed to."""
+
+    def __init__(self, bus: InMemorySubscriptionBus, watcher: Watcher, find_task: FindTask) -> None:
+        self._bus = bus
+        self._watcher = watcher
+        self._find_task = find_task
+        self._streams: set[MemoryObjectSendStream[ServerEvent]] = set()
+        self._standing: dict[Connection, _Standing] = {}
+
+    async def listen(
+        self, ctx: RequestContext, params: SubscriptionsListenRequestParams
+    ) -> SubscriptionsListenResult:
+        """Serve one `subscriptions/listen`: acknowledge, then send what changes, until the end."""
+        if ctx.request_id is None:
+            raise MCPError(INVALID_REQUEST, "subscriptions/listen needs a request id")
+        honoured = await self._honoured(ctx, params.notifications)
+        tasks = {execution_resource(task_id): task_id for task_id in _task_ids(honoured)}
+        watched = [*(honoured.resource_subscriptions or ()), *tasks]
+        uris = frozenset(watched)
+        meta = {SUBSCRIPTION_ID_META_KEY: ctx.request_id}
+        send, receive = anyio.create_memory_object_stream[ServerEvent](MOST_WAITING)
+
+        def deliver(event: ServerEvent) -> None:
+            if event_matches(honoured, uris, event):
+                try:
+                    send.send_nowait(event)
+                except anyio.WouldBlock:  # there is no replay: it listens and reads again
+                    self._streams.discard(send)
+                    send.close()
+                except anyio.ClosedResourceError:
+                    pass  # the stream is ending
+
+        leave = self._bus.subscribe(deliver)
+        self._streams.add(send)
+        try:
+            await self._watcher.add(watched)
+            acknowledged = SubscriptionsAcknowledgedNotificationParams(
+                notifications=honoured, _meta=meta
+            )
+            await ctx.session.send_notification(
+                SubscriptionsAcknowledgedNotification(params=acknowledged), ctx.request_id
+            )
+            await self._forward(ctx, receive, honoured, tasks, meta)
+        finally:
+            leave()
+            self._watcher.discard(watched)
+            self._streams.discard(send)
+            send.close()
+            receive.close()
+        return SubscriptionsListenResult(_meta=meta)
+
+    async def subscribe(self, ctx: RequestContext, params: SubscribeRequestParams) -> EmptyResult:
+        """Serve `resources/subscribe`: from now on the connection is told of changes."""
+        connection = ctx.session._connection  # the SDK gives no other way to it
+        uri = _checked(str(params.uri))
+        standing = self._standing.get(connection)
+        if standing is None:
+            standing = self._standing[connection] = _Standing(connection, self._bus)
+            connection.exit_stack.push_async_callback(self._forget, connection)
+        if uri not in standing.uris:
+            if len(standing.uris) >= MOST_OF_ONE:
+                raise MCPError(INVALID_PARAMS, f"a connection subscribes to {MOST_OF_ONE} at most")
+            standing.uris.add(uri)
+            await self._watcher.add([uri])
+        return EmptyResult()
+
+    async def unsubscribe(
+        self, ctx: RequestContext, params: UnsubscribeRequestParams
+    ) -> EmptyResult:
+        """Serve `resources/unsubscribe`; what was not subscribed to stays so."""
+        standing = self._standing.get(ctx.session._connection)
+        uri = str(params.uri)
+        if standing is not None and uri in standing.uris:
+            standing.uris.discard(uri)
+            self._watcher.discard([uri])
+        return EmptyResult()
+
+    def close(self) -> None:
+        """Let every listen stream end in order, with its result as the last frame."""
+        for stream in list(self._streams):
+            stream.close()
+
+    async def _forget(self, connection: Connection) -> None:
+        standing = self._standing.pop(connection, None)
+        if standing is not None:
+            standing.close()
+            self._watcher.discard(list(standing.uris))
+
+    async def _honoured(self, ctx: RequestContext, asked: SubscriptionFilter) -> SubscriptionFilter:
+        """Give what of a wish will be fulfilled. Raises MCPError for one that cannot be."""
+        uris, task_ids = list(asked.resource_subscriptions or ()), _task_ids(asked)
+        if _TASK_IDS in (asked.model_extra or {}):
+            require_client_extension(ctx, IDENTIFIER)
+        if len(self._streams) >= MOST_STREAMS:
+            raise MCPError(INTERNAL_ERROR, "too many subscriptions are open")
+        if len(uris) + len(task_ids) > MOST_OF_ONE:
+            raise MCPError(INVALID_PARAMS, f"a subscription names {MOST_OF_ONE} things at most")
+        uris = [_checked(uri) for uri in uris]
+        known = [t for t in task_ids if await self._find_task(t, ctx) is not None]
+        return SubscriptionFilter(
+            tools_list_changed=asked.tools_list_changed or None,
+            prompts_list_changed=asked.prompts_list_changed or None,
+            resources_list_changed=asked.resources_list_changed or None,
+            resource_subscriptions=uris or None,
+            **({_TASK_IDS: known} if known else {}),
+        )
+
+    async def _forward(
+        self,
+        ctx: RequestContext,
+        receive: MemoryObjectReceiveStream[ServerEvent],
+        honoured: SubscriptionFilter,
+        tasks: dict[str, str],
+        meta: dict[str, Any],
+    ) -> None:
+        plain = frozenset(honoured.resource_subscriptions or ())
+        async for event in receive:
+            if event_matches(honoured, plain, event):
+                notification = event_to_notification(event, meta)
+                await ctx.session.send_notification(notification, ctx.request_id)
+            if isinstance(event, ResourceUpdated) and event.uri in tasks:
+                task = await self._find_task(tasks[event.uri], ctx)
+                if task is not None:
+                    await ctx.session.send_notification(_task_told(task, meta), ctx.request_id)
+
+
+class _Standing:
+    """What one connection of the older protocol is told on its standing stream."""
+
+    def __init__(self, connection: Connection, bus: InMemorySubscriptionBus) -> None:
+        self.uris: set[str] = set()
+        self._connection = connection
+        self._leave = bus.subscribe(self._deliver)
+        self._sending: dict[str, asyncio.Task[None]] = {}
+
+    def _deliver(self, event: ServerEvent) -> None:
+        if not isinstance(event, ResourceUpdated) or event.uri not in self.uris:
+            return
+        before = self._sending.get(event.uri)
+        if before is None or before.done():  # else the client has not yet read that it changed
+            self._sending[event.uri] = asyncio.create_task(
+                self._connection.send_resource_updated(event.uri)
+            )
+
+    def close(self) -> None:
+        """Tell it nothing more."""
+        self._leave()
+        for task in self._sending.values():
+            task.cancel()
+
+
+def _checked(uri: str) -> str:
+    """Give ``uri``; raises MCPError for one that can be no resource's."""
+    if problem := uri_problem(uri):
+        raise MCPError(INVALID_PARAMS, f"cannot subscribe: {problem}")
+    return uri
+
+
+def _task_ids(wish: SubscriptionFilter) -> Sequence[str]:
+    given = (wish.model_extra or {}).get(_TASK_IDS)
+    return [str(one) for one in given] if isinstance(given, list) else []
+
+
+def _task_told(task: Task, meta: dict[str, Any]) -> Any:
+    return Notification[dict[str, Any], str](
+        method="notifications/tasks", params={**task.detail(), "_meta": meta}
+    )

@@ -1,0 +1,67 @@
+"""The newest events as a resource: who did what, where it belongs to no execution too."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.db.models import Max
+from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver.exceptions import ResourceError
+
+from mcp_server.answers.truncation import MOST_BYTES, size_of
+from mcp_server.application import Application
+from monitor.records.models import SystemStateEvent
+from swf_common_lib.errors import TestbedError
+from swf_common_lib.text import given, instant, short
+
+URI = "testbed://events"
+_MOST = 200
+_LOOKED_THROUGH = 100_000
+"""Rows at most: those of messages lie between, and a long run has any number of them."""
+
+
+def add_event_resource(server: MCPServer[Application], application: Application) -> None:
+    """Add the resource to ``server``."""
+
+    @server.resource(
+        URI,
+        title="Events",
+        description=f"The newest {_MOST} changes and acts, newest first: executions, agents "
+        "started and stopped, messages sent, tokens; who, through what, why. What agents said is "
+        "in list_messages.",
+        mime_type="application/json",
+    )
+    async def events() -> str:
+        try:
+            return await application.database(newest_events)
+        except TestbedError as error:
+            raise ResourceError(str(error)) from error
+
+
+def newest_events() -> str:
+    """Give the newest events that are no message's, as many as an answer holds, as JSON."""
+    newest = SystemStateEvent.objects.aggregate(newest=Max("id"))["newest"] or 0
+    rows = SystemStateEvent.objects.filter(id__gt=newest - _LOOKED_THROUGH).exclude(via="message")
+    items: list[dict[str, Any]] = []
+    room = MOST_BYTES - size_of({"events": []})
+    for row in rows.order_by("-id")[:_MOST]:
+        item = _item(row)
+        room -= size_of(item) + 1
+        if room < 0:
+            break
+        items.append(item)
+    return json.dumps({"events": items}, ensure_ascii=False, separators=(",", ":"))
+
+
+def _item(row: SystemStateEvent) -> dict[str, Any]:
+    data = row.event_data if isinstance(row.event_data, dict) else {}
+    return given(
+        at=instant(row.timestamp, "milliseconds"),
+        event=row.event_type,
+        execution_id=row.execution_id,
+        run_number=row.run_number,
+        actor=row.actor,
+        via=row.via,
+        reason=short(str(data.get("reason") or ""), 500),
+    )

@@ -1,0 +1,112 @@
+"""Resources: what an assistant may read, and subscribe to, without calling a tool."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
+
+from mcp_server.answers.error_text import bounded
+from mcp_server.answers.results import Result
+from mcp_server.answers.truncation import MOST_BYTES, fitted, size_of
+from mcp_server.application import Application
+from mcp_server.resources.documents import document
+from mcp_server.views.definitions import definition
+from mcp_server.views.executions import execution_detail
+from mcp_server.views.logs import log_items
+from mcp_server.views.status import current_status
+from monitor.executions.control import find
+from monitor.records.models import AppLog
+from swf_common_lib.errors import NotFound, TestbedError
+from swf_common_lib.text import middle_cut
+
+_JSON = "application/json"
+_TEXT = "text/plain"
+_LOG_LINES = 500
+_LONGEST_RECORD = 4_000
+
+
+def add_resources(server: MCPServer[Application], application: Application) -> None:
+    """Add the resources to ``server``. Whoever can reach the server may read them."""
+    settings = application.settings
+
+    @server.resource(
+        "testbed://status",
+        title="System status",
+        description="Health, agents, unfinished executions, problems and what to do. Subscribable.",
+        mime_type=_JSON,
+    )
+    async def status() -> str:
+        return _as_json(await current_status(application))
+
+    @server.resource(
+        "testbed://workflows/{name}",
+        title="A workflow",
+        description="Configurations, parameters with bounds, versions, code. Subscribable.",
+        mime_type=_JSON,
+    )
+    async def workflow(name: str) -> str:
+        return _as_json(await _read(application, definition, settings, name, "", True))
+
+    @server.resource(
+        "testbed://executions/{execution_id}",
+        title="A workflow execution",
+        description="Status, progress, statistics, history, configuration. Subscribable: pushed "
+        "when it changes.",
+        mime_type=_JSON,
+    )
+    async def execution(execution_id: str) -> str:
+        return _as_json(await _read(application, execution_detail, execution_id, True))
+
+    @server.resource(
+        "testbed://executions/{execution_id}/log",
+        title="Log of an execution",
+        description="The newest log records of runner and agents about it, oldest first.",
+        mime_type=_TEXT,
+    )
+    async def execution_log(execution_id: str) -> str:
+        text: str = await _read(application, _log, execution_id)
+        return text
+
+    @server.resource(
+        "testbed://docs/{topic}",
+        title="Documentation",
+        description="architecture, operations, messages, production, mcp, and the decisions.",
+        mime_type="text/markdown",
+    )
+    async def documentation(topic: str) -> str:
+        text: str = await _read(application, document, settings, topic)
+        return text
+
+
+async def _read(application: Application, function: Callable[..., Any], *arguments: Any) -> Any:
+    try:
+        return await application.database(function, *arguments)
+    except NotFound as error:
+        raise ResourceNotFoundError(bounded(str(error))) from error
+    except TestbedError as error:
+        raise ResourceError(bounded(str(error))) from error
+
+
+def _as_json(result: Result) -> str:
+    told = fitted(result.model_dump(mode="json", exclude_none=True))
+    return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
+
+
+def _log(execution_id: str) -> str:
+    """Give the log of an execution, a line a record; what does not fit is left out at its begin."""
+    find(execution_id)
+    rows = AppLog.objects.filter(execution_id=execution_id).order_by("-id")[:_LOG_LINES]
+    lines: list[str] = []
+    room = MOST_BYTES
+    for item in log_items(list(rows), detailed=True):
+        said = middle_cut(item.get("message", ""), _LONGEST_RECORD)
+        line = f"{item['at']} {item['level']} {item['source']}: {said}"
+        room -= size_of(line)
+        if room < 0:
+            break
+        lines.append(line)
+    return "\n".join(reversed(lines))

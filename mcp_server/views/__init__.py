@@ -1,0 +1,1 @@
+"""What each tool answers, made from records."""

@@ -1,0 +1,167 @@
+"""What starting, changing and waiting give back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mcp_server.answers.results import Result
+from mcp_server.uris import execution_resource
+from mcp_server.views.executions import UNPROCESSED, progress_line, progress_view
+from monitor.diagnosis.prospects import nobody_works_in, unserved, waits_for
+from monitor.executions import StartRequest, begin, request_change
+from monitor.executions.control import find
+from monitor.records.models import WorkflowExecution
+from monitor.records.progress import is_finished, processing_finished, progress_of
+from monitor.records.states import ExecutionStatus
+from swf_common_lib.text import instant
+
+_REACHED = {
+    "stop": (ExecutionStatus.TERMINATED,),
+    "pause": (ExecutionStatus.PAUSED,),
+    "resume": (ExecutionStatus.RUNNING,),
+}
+"""The status that a change leads to."""
+_TOLD = "The runner was told; get_workflow_execution shows when it has acted."
+
+
+class Started(Result):
+    """An execution that was started."""
+
+    execution_id: str
+    status: str
+    repeated: bool | None = None
+    """The same request with the same key had started it before."""
+    workflow: str = ""
+    config: str | None = None
+    namespace: str = ""
+    speed: float | None = None
+    """Simulated seconds per second of wall time; 0: as fast as it goes."""
+    waiting_for: str | None = None
+    note: str | None = None
+    """Why nothing will come of it beyond its messages, or what is not known of it."""
+    resource: str = ""
+    next: str
+
+
+class Change(Result):
+    """What came of a stop, pause or resume."""
+
+    execution_id: str
+    status: str
+    status_reason: str | None = None
+    done: bool
+    """The status asked for is reached; false: the runner was told and has not acted yet."""
+    note: str | None = None
+
+
+class Standing(Result):
+    """Where an execution stands that is waited for."""
+
+    execution_id: str
+    status: str
+    status_reason: str | None = None
+    waiting_for: str | None = None
+    """What a pending one waits for."""
+    finished: bool
+    processing_finished: bool | None = None
+    progress: dict[str, Any]
+    error: str | None = None
+    note: str | None = None
+    """Why its processing does not go on."""
+    waited_s: float = 0
+    next: str | None = None
+
+
+def started(request: StartRequest) -> Started:
+    """Start what ``request`` asks for; raises what ``monitor.executions.begin`` raises.
+
+    Nothing is asked of the database after it: what was started is told, whatever comes then.
+    """
+    begun = begin(request)
+    execution = begun.execution
+    earlier = [f"started earlier, at {instant(execution.created_at)}"] if begun.repeated else []
+    return Started(
+        execution_id=execution.execution_id,
+        status=execution.status,
+        repeated=begun.repeated or None,
+        workflow=execution.workflow_name,
+        config=execution.section("workflow").get("config"),
+        namespace=execution.namespace,
+        speed=execution.options.get("speed"),
+        note="; ".join((*earlier, *begun.notes)) or None,
+        resource=execution_resource(execution.execution_id),
+        next="wait_for_workflow",
+    )
+
+
+def with_prospects(begun: Started) -> Started:
+    """Add what an execution that was just started waits for, and what will not come of it."""
+    execution = find(begun.execution_id)
+    notes = (begun.note, unserved(execution))
+    return begun.model_copy(
+        update={
+            "waiting_for": waits_for(execution) or None,
+            "note": "; ".join(note for note in notes if note) or None,
+        }
+    )
+
+
+def change(execution_id: str, action: str, actor: str, reason: str) -> Change:
+    """Ask for a change unless it is there already.
+
+    Raises NotFound for an unknown execution, Conflict where the change makes no sense.
+    """
+    execution = find(execution_id)
+    if execution.status in _REACHED[action]:
+        so = _change(execution, action, None)
+        return so.model_copy(update={"note": "It was so already; nothing was changed."})
+    asked = request_change(execution_id, action, actor=actor, via="mcp", reason=reason)
+    return _change(asked.execution, action, asked.note or _TOLD)
+
+
+def reached(asked: Change, action: str) -> Change:
+    """See what came of a change that was asked for."""
+    return _change(find(asked.execution_id), action, asked.note)
+
+
+def look(execution_id: str, include_processing: bool) -> tuple[Standing, str]:
+    """Give where an execution stands, and that in a line."""
+    execution = find(execution_id)
+    progress = progress_of([execution])[execution_id]
+    processed = processing_finished(execution, progress)
+    waits = waits_for(execution)
+    line = progress_line(execution, progress)
+    left = is_finished(execution) and processed is False
+    if left:
+        line += "; agents are not done with its run"
+    alone = nobody_works_in(execution.namespace) if processed is False else ""
+    standing = Standing(
+        execution_id=execution_id,
+        status=execution.status,
+        status_reason=execution.status_reason or None,
+        waiting_for=waits or None,
+        finished=is_finished(execution) and not (include_processing and left),
+        processing_finished=processed,
+        progress=progress_view(progress),
+        error=execution.error_message or None,
+        note=alone or None,
+        next=UNPROCESSED if left else None,
+    )
+    return standing, f"{execution_id} is {execution.status}, waiting for {waits}" if waits else line
+
+
+def _change(execution: WorkflowExecution, action: str, note: str | None) -> Change:
+    """Tell how a change stands; ``note``: what to say while the runner has not acted."""
+    done = execution.status in _REACHED[action]
+    if done:
+        note = None
+    elif is_finished(execution):
+        note = f"It ended as {execution.status} before the {action} took effect."
+        done = True
+    return Change(
+        execution_id=execution.execution_id,
+        status=execution.status,
+        status_reason=execution.status_reason or None,
+        done=done,
+        note=note,
+    )

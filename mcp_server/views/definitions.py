@@ -1,0 +1,285 @@
+"""What an assistant sees of workflows and configurations."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mcp_server.answers.results import Result
+from monitor.executions.definitions import meant_by, read_workflow, workflow_names
+from monitor.records.models import WorkflowDefinition
+from swf_common_lib.config import (
+    PARAMETERS,
+    ConfigurationSummary,
+    Expanded,
+    TestbedFile,
+    expand,
+    list_configurations,
+    load_testbed_file,
+)
+from swf_common_lib.config.catalogue import default_configuration
+from swf_common_lib.errors import ConfigurationError, InvalidRequest, NotFound
+from swf_common_lib.settings import Settings
+from swf_common_lib.text import given, instant
+
+Item = dict[str, Any]
+
+_BEGIN_OF_DOCSTRING = re.compile(r'\A(?:#.*\n|\s)*"""(.*?)(?:"""|$)', re.MULTILINE)
+
+
+class DefinitionList(Result):
+    """Workflows by name."""
+
+    items: list[Item]
+    total: int
+    next_cursor: str | None = None
+    applied_filters: dict[str, str] = {}
+    note: str | None = None
+
+
+class Definition(Result):
+    """One workflow."""
+
+    workflow: str
+    is_default: bool = False
+    config: str | None = None
+    """The configuration whose values ``parameters`` shows."""
+    configurations: list[Item]
+    parameters: list[Item]
+    versions: list[Item] = []
+    problems: list[str] = []
+    example: Item
+    code: str | None = None
+
+
+class Validation(Result):
+    """What is wrong with a configuration, or all that it says."""
+
+    ok: bool
+    problems: list[str]
+    hint: str | None = None
+    workflow: str | None = None
+    config: str | None = None
+    namespace: str | None = None
+    notes: list[str] = []
+    parameters: dict[str, Item] = {}
+
+
+def definitions(settings: Settings, name: str, limit: int, cursor: str) -> DefinitionList:
+    """Give the workflows of the installation and those that the database knows."""
+    begin = _begin(cursor, name)
+    configurations = list_configurations(_workflows(settings))
+    names = _names(settings, configurations)
+    asked = [part for part in (one.strip() for one in name.split(",")) if part]
+    wanted = [one for one in names if not asked or one in asked]
+    unknown = [
+        f"There is no workflow {one!r}; {meant_by(one, names, _workflows(settings))}"
+        for one in asked
+        if one not in names
+    ]
+    return DefinitionList(
+        items=[
+            given(
+                workflow=workflow,
+                is_default=workflow == _default(settings) or None,
+                configs=[c.name for c in configurations if c.workflow_name == workflow],
+                description=_description(settings, workflow, configurations),
+            )
+            for workflow in wanted[begin : begin + limit]
+        ],
+        total=len(wanted),
+        next_cursor=f"{_mark(name)}.{begin + limit}" if begin + limit < len(wanted) else None,
+        applied_filters=given(workflow_name=name),
+        note=" ".join(unknown) or None,
+    )
+
+
+def definition(settings: Settings, name: str, config: str, with_code: bool) -> Definition:
+    """Give one workflow: configurations, parameters with their bounds, versions, an example.
+
+    Raises NotFound for an unknown workflow, ConfigurationError for an unknown configuration.
+    """
+    configurations = list_configurations(_workflows(settings))
+    known = _names(settings, configurations)
+    name = name or _default(settings)
+    if name not in known:
+        raise NotFound(
+            f"there is no workflow {name!r}; {meant_by(name, known, _workflows(settings))}",
+            "list_workflow_definitions lists all.",
+        )
+    recorded = WorkflowDefinition.objects.filter(workflow_name=name).order_by("-id")
+    problems: list[str] = []
+    expanded = None
+    try:
+        expanded = _expanded(settings, name, config, "", {})
+    except (ConfigurationError, NotFound) as error:
+        if config:
+            raise
+        problems = error.problems if isinstance(error, ConfigurationError) else [error.detail]
+    latest = recorded.first()
+    return Definition(
+        workflow=name,
+        is_default=name == _default(settings),
+        config=expanded.config_name if expanded else None,
+        configurations=[_configuration(c) for c in configurations if c.workflow_name == name],
+        parameters=_parameters(expanded) if expanded else [],
+        versions=[
+            given(version=d.version, created_by=d.created_by, created_at=instant(d.created_at))
+            for d in recorded.defer("definition")[:20]
+        ],
+        problems=problems,
+        example=given(
+            workflow=name,
+            config=expanded.config_name if expanded else None,
+            stf_count=5,
+            realtime=False,
+        ),
+        code=_code(settings, name, latest) if with_code else None,
+    )
+
+
+def validated(
+    settings: Settings, workflow: str, config: str, namespace: str, overrides: Mapping[str, Any]
+) -> Validation:
+    """Expand a configuration as a start would, and give the result or every fault."""
+    try:
+        expanded = _expanded(settings, workflow, config, namespace, overrides)
+        read_workflow(expanded.workflow_name, _workflows(settings))
+    except ConfigurationError as error:
+        return Validation(ok=False, problems=error.problems, hint=error.hint or None)
+    except NotFound as error:
+        return Validation(ok=False, problems=[error.detail], hint=error.hint or None)
+    return Validation(
+        ok=True,
+        problems=[],
+        workflow=expanded.workflow_name,
+        config=expanded.config_name,
+        namespace=expanded.sections["testbed"]["namespace"],
+        notes=expanded.notes,
+        parameters={
+            f"{section}.{key}": {
+                "value": value,
+                "source": expanded.provenance[f"{section}.{key}"],
+            }
+            for section, table in _tables(expanded)
+            for key, value in table.items()
+        },
+    )
+
+
+def _begin(cursor: str, name: str) -> int:
+    """Give where a page begins. Raises InvalidRequest for the cursor of another list."""
+    if not cursor:
+        return 0
+    mark, _, number = cursor.partition(".")
+    if not re.fullmatch(r"[0-9]{1,9}", number):
+        raise InvalidRequest(f"cursor {cursor[:80]!r} is not one of this list", "Leave it out.")
+    if mark != _mark(name):
+        raise InvalidRequest(
+            "this cursor belongs to a list with another workflow_name",
+            "Repeat that of the call that gave it, or leave cursor out for the first page.",
+        )
+    return int(number)
+
+
+def _mark(name: str) -> str:
+    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+
+
+def _expanded(
+    settings: Settings, workflow: str, config: str, namespace: str, overrides: Mapping[str, Any]
+) -> Expanded:
+    if workflow:
+        read_workflow(workflow, _workflows(settings))
+    return expand(
+        config or None,
+        workflow=workflow or None,
+        workflows_dir=_workflows(settings),
+        testbed=_testbed(settings),
+        namespace=namespace,
+        overrides=overrides,
+    )
+
+
+def _workflows(settings: Settings) -> Path:
+    return settings.swf_home / "workflows"
+
+
+def _names(settings: Settings, configurations: list[ConfigurationSummary]) -> list[str]:
+    recorded = WorkflowDefinition.objects.values_list("workflow_name", flat=True).distinct()
+    configured = {c.workflow_name for c in configurations if c.workflow_name}
+    return sorted({*configured, *workflow_names(_workflows(settings)), *recorded})
+
+
+def _default(settings: Settings) -> str:
+    try:
+        return load_testbed_file(settings.swf_testbed_config).workflow.name
+    except ConfigurationError:
+        return ""  # told by validate_workflow_config and start_workflow
+
+
+def _description(
+    settings: Settings, workflow: str, configurations: list[ConfigurationSummary]
+) -> str:
+    """Describe a workflow as it runs when it alone is named, else as its code does."""
+    try:
+        bare = default_configuration(workflow, _workflows(settings), _testbed(settings))
+    except ConfigurationError:
+        bare = ""
+    told = [c.description for c in configurations if c.name == bare and c.description]
+    if not told:
+        told = _BEGIN_OF_DOCSTRING.findall(_code(settings, workflow, None) or "")
+    return told[0][:120] if told else ""
+
+
+def _testbed(settings: Settings) -> TestbedFile | None:
+    path = settings.swf_testbed_config
+    return load_testbed_file(path) if path.is_file() else None
+
+
+def _configuration(summary: ConfigurationSummary) -> Item:
+    return given(
+        config=summary.name,
+        description=summary.description,
+        version=summary.version,
+        sections=list(summary.sections),
+        problem=summary.problem,
+    )
+
+
+def _tables(expanded: Expanded) -> list[tuple[str, dict[str, Any]]]:
+    return [(s, t) for s, t in expanded.sections.items() if s not in ("workflow", "testbed")]
+
+
+def _parameters(expanded: Expanded) -> list[Item]:
+    return [
+        _parameter(section, key, value)
+        for section, table in _tables(expanded)
+        for key, value in table.items()
+    ]
+
+
+def _parameter(section: str, key: str, value: Any) -> Item:
+    known = PARAMETERS.get(key)
+    if known is None:
+        return {"name": key, "section": section, "default": value}
+    return given(
+        name=key,
+        section=section,
+        default=value,
+        type="integer" if known.kind is int else "number",
+        min=known.minimum,
+        max=known.maximum,
+        unit=known.unit,
+        doc=known.doc,
+    )
+
+
+def _code(settings: Settings, name: str, latest: WorkflowDefinition | None) -> str | None:
+    try:
+        return read_workflow(name, _workflows(settings)).text
+    except (NotFound, ConfigurationError):
+        return latest.definition if latest else None

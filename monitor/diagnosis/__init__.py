@@ -1,0 +1,1 @@
+"""Why an execution is not where it should be."""

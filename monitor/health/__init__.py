@@ -1,0 +1,1 @@
+"""What is alive, and what needs a hand."""

@@ -1,0 +1,1 @@
+"""What can be asked of records: selections, cursors, pages."""

@@ -1,0 +1,1 @@
+"""Servers that are not ours: broker and database, by supervisord or compose."""

@@ -1,0 +1,1 @@
+"""supervisord: its configuration, its processes, what it left behind."""

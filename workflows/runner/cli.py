@@ -1,0 +1,122 @@
+"""The runner's command line: persistent without arguments, one workflow with ``--run-once``."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+import time
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from swf_common_lib.agent_main import agent_namespace, stop_on_signals
+from swf_common_lib.command_line import CommandParser
+from swf_common_lib.errors import ConfigurationError, TestbedError
+from swf_common_lib.logs import log_to_stderr
+from swf_common_lib.settings import Settings, load_settings
+from workflows.runner.agent import MAX_EXECUTIONS
+from workflows.runner.display import follow, summary
+from workflows.runner.execution import COMPLETED, Execution
+from workflows.runner.options import RunRequest, add_run_options
+from workflows.workflow_runner import WorkflowRunner
+
+OK, FAILED = 0, 1
+"""Exit statuses. A command line that is none at all gives 2, as everywhere."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and give its exit status."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.workflow and not options.run_once:
+        parser.error(f"to run {options.workflow} once, say --run-once {options.workflow}")
+    try:
+        settings = load_settings()
+        if options.run_once:
+            return _once(options, settings)
+        return _persistent(options, settings)
+    except TestbedError as error:
+        print(f"workflow_runner: {error}", file=sys.stderr)
+        return FAILED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = CommandParser(
+        prog="workflow_runner.py",
+        description="Execute workflows: those that are announced on the queue of commands, or"
+        " with --run-once a single one.",
+    )
+    parser.add_argument("--run-once", action="store_true", help="run WORKFLOW, then end")
+    parser.add_argument(
+        "workflow",
+        nargs="?",
+        metavar="WORKFLOW",
+        help="what --run-once runs (default: testbed.toml's)",
+    )
+    parser.add_argument("--testbed-config", type=Path, metavar="T", help="the testbed.toml to use")
+    parser.add_argument("--namespace", help="namespace (default: testbed.toml's)")
+    parser.add_argument(
+        "--max-executions",
+        type=int,
+        default=MAX_EXECUTIONS,
+        metavar="N",
+        help=f"executions at once; further starts wait in the queue (default {MAX_EXECUTIONS})",
+    )
+    parser.add_argument("--debug", action="store_true", help="log more")
+    add_run_options(parser.add_argument_group("with --run-once"))
+    return parser
+
+
+def _persistent(options: argparse.Namespace, settings: Settings) -> int:
+    if options.max_executions < 1:
+        raise ConfigurationError([f"--max-executions {options.max_executions}: at least 1"])
+    log_to_stderr(logging.DEBUG if options.debug else logging.INFO)
+    runner = WorkflowRunner(
+        settings=settings,
+        namespace=agent_namespace(options, settings),
+        max_executions=options.max_executions,
+        serves_starts=True,
+    )
+    stop_on_signals(runner)
+    runner.run()
+    return OK
+
+
+def _once(options: argparse.Namespace, settings: Settings) -> int:
+    log_to_stderr(logging.DEBUG if options.debug else logging.ERROR)
+    request = RunRequest.from_options(options, options.workflow, settings)
+    fields = {**request.fields, "through": "once"}
+    console = Console(highlight=False)
+    with WorkflowRunner(settings=settings, namespace=str(fields["namespace"])) as runner:
+        began = time.monotonic()
+        execution = runner.begin(fields)
+        console.print(f"{execution.execution_id} started, namespace {fields['namespace']}")
+        with _ended_by_signals(execution):
+            follow(execution, console)
+        console.print(summary(execution, time.monotonic() - began), soft_wrap=True)
+    return OK if execution.status == COMPLETED else FAILED
+
+
+@contextmanager
+def _ended_by_signals(execution: Execution) -> Generator[None, None, None]:
+    """Let SIGINT and SIGTERM end the execution, in an orderly way the first time."""
+
+    def stop(number: int, _frame: Any) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        execution.stop(f"the runner was ended by {signal.Signals(number).name}")
+
+    former = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

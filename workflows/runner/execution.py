@@ -1,0 +1,339 @@
+"""One execution in the runner: a workflow's process, its clock, its thread, its record."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+import simpy
+
+from swf_common_lib.errors import BrokerUnavailable, MonitorUnavailable
+from swf_common_lib.messaging import Latency, MessageBus
+from swf_common_lib.monitor_client import MonitorClient
+from swf_common_lib.settings import Settings
+from workflows.runner.clock import Clock, Ending
+from workflows.runner.environment import execution_environment
+from workflows.runner.handle import RunnerHandle
+from workflows.runner.http_session import WorkflowSession
+from workflows.runner.lease_guard import Ownership
+from workflows.runner.record import ExecutionRecord
+from workflows.runner.reporter import Reporter
+from workflows.runner.source import make_process
+
+RUNNING, PAUSED = "running", "paused"
+COMPLETED, FAILED, TERMINATED = "completed", "failed", "terminated"
+FINAL = (COMPLETED, FAILED, TERMINATED)
+
+UNCONFIRMED_MOST = 5_000
+"""Messages that the broker may owe us a confirmation for before simulated time waits for it."""
+UNCONFIRMED_LOOK = 128
+"""Messages between two looks at their number."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the executions of a runner share."""
+
+    settings: Settings
+    bus: MessageBus
+    runner: str
+    """Name of the runner: the sender of its executions' messages."""
+    give_up: threading.Event
+    """Set when the runner can no longer wait for broker and monitor."""
+    ownership: Ownership
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an execution ended."""
+
+    status: str
+    reason: str = ""
+    error: str = ""
+    stack_trace: str = ""
+
+
+class _TimedBus:
+    """The bus as an execution uses it: how long its own messages take is noted."""
+
+    def __init__(self, bus: MessageBus, latency: Latency) -> None:
+        self._bus, self._latency = bus, latency
+
+    def publish(self, destination: str, body: Mapping[str, Any], /) -> int:
+        """Publish a message."""
+        return self._bus.publish(destination, body, latency=self._latency)
+
+
+class Execution:
+    """Runs one claimed record in a thread of its own, from its first event to its last report.
+
+    ``status`` is what the monitor was told, or is about to be. ``ended(execution)`` is called
+    on the execution's thread when all is reported.
+    """
+
+    def __init__(
+        self,
+        record: ExecutionRecord,
+        services: Services,
+        client: MonitorClient,
+        ended: Callable[[Execution], None],
+        env: simpy.Environment | None = None,
+    ) -> None:
+        self.record = record
+        self.execution_id = record.execution_id
+        self.status = RUNNING
+        self.outcome: Outcome | None = None
+        self.env = env or simpy.Environment()
+        self.clock = Clock(
+            self.env,
+            record.speed,
+            on_pause=self._paused,
+            on_resume=self._resumed,
+            congested=self._congested,
+        )
+        settings = services.settings
+        self._latency = Latency()
+        self.handle = RunnerHandle(
+            _TimedBus(services.bus, self._latency),
+            sender=services.runner,
+            namespace=record.namespace,
+            execution_id=record.execution_id,
+            tick=lambda: float(self.env.now),
+            time_scale=lambda: self.clock.speed,
+            monitor_url=settings.swf_monitor_url,
+            api_session=WorkflowSession(
+                settings.swf_monitor_url,
+                settings.swf_api_token,
+                self.clock.wait_stop,
+                record.run_number,
+                settings.swf_monitor_ca_certs,
+            ),
+            logger=logging.getLogger(f"workflow.{record.source.workflow_name}"),
+        )
+        self._services = services
+        self._ended = ended
+        self._reporter = Reporter(client, record.execution_id, services.give_up)
+        self._lock = threading.Lock()
+        self._waiting: list[tuple[str, Callable[[str], None]]] = []
+        self._stop_reason = ""
+        self._executed: Outcome | None = None
+        self._next_look = UNCONFIRMED_LOOK
+        self._began = time.monotonic()
+        self.asked = self._began
+        """Monotonic time at which the runner had the command to start it."""
+        self._thread = threading.Thread(
+            target=self._run, name=f"execution {record.execution_id}", daemon=True
+        )
+
+    # From any thread
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def join(self, timeout: float | None = None) -> bool:
+        """Wait until it has ended and is reported; False when ``timeout`` (s) passed first."""
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def stop(self, reason: str, reached: Callable[[str], None] = lambda status: None) -> None:
+        """End it; ``reached(status)`` is called once it has ended."""
+        self._stop_reason = self._stop_reason or reason
+        self._when(TERMINATED, reached)
+        self.clock.stop(reason)
+
+    def pause(self, reason: str, reached: Callable[[str], None] = lambda status: None) -> None:
+        """Let it stand still; ``reached(status)`` is called once it does, or has ended."""
+        self._when(PAUSED, reached)
+        self.clock.pause(reason)
+
+    def resume(self, reached: Callable[[str], None] = lambda status: None) -> None:
+        """Let it go on; ``reached(status)`` is called once it does, or has ended."""
+        self._when(RUNNING, reached)
+        self.clock.resume()
+
+    def abandon(self, reason: str) -> None:
+        """End it without a further word: somebody else has ended its record."""
+        if self.status not in FINAL:
+            self.handle.muted = True
+            self.outcome = Outcome(TERMINATED, reason)
+            self.clock.stop(reason)
+            for reached in self._waiters(TERMINATED):
+                reached(TERMINATED)
+
+    def force_end(self, reason: str) -> None:
+        """End it from outside: its code, or the broker, keeps its thread waiting."""
+        self.handle.close_run(reason)
+        self.handle.muted = True
+        if self._executed is None:
+            reason = f"{reason}; the workflow's code did not answer"
+        self._conclude(self._executed or Outcome(TERMINATED, reason))
+
+    def describe(self) -> dict[str, Any]:
+        """Say in a few words where it stands."""
+        return {
+            "execution_id": self.execution_id,
+            "status": self.status,
+            "workflow_name": self.record.source.workflow_name,
+            "namespace": self.record.namespace,
+            "run_id": self.handle.run_id,
+            "state": self.handle.state,
+            "substate": self.handle.substate,
+            "simulation_tick": self.clock.tick,
+            "stf_files": self.handle.stf_files,
+            "messages_sent": self.handle.messages_sent,
+        }
+
+    # On its own thread
+
+    def _run(self) -> None:
+        try:
+            self._finish(self._execute())
+        finally:
+            self.handle.api_session.close()
+            self._ended(self)
+
+    def _finish(self, outcome: Outcome) -> None:
+        """See the execution off: its run ended, its messages confirmed, its record closed."""
+        self._executed = outcome
+        if self.outcome is None:
+            self._close_run(outcome)
+            self._confirm()
+            self._conclude(outcome)
+        self._reporter.close()
+
+    def _execute(self) -> Outcome:
+        record, log = self.record, self.handle.logger
+        log.info("%s starts", record.execution_id)
+        try:
+            process = make_process(
+                record.source, record.config, self.handle, record.execution_id, self.env
+            )
+            ending = self.clock.run(process, record.duration)
+        except MonitorUnavailable as error:
+            if self.clock.stopping:
+                return Outcome(TERMINATED, self._stop_reason)
+            return self._failed(error)
+        except (Exception, SystemExit) as error:  # whatever a workflow raises is its failure
+            record.source.trim(error)
+            log.exception("%s failed", record.execution_id)
+            return self._failed(error)
+        return self._outcome_of(ending)
+
+    def _outcome_of(self, ending: Ending) -> Outcome:
+        if ending.reason and not ending.limit_reached:
+            return Outcome(TERMINATED, ending.reason)
+        return Outcome(COMPLETED, ending.reason)
+
+    def _failed(self, error: BaseException) -> Outcome:
+        text = f"{type(error).__name__}: {error}"
+        return Outcome(FAILED, error=text, stack_trace=self.record.source.traceback(error))
+
+    def _close_run(self, outcome: Outcome) -> None:
+        reason = outcome.reason or (outcome.error and f"the workflow failed: {outcome.error}")
+        self.handle.close_run(reason)
+
+    def _confirm(self) -> None:
+        """Wait until the broker has all messages: an execution has not ended before."""
+        bus = self._services.bus
+        last = bus.published  # others publish on
+        while not self._services.give_up.is_set():
+            try:
+                bus.flush(0.5, last)
+            except BrokerUnavailable:
+                continue
+            return
+
+    def _conclude(self, outcome: Outcome) -> None:
+        with self._lock:
+            if self.outcome is not None:
+                return
+            self.outcome = outcome
+        changes = {
+            "status": outcome.status,
+            "end_time": datetime.now(timezone.utc).isoformat(),
+            "status_reason": outcome.reason,
+            "performance_metrics": self._metrics(),
+            "execution_environment": execution_environment(
+                self._services.settings, self.record, self._services.runner
+            ),
+        }
+        if outcome.error:
+            changes["error_message"] = outcome.error
+            changes["stack_trace"] = outcome.stack_trace
+        reason = f": {outcome.reason}" if outcome.reason else ""
+        self.handle.logger.info("%s is %s%s", self.execution_id, outcome.status, reason)
+        self._reach(outcome.status, changes)
+
+    def _metrics(self) -> dict[str, Any]:
+        wall = max(time.monotonic() - self._began, 1e-6)
+        latency = self._latency
+        first = self.handle.first_sent
+        return {
+            "first_broadcast_ms": None if first is None else round(1000 * (first - self.asked), 3),
+            "simulated_seconds": round(float(self.env.now), 6),
+            "wall_seconds": round(wall, 6),
+            "messages_sent": self.handle.messages_sent,
+            "stf_files": self.handle.stf_files,
+            "message_rate": round(self.handle.messages_sent / wall, 3),
+            "stf_rate": round(self.handle.stf_files / wall, 3),
+            "publish_latency_ms": {
+                "mean": round(1000 * latency.mean, 3),
+                "max": round(1000 * latency.longest, 3),
+            },
+        }
+
+    def _congested(self) -> bool:
+        if self._services.ownership.doubtful():
+            return True
+        sent = self.handle.messages_sent
+        if sent < self._next_look:
+            return False
+        if self._services.bus.status().unconfirmed > UNCONFIRMED_MOST:
+            return True
+        self._next_look = sent + UNCONFIRMED_LOOK
+        return False
+
+    def _paused(self, reason: str) -> None:
+        self.handle.hold_run(reason)
+        self._reach(PAUSED, {"status": PAUSED, "status_reason": reason})
+
+    def _resumed(self) -> None:
+        self.handle.continue_run()
+        self._reach(RUNNING, {"status": RUNNING, "status_reason": ""})
+
+    # Who waits for a status
+
+    def _when(self, status: str, reached: Callable[[str], None]) -> None:
+        with self._lock:
+            if self.status not in (status, *FINAL):
+                self._waiting.append((status, reached))
+                return
+        reached(self.status)
+
+    def _reach(self, status: str, changes: dict[str, Any]) -> None:
+        told = self._waiters(status)
+
+        def tell() -> None:
+            for reached in told:
+                reached(status)
+
+        self._reporter.report(changes, tell)
+
+    def _waiters(self, status: str) -> list[Callable[[str], None]]:
+        """Take on a status, and give those who waited for it, once."""
+        with self._lock:
+            self.status = status
+            final = status in FINAL
+            told = [reached for wanted, reached in self._waiting if final or wanted == status]
+            self._waiting = [
+                waiting for waiting in self._waiting if not (final or waiting[0] == status)
+            ]
+        return told

@@ -10,6 +10,7 @@ from agents.stf_content import TF_COUNT, stf_content
 from swf_common_lib.agent_main import run_agent
 from swf_common_lib.base_agent import BaseAgent
 from swf_common_lib.messages import EndRun, Message, RunImminent, StfGen
+from swf_common_lib.roles import DATA
 from swf_common_lib.settings import Settings
 
 CONFIRMATION_PATIENCE = 5.0
@@ -19,7 +20,7 @@ CONFIRMATION_PATIENCE = 5.0
 class DataAgent(BaseAgent):
     """Registers runs, their datasets and their super time frames; announces each STF as ready."""
 
-    agent_type = "data"
+    agent_type = DATA.agent_type
     description = "registers runs and STF files"
 
     def __init__(self, settings: Settings, namespace: str) -> None:

@@ -24,6 +24,7 @@ from swf_common_lib.messages import (
 )
 from swf_common_lib.messaging import CUMULATIVE, SLICE_RESULTS, WORKERS
 from swf_common_lib.messaging.destinations import slice_queue
+from swf_common_lib.roles import FAST_PROCESSING
 from swf_common_lib.settings import Settings
 
 RESULTS_PREFETCH = 2000
@@ -43,7 +44,7 @@ class FastProcessingAgent(BaseAgent):
     them (``retries``), so the count outlives this process.
     """
 
-    agent_type = "fast_processing"
+    agent_type = FAST_PROCESSING.agent_type
     description = "slices TF samples and follows the workers' results"
 
     def __init__(self, settings: Settings, namespace: str) -> None:

@@ -8,13 +8,14 @@ from agents.stf_content import TF_COUNT
 from swf_common_lib.agent_main import run_agent
 from swf_common_lib.base_agent import BaseAgent
 from swf_common_lib.messages import StfReady
+from swf_common_lib.roles import FASTMON
 from swf_common_lib.settings import Settings
 
 
 class FastmonAgent(BaseAgent):
     """Takes a TF sample of each STF, where the execution is configured for fast processing."""
 
-    agent_type = "fastmon"
+    agent_type = FASTMON.agent_type
     description = "samples the time frames of STFs"
 
     def __init__(self, settings: Settings, namespace: str) -> None:

@@ -14,6 +14,7 @@ from swf_common_lib.agent_main import run_agent
 from swf_common_lib.base_agent import BaseAgent, SubscriptionSpec
 from swf_common_lib.messages import StfReady
 from swf_common_lib.messaging import BROADCAST, Delivery
+from swf_common_lib.roles import PROCESSING
 from swf_common_lib.settings import Settings
 
 PREFETCH = 2000
@@ -35,7 +36,7 @@ class ProcessingAgent(BaseAgent):
     after a crash it comes again, and its task is submitted again under the same request.
     """
 
-    agent_type = "processing"
+    agent_type = PROCESSING.agent_type
     description = "processes complete STFs"
 
     def __init__(self, settings: Settings, namespace: str) -> None:

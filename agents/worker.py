@@ -33,6 +33,7 @@ from swf_common_lib.messages import (
 )
 from swf_common_lib.messaging import CUMULATIVE, SLICE_RESULTS, WORKERS, Delivery, Subscription
 from swf_common_lib.messaging.destinations import slice_queue
+from swf_common_lib.roles import WORKER
 from swf_common_lib.settings import Settings, load_settings
 
 REPORT_INTERVAL = 1.0
@@ -64,7 +65,7 @@ class _Run:
 class WorkerAgent(BaseAgent):
     """Takes slices of its namespace's runs, spends their processing time, reports."""
 
-    agent_type = "worker"
+    agent_type = WORKER.agent_type
     description = "processes slices"
     durable = False
 

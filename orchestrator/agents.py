@@ -5,16 +5,17 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from orchestrator.services import RUNNER, supervisor_of_agents
+from orchestrator.services import supervisor_of_agents
 from orchestrator.supervisord.configuration import Program
 from orchestrator.supervisord.process import Process
 from orchestrator.supervisord.supervisor import ProgramFailed, Supervisor
 from swf_common_lib.config import TestbedFile, load_testbed_file
 from swf_common_lib.errors import BrokerUnavailable, ConfigurationError, Conflict, NotFound
 from swf_common_lib.monitor_client import MonitorClient
+from swf_common_lib.roles import ROLES, RUNNER
 from swf_common_lib.settings import Settings
 
 LISTENING = ("READY", "PROCESSING")
@@ -29,7 +30,7 @@ def enabled_programs(settings: Settings, testbed: TestbedFile) -> list[str]:
     Raises ConfigurationError for an enabled agent whose script no program runs.
     """
     configuration = supervisor_of_agents(settings).configuration
-    names, problems = [RUNNER], []
+    names, problems = [RUNNER.program], []
     for entry in testbed.agents.values():
         if not entry.enabled:
             continue
@@ -54,7 +55,13 @@ def chosen_programs(settings: Settings, names: Sequence[str]) -> list[str]:
     Raises NotFound for a name that fits none.
     """
     programs = supervisor_of_agents(settings).configuration.programs
-    return [_program_called(name, programs) for name in names]
+    chosen = []
+    for name in names:
+        program = program_called(name, programs)
+        if not program:
+            raise NotFound(f"there is no agent {name!r}", f"The agents are: {', '.join(programs)}.")
+        chosen.append(program)
+    return chosen
 
 
 def start_agents(
@@ -96,9 +103,10 @@ def stop_agents(
         return []
     active = [name for name, process in supervisor.processes().items() if process.active]
     stopping = [name for name in active if not wanted or name in wanted]
-    if RUNNER in stopping:  # first: it ends its executions properly while agents still listen
-        supervisor.stop(RUNNER)
-    supervisor.stop(*(name for name in stopping if name != RUNNER))
+    if RUNNER.program in stopping:
+        # First: it ends its executions properly while agents still listen.
+        supervisor.stop(RUNNER.program)
+    supervisor.stop(*(name for name in stopping if name != RUNNER.program))
     return stopping
 
 
@@ -114,12 +122,18 @@ def _program_running(script: str, programs: Iterable[Program]) -> Program | None
     return next((program for program in programs if program.runs(script)), None)
 
 
-def _program_called(name: str, programs: dict[str, Program]) -> str:
+def program_called(name: str, programs: Collection[str]) -> str:
+    """Return which of ``programs`` people mean by ``name``; empty when it is not clear.
+
+    They say a program's name or an agent's type, or leave out the beginning: `runner`.
+    """
     plain = name.replace("_", "-").lower()
-    for candidate in (plain, f"{plain}-agent", f"workflow-{plain}", f"fast-processing-{plain}"):
+    role = ROLES.get(plain.replace("-", "_"))
+    for candidate in (plain, role.program if role else "", f"{plain}-agent"):
         if candidate in programs:
             return candidate
-    raise NotFound(f"there is no agent {name!r}", f"The agents are: {', '.join(programs)}.")
+    ending = [program for program in programs if plain and program.endswith(f"-{plain}")]
+    return ending[0] if len(ending) == 1 else ""
 
 
 def _records_by_pid(client: MonitorClient) -> dict[int, dict[str, Any]]:

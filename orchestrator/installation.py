@@ -23,6 +23,7 @@ from orchestrator.services import Report, start_services
 from swf_common_lib.database_url import parse_database_url
 from swf_common_lib.errors import ConfigurationError, Conflict, TestbedError
 from swf_common_lib.private_file import write_private
+from swf_common_lib.roles import ROLES, RUNNER
 from swf_common_lib.settings import Settings, load_settings
 
 TESTBED_TOML = """\
@@ -37,26 +38,7 @@ name = "stf_datataking"
 config = "fast_processing_default"
 realtime = true
 
-[agents.data]
-enabled = true
-script = "agents/data_agent.py"
-
-[agents.processing]
-enabled = true
-script = "agents/processing_agent.py"
-
-[agents.fastmon]
-enabled = true
-script = "agents/fastmon_agent.py"
-
-[agents.fast_processing]
-enabled = true
-script = "agents/fast_processing_agent.py"
-
-[agents.worker]
-enabled = true
-script = "agents/worker.py"
-
+{agents}
 # Overrides of any configuration's parameters, for every run from here.
 [parameters]
 # stf_count = 5
@@ -244,8 +226,17 @@ def _write_testbed_toml(settings: Settings) -> list[str]:
     if path.exists():
         return []
     namespace = re.sub(r"[^a-z0-9_-]", "", getpass.getuser().lower()) or "testbed"
-    path.write_text(TESTBED_TOML.format(namespace=namespace), encoding="utf-8")
+    text = TESTBED_TOML.format(namespace=namespace, agents=_agent_tables())
+    path.write_text(text, encoding="utf-8")
     return [f"wrote {path} with namespace {namespace!r}"]
+
+
+def _agent_tables() -> str:
+    return "\n".join(
+        f'[agents.{role.agent_type}]\nenabled = true\nscript = "{role.script}"\n'
+        for role in ROLES.values()
+        if role is not RUNNER  # it belongs to every start
+    )
 
 
 def run_monitor_module(

@@ -16,10 +16,9 @@ from swf_common_lib.database_url import parse_database_url
 from swf_common_lib.errors import Unavailable
 from swf_common_lib.messaging import MessageBus
 from swf_common_lib.monitor_client import MonitorClient
+from swf_common_lib.roles import RUNNER
 from swf_common_lib.settings import Settings
 
-RUNNER = "workflow-runner"
-"""The program that executes workflows."""
 READY_TIMEOUT = 60.0
 """Seconds that a service may take until it answers."""
 
@@ -115,8 +114,8 @@ def stop_everything(settings: Settings, report: Report) -> None:
     # The runner goes first: it ends its executions properly while agents and monitor still listen.
     # The broker goes last, when nobody has anything more to send.
     agents = supervisor_of_agents(settings)
-    others = [name for name in agents.configuration.programs if name != RUNNER]
-    _stop(agents, [[RUNNER], others], report)
+    others = [name for name in agents.configuration.programs if name != RUNNER.program]
+    _stop(agents, [[RUNNER.program], others], report)
     order = [["mcp"], ["ingest"], ["web"], ["broker"], ["postgres"]]
     _stop(supervisor_of_services(settings), order, report)
 

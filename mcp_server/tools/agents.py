@@ -24,12 +24,13 @@ from orchestrator.agents import start_agents as start_programs
 from orchestrator.agents import stop_agents as stop_programs
 from orchestrator.supervisord.process import Process
 from swf_common_lib.errors import TestbedError
+from swf_common_lib.roles import DATA, RUNNER
 from swf_common_lib.settings import Settings
 from swf_common_lib.text import given
 
 Agents = Annotated[
     list[Annotated[str, Field(max_length=100)]],
-    Field(max_length=20, examples=[["data", "workflow-runner"]]),
+    Field(max_length=20, examples=[[DATA.agent_type, RUNNER.program]]),
 ]
 
 logger = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ class AgentsStopped(Result):
 
 async def list_agents(
     context: ToolContext,
-    agent_type: Annotated[Name, Field(examples=["data"])] = "",
+    agent_type: Annotated[Name, Field(examples=[DATA.agent_type])] = "",
     operational_state: Annotated[Name, Field(examples=["READY,PROCESSING"])] = "",
     namespace: Name = "",
     since: Annotated[Since, Field(description="Of the last heartbeat; -1m: alive.")] = "",
@@ -83,7 +84,7 @@ async def list_agents(
 
 async def get_agent(
     context: ToolContext,
-    name: Annotated[str, Field(min_length=1, max_length=100, examples=["data-agent-maria-1"])],
+    name: Annotated[str, Field(min_length=1, max_length=100, examples=[f"{DATA.program}-maria-1"])],
 ) -> Annotated[CallToolResult, AgentDetail]:
     """Get an agent: state, process, current work, recent errors, last lines. Name or program.
 

@@ -9,7 +9,6 @@ from typing import Any
 from django.utils import timezone
 
 from mcp_server.answers.results import Result
-from monitor.diagnosis.queues import WORKER
 from monitor.records.models import AppLog, SystemAgent, WorkflowExecution, WorkflowMessage
 from monitor.records.states import ACTIVE
 from orchestrator.agents import chosen_programs
@@ -19,6 +18,7 @@ from orchestrator.supervisord.orphans import process_exists
 from orchestrator.supervisord.process import Process
 from swf_common_lib.config import did_you_mean
 from swf_common_lib.errors import NotFound
+from swf_common_lib.roles import RUNNER, role_of_program
 from swf_common_lib.settings import Settings
 from swf_common_lib.text import given, instant, short
 
@@ -140,9 +140,10 @@ def _agent_of(process: Process) -> SystemAgent | None:
 
 def _unheard(process: Process) -> str:
     """Say since when a program has not reported, and which agent it was before."""
-    kind = "worker" if process.name == WORKER else process.name.removesuffix("-agent")
+    role = role_of_program(process.name)
+    kind = role.agent_type if role else process.name.removesuffix("-agent").replace("-", "_")
     here = SystemAgent.objects.filter(hostname=socket.gethostname())
-    before = here.filter(agent_type=kind.replace("-", "_")).order_by("-last_heartbeat").first()
+    before = here.filter(agent_type=kind).order_by("-last_heartbeat").first()
     if not process.up:
         return f"does not run; it last was {before.instance_name}" if before else "never reported"
     said = f"has not reported since its process started {process.uptime:.0f} s ago"
@@ -190,7 +191,7 @@ def _without_process(
 
 def _current_work(agent: SystemAgent) -> list[str]:
     rows = WorkflowExecution.objects.filter(status__in=ACTIVE, namespace=agent.namespace)
-    if agent.agent_type == "workflow_runner":
+    if agent.agent_type == RUNNER.agent_type:
         rows = WorkflowExecution.objects.filter(status__in=ACTIVE, runner=agent.instance_name)
     return list(rows.order_by("-created_at").values_list("execution_id", flat=True)[:10])
 

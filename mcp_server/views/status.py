@@ -17,12 +17,12 @@ from monitor.diagnosis.queues import (
     unconsumed_text,
 )
 from monitor.diagnosis.services import hanging_broker
-from monitor.executions.waiting import RUNNER
 from monitor.health.status import ERROR, OK, WARNING, system_status
 from orchestrator.queue_depths import QueueReader, Reading
 from orchestrator.services import supervisor_of_agents
 from orchestrator.supervisord.connection import SupervisorUnavailable
 from swf_common_lib.errors import TestbedError, Unavailable
+from swf_common_lib.roles import RUNNER
 from swf_common_lib.settings import Settings
 from swf_common_lib.text import given
 
@@ -98,7 +98,7 @@ def _status(settings: Settings, queues: QueueReader) -> SystemStatus:
             name: told["detail"] if told["status"] == OK else told
             for name, told in found["services"].items()
         },
-        runners=[a["instance_name"] for a in alive if a["agent_type"] == RUNNER][:20],
+        runners=[a["instance_name"] for a in alive if a["agent_type"] == RUNNER.agent_type][:20],
         agents_alive=dict(sorted(alive_types.items())),
         processes=processes,
         executions=_executions(found["executions"]),
@@ -149,7 +149,7 @@ def _broker_problems(reading: Reading, alive: Mapping[str, int]) -> Iterator[dic
         yield _problem(finding.severity, finding.what, "broker", finding.next)
     for queue, depth in unconsumed(reading):
         consumer = consumer_of(queue)
-        if not alive.get(consumer.agent_type) and consumer.agent_type != RUNNER:
+        if not alive.get(consumer.agent_type) and consumer.agent_type != RUNNER.agent_type:
             then = start_text(consumer.program)
             yield _problem(WARNING, unconsumed_text(queue, depth), queue, then)
 

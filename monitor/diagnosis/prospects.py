@@ -5,9 +5,10 @@ from __future__ import annotations
 from mcp_server.answers.remedies import for_assistants
 from monitor.diagnosis.steps import steps_of
 from monitor.executions import waiting_for
-from monitor.executions.waiting import RUNNER, live_agents
+from monitor.executions.waiting import live_agents
 from monitor.health.status import OK, monitor_from_outside
 from monitor.records.models import WorkflowExecution
+from swf_common_lib.roles import RUNNER
 
 
 def waits_for(execution: WorkflowExecution) -> str:
@@ -27,7 +28,7 @@ def waits_for(execution: WorkflowExecution) -> str:
 
 def nobody_works_in(namespace: str) -> str:
     """Say that a namespace has no agents while another has; empty where it has, or none has."""
-    agents = live_agents().exclude(agent_type=RUNNER).exclude(namespace="")
+    agents = live_agents().exclude(agent_type=RUNNER.agent_type).exclude(namespace="")
     others = sorted(set(agents.values_list("namespace", flat=True)))
     if not others or namespace in others:
         return ""

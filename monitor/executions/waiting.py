@@ -10,9 +10,8 @@ from django.utils import timezone
 from monitor.executions.announcer import announcer
 from monitor.records.models import SystemAgent, WorkflowExecution
 from monitor.records.states import ExecutionStatus
+from swf_common_lib.roles import RUNNER
 
-RUNNER = "workflow_runner"
-"""Agent type of runners."""
 ALIVE_FOR = timedelta(seconds=30)
 """An agent counts as alive this long after a heartbeat."""
 TAKEN_WITHIN = timedelta(seconds=2)
@@ -29,7 +28,7 @@ def live_agents() -> QuerySet[SystemAgent]:
 
 def live_runners() -> list[str]:
     """Give the names of the runners that are alive."""
-    rows = live_agents().filter(agent_type=RUNNER)
+    rows = live_agents().filter(agent_type=RUNNER.agent_type)
     return list(rows.order_by("instance_name").values_list("instance_name", flat=True))
 
 
@@ -53,6 +52,6 @@ def waiting_for(execution: WorkflowExecution) -> str:
     if not runners:
         return (
             "a runner: no workflow runner is alive; start one: `testbed start-agents` or "
-            f"`supervisorctl -c agents.supervisord.conf start workflow-runner`{expiry}"
+            f"`supervisorctl -c agents.supervisord.conf start {RUNNER.program}`{expiry}"
         )
     return f"a free workflow runner ({', '.join(runners[:5])})"

@@ -13,13 +13,14 @@ from django.utils import timezone
 
 from monitor.executions import sweeper_heartbeat as sweeping
 from monitor.executions.announcer import announcer
-from monitor.executions.waiting import ALIVE_FOR, RUNNER, waiting_for
+from monitor.executions.waiting import ALIVE_FOR, waiting_for
 from monitor.health.stopped_agents import stopped_agents
 from monitor.records.models import RunState, SystemAgent, WorkflowExecution
 from monitor.records.states import ACTIVE, TERMINAL, ExecutionStatus, RunPhase
 from swf_common_lib.config import load_testbed_file
 from swf_common_lib.database_url import parse_database_url
 from swf_common_lib.errors import ConfigurationError
+from swf_common_lib.roles import RUNNER
 
 OK, WARNING, ERROR = "ok", "warning", "error"
 LATEST = 10
@@ -220,12 +221,12 @@ def _testbed_problems() -> list[Problem]:
 
 def _agent_problems(agents: list[dict[str, Any]], broker_up: bool) -> list[Problem]:
     problems = []
-    if not any(agent["alive"] and agent["agent_type"] == RUNNER for agent in agents):
+    if not any(agent["alive"] and agent["agent_type"] == RUNNER.agent_type for agent in agents):
         problems.append(
             _problem(
                 WARNING,
                 "no workflow runner is alive: nothing that is started will run",
-                "workflow-runner",
+                RUNNER.program,
                 "`testbed start-agents` starts it.",
             )
         )

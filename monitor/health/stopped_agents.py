@@ -8,11 +8,12 @@ from types import MappingProxyType
 from django.conf import settings
 
 from monitor.executions.waiting import live_agents
-from orchestrator.services import RUNNER, supervisor_of_agents
+from orchestrator.services import supervisor_of_agents
 from orchestrator.supervisord.configuration import Program
 from orchestrator.supervisord.process import Process
 from swf_common_lib.config import AgentEntry, load_testbed_file
 from swf_common_lib.errors import TestbedError
+from swf_common_lib.roles import RUNNER
 
 _WITHOUT = MappingProxyType(
     {
@@ -60,7 +61,7 @@ def _program_of(entry: AgentEntry, programs: dict[str, Program]) -> str:
         return ""
     found = (name for name, program in programs.items() if program.runs(entry.script))
     name = next(found, "")
-    return "" if name == RUNNER else name
+    return "" if name == RUNNER.program else name
 
 
 def _is_down(process: Process | None) -> bool:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from orchestrator.agents import start_agents, stop_agents
+from orchestrator.agents import program_called, start_agents, stop_agents
 from orchestrator.cli.context import Commands, Context
 from orchestrator.cli.status import process_table
 from orchestrator.installation import require_token
@@ -84,10 +84,7 @@ def _log_files(settings: Settings, names: list[str]) -> dict[str, Path]:
         return {name: path for name, path in known.items() if path.exists()}
     chosen = {}
     for name in names:
-        plain = name.replace("_", "-").lower()
-        fitting = next(
-            (c for c in (plain, f"{plain}-agent", f"workflow-{plain}") if c in known), ""
-        )
+        fitting = program_called(name, known)
         if not fitting:
             raise NotFound(f"there are no logs of {name!r}", f"There are: {', '.join(known)}.")
         chosen[fitting] = known[fitting]

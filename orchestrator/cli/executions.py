@@ -21,6 +21,7 @@ from swf_common_lib.config import (
     resolve_config_name,
 )
 from swf_common_lib.errors import ConfigurationError, TestbedError, WorkflowFailed
+from swf_common_lib.roles import RUNNER
 
 # Options that are parameters of a configuration, with what they count or measure.
 PARAMETERS = (
@@ -211,7 +212,7 @@ def require_completed(progress: Progress) -> None:
         reason = reason or "no reason is recorded"
         raise WorkflowFailed(
             f"{progress.execution_id} ended {progress.status}: {reason}",
-            "`testbed logs workflow-runner` says more.",
+            f"`testbed logs {RUNNER.program}` says more.",
         )
 
 

@@ -17,6 +17,7 @@ from orchestrator.doctor.finding import Finding, error, ok, warning
 from swf_common_lib.config import load_testbed_file
 from swf_common_lib.errors import ConfigurationError, TestbedError
 from swf_common_lib.monitor_client import MonitorClient, new_session
+from swf_common_lib.roles import RUNNER
 from swf_common_lib.settings import Settings
 
 LOCAL_NAMES = ("127.0.0.1", "localhost", "::1")
@@ -156,7 +157,7 @@ def _judge_agents(settings: Settings, agents: list[dict[str, Any]]) -> Iterator[
         testbed = load_testbed_file(settings.swf_testbed_config)
     except ConfigurationError:
         return  # told already
-    wanted = {"workflow_runner"} | {
+    wanted = {RUNNER.agent_type} | {
         entry.name for entry in testbed.agents.values() if entry.enabled
     }
     alive = [agent for agent in agents if agent["alive"]]

@@ -130,7 +130,8 @@ def test_agents_stop_and_start_one_by_one(running):
 
 
 def test_logs_of_one_and_of_all(running):
-    assert running.run(["logs", "data", "-n", "3"]).stdout.strip()
+    for agent in ("data", "worker", "runner"):
+        assert running.run(["logs", agent, "-n", "3"]).stdout.strip()
     everything = running.run(["logs"]).stdout
     assert "data-agent: " in everything
     assert "web: " in everything

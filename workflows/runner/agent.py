@@ -20,6 +20,7 @@ from swf_common_lib.errors import (
 from swf_common_lib.messages import Message
 from swf_common_lib.messaging import RUNNER_CONTROL, WORKFLOW_CONTROL, Delivery, Subscription
 from swf_common_lib.monitor_client import FOREVER, MonitorClient, execution_path
+from swf_common_lib.roles import RUNNER
 from swf_common_lib.settings import Settings
 from workflows.runner.client_pool import ClientPool
 from workflows.runner.commands import LOOKUP_PATIENCE, Lookup, carry_out, refusal
@@ -39,7 +40,7 @@ class RunnerAgent(BaseAgent):
     about an execution of another runner are passed on over a topic that all runners hear.
     """
 
-    agent_type = "workflow_runner"
+    agent_type = RUNNER.agent_type
     description = "executes workflows"
     durable = False
     heartbeat_interval = 2.0

@@ -8,9 +8,9 @@ import pytest
 
 from mcp_server.application import Application
 from monitor.executions import claim, report, request_change
-from monitor.executions.waiting import RUNNER
 from monitor.records.models import SystemStateEvent, WorkflowExecution
 from monitor.records.transitions import record_event
+from swf_common_lib.roles import RUNNER
 from tests.integration.mcp.calls import call, refusal
 from tests.integration.mcp.conftest import Connect
 from tests.integration.web import rows
@@ -75,7 +75,9 @@ async def test_start_where_nobody_works_is_told(connect: Connect, application: A
     async with connect() as client:
         nobody = await call(client, "start_workflow", namespace="shift")
         await application.database(rows.agent)
-        await application.database(rows.agent, "runner-1", agent_type=RUNNER, namespace="shift")
+        await application.database(
+            rows.agent, "runner-1", agent_type=RUNNER.agent_type, namespace="shift"
+        )
         elsewhere = await call(client, "start_workflow", namespace="shift")
         there = await call(client, "start_workflow", namespace="torre1")
         execution_id = elsewhere["execution_id"]

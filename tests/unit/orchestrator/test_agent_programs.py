@@ -75,10 +75,17 @@ def test_a_program_of_ones_own_counts(settings):
         ("Fast_Processing", "fast-processing-agent"),
         ("worker", "fast-processing-worker"),
         ("runner", "workflow-runner"),
+        ("workflow_runner", "workflow-runner"),
+        ("processing", "processing-agent"),
     ],
 )
 def test_agents_are_known_by_the_names_that_people_use(settings, name, program):
     assert chosen_programs(settings, [name]) == [program]
+
+
+def test_a_name_that_fits_several_agents_is_none(settings):
+    with pytest.raises(NotFound, match="'agent'"):
+        chosen_programs(settings, ["agent"])
 
 
 def test_an_unknown_agent_is_told_with_those_there_are(settings):

@@ -6,12 +6,13 @@ from typing import Any
 
 from agents.file_catalogue import Catalogue, Dataset, catalogue, dataset_name
 from agents.run_parameters import run_number
-from agents.stf_content import TF_COUNT, stf_content
+from agents.stf_content import stf_content
 from swf_common_lib.agent_main import run_agent
 from swf_common_lib.base_agent import BaseAgent
 from swf_common_lib.messages import EndRun, Message, RunImminent, StfGen
 from swf_common_lib.roles import DATA
 from swf_common_lib.settings import Settings
+from swf_common_lib.sizing import TIME_FRAMES_PER_STF
 
 CONFIRMATION_PATIENCE = 5.0
 """Seconds that the broker has to confirm the files of a run, each time that it is asked."""
@@ -49,7 +50,7 @@ class DataAgent(BaseAgent):
             size_bytes=content.size_bytes,
             checksum=content.checksum,
             sequence=message.sequence,
-            tf_count=TF_COUNT,
+            tf_count=TIME_FRAMES_PER_STF,
         )
         self.total_stf_processed += 1
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from agents.run_parameters import ParametersOfRuns
 from agents.sampling import choose_sample, sample_filename
-from agents.stf_content import TF_COUNT
 from swf_common_lib.agent_main import run_agent
 from swf_common_lib.base_agent import BaseAgent
 from swf_common_lib.messages import StfReady
 from swf_common_lib.roles import FASTMON
 from swf_common_lib.settings import Settings
+from swf_common_lib.sizing import TIME_FRAMES_PER_STF
 
 
 class FastmonAgent(BaseAgent):
@@ -27,7 +27,7 @@ class FastmonAgent(BaseAgent):
         fast = self.parameters.of(message).fast
         if fast is None:
             return
-        tf_count = TF_COUNT if message.tf_count is None else message.tf_count
+        tf_count = TIME_FRAMES_PER_STF if message.tf_count is None else message.tf_count
         fraction = fast.stf_sampling_rate
         sample = choose_sample(message.run_id, message.filename, tf_count, fraction)
         if sample is None:

@@ -8,7 +8,6 @@ from typing import Any
 
 from agents.file_catalogue import dataset_name
 from agents.run_parameters import ParametersOfRuns, pace
-from agents.stf_content import TF_COUNT
 from agents.task_backends import TaskBackend, TaskRequest, TaskStatus, task_backend
 from swf_common_lib.agent_main import run_agent
 from swf_common_lib.base_agent import BaseAgent, SubscriptionSpec
@@ -16,6 +15,7 @@ from swf_common_lib.messages import StfReady
 from swf_common_lib.messaging import BROADCAST, Delivery
 from swf_common_lib.roles import PROCESSING
 from swf_common_lib.settings import Settings
+from swf_common_lib.sizing import TIME_FRAMES_PER_STF
 
 PREFETCH = 2000
 """Deliveries at the agent at once: those of the STFs that wait or are processed stay among them."""
@@ -67,7 +67,7 @@ class ProcessingAgent(BaseAgent):
             request_id=f"{self.namespace}/{message.run_id}/{message.filename}",
             dataset=dataset_name(message.run_id),
             lfn=message.filename,
-            tf_count=TF_COUNT if message.tf_count is None else message.tf_count,
+            tf_count=TIME_FRAMES_PER_STF if message.tf_count is None else message.tf_count,
             processing_time=parameters.stf_processing_time,
             time_scale=pace(message),
         )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+from swf_common_lib.sizing import sampled_time_frames
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -25,9 +27,9 @@ def choose_sample(run_id: str, stf_filename: str, tf_count: int, fraction: float
     The same run and file always give the same choice. None when the STF has no time frames or the
     fraction is 0.
     """
-    if tf_count < 1 or fraction <= 0:
+    count = sampled_time_frames(tf_count, fraction)
+    if not count:
         return None
-    count = min(tf_count, max(1, round(fraction * tf_count)))
     digest = hashlib.sha256(f"{run_id}\x1f{stf_filename}".encode()).digest()
     return Sample(int.from_bytes(digest[:8], "big") % (tf_count - count + 1), count)
 

@@ -11,8 +11,6 @@ import hashlib
 import zlib
 from dataclasses import dataclass
 
-TF_COUNT = 1000
-"""Time frames in a super time frame."""
 NOMINAL_SIZE = 2_000_000_000
 """Bytes of a typical super time frame."""
 SIZE_SPREAD = 0.05

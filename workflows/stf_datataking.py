@@ -13,10 +13,9 @@ import simpy
 
 from swf_common_lib.api_utils import get_next_run_number
 from swf_common_lib.config import data_taking
+from swf_common_lib.sizing import STF_ANNOUNCEMENT_SECONDS
 
 BROADCAST = "/topic/epictopic"
-STF_BROADCAST_TIME = 0.1
-"""Simulated seconds that the announcement of a super time frame takes."""
 _TINY = 1e-6
 """Sums of intervals are off by rounding; a period that ends by so much later has ended."""
 
@@ -120,7 +119,7 @@ class WorkflowExecutor:
             filename=f"swf.{self.run_id}.{self.stf_sequence:06d}.stf",
             sequence=self.stf_sequence,
         )
-        yield env.timeout(STF_BROADCAST_TIME)
+        yield env.timeout(STF_ANNOUNCEMENT_SECONDS)
         yield env.timeout(self.daq["stf_generation_time"])
 
     def end_run(self, reason: str) -> None:

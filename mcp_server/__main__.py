@@ -16,7 +16,7 @@ from swf_common_lib.settings import load_settings
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serve until told to end; give the exit status."""
+    """Serve until a signal ends it, and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m mcp_server", description=__doc__)
     parser.add_argument(
         "--stdio",

@@ -39,27 +39,27 @@ class Application:
         self._stopped: anyio.Event | None = None
 
     async def database(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run ``function`` on a thread that may use the ORM, and give what it gives.
+        """Run ``function`` on a thread that may use the ORM, and return its result.
 
-        Raises what it raises, and Unavailable for a database that cannot be used, TookTooLong when
-        that gave the question up, InvalidRequest for a value that it cannot hold. It runs to its
-        end even when the caller is cancelled (a client that went away): what a tool writes in
-        one such call is written as a whole.
+        Raises what it raises, and Unavailable where the database cannot be used, TookTooLong where
+        the database cancelled the query, InvalidRequest for a value that no column can hold. The
+        call runs to its end even when the caller is cancelled (a client that went away): what a
+        tool writes in one such call is written as a whole.
         """
         return await self._run(self._threads, partial(function, *args, **kwargs))
 
     async def tokens(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run ``function``, which looks a token up, as ``database`` does.
 
-        It has threads of its own: questions that take long keep nobody else out.
+        It has threads of its own, so that slow queries keep nobody from logging in.
         """
         return await self._run(self._admitting, partial(function, *args, **kwargs))
 
     async def processes(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run ``function``, which starts or stops programs, as ``database`` does.
 
-        It may take half a minute, so it has a thread of its own; one after the other. Raises
-        Unavailable when its turn comes while the server ends.
+        It may take half a minute. So it has one thread of its own, which runs one call after the
+        other. Raises Unavailable for a call whose turn comes while the server ends.
         """
         return await self._run(
             self._supervising, partial(self._unless_ending, partial(function, *args, **kwargs))
@@ -78,7 +78,7 @@ class Application:
         return await loop.run_in_executor(threads, partial(self._with_fresh_connections, call))
 
     def _with_fresh_connections(self, call: Callable[[], T]) -> T:
-        """Drop connections that broke before the call, and those that broke in it after it.
+        """Call ``call``, and drop broken database connections before it and after it.
 
         Otherwise one restart of the database would break a thread of the pool for good.
         """
@@ -99,7 +99,7 @@ class Application:
 
     @property
     def stopping(self) -> bool:
-        """The server is about to end; calls that wait give what they have."""
+        """Whether the server is about to end: calls that wait then answer with what they have."""
         return self.ending.is_set()
 
     async def pause(self, seconds: float) -> None:
@@ -112,13 +112,13 @@ class Application:
             await self._stopped.wait()
 
     def stop(self) -> None:
-        """Wake everything that waits; to be called on the event loop."""
+        """Wake every call that waits. To be called on the event loop."""
         self.ending.set()
         if self._stopped is not None:
             self._stopped.set()
 
     def close(self) -> None:
-        """Let the threads end with what they are doing; what has not begun is not done."""
+        """Let each thread finish its present call; calls that have not begun are cancelled."""
         self.ending.set()
         for threads in (self._threads, self._admitting, self._supervising):
             threads.shutdown(wait=False, cancel_futures=True)

@@ -1,4 +1,4 @@
-"""Who makes a call, and what that one may do."""
+"""Who makes a call, and what this caller may do."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ READ, OPERATE, ADMIN = "read", "operate", "admin"
 _SCOPES = (READ, OPERATE, ADMIN)
 
 ToolContext = Context[Application, Any]
-"""The context that tools take."""
+"""The context that the SDK passes to tools."""
 
 
 @dataclass(frozen=True)
 class Caller:
-    """One that calls a tool."""
+    """The user who calls a tool, and the scope of the token."""
 
     name: str
     """User in whose name things are started and stopped."""
     scope: str
 
     def may(self, scope: str) -> bool:
-        """Say whether the caller's scope includes ``scope``."""
+        """Return whether the caller's scope includes ``scope``."""
         return self.scope in _SCOPES and _SCOPES.index(self.scope) >= _SCOPES.index(scope)
 
 
 def caller_of(context: ToolContext) -> Caller:
-    """Give the caller of the present request."""
+    """Return the caller of the present request."""
     return caller_with(context.request_context.request)
 
 
 def caller_with(request: Any) -> Caller:
-    """Give who sent an HTTP request.
+    """Return the caller who sent an HTTP request.
 
-    Without one the server was started by its user on standard input and output: that is the
-    operator of this machine. A request without a user, which the token gate does not let pass,
-    may do nothing.
+    Where there is none (``request`` is None), the user started the server on standard input and
+    output: that is the operator of this machine. A request without a user, which the token gate
+    does not let pass, may do nothing.
     """
     if request is None:
         return Caller(getpass.getuser(), ADMIN)
@@ -54,5 +54,5 @@ def caller_with(request: Any) -> Caller:
 
 
 def application_of(context: ToolContext) -> Application:
-    """Give the application that the present request belongs to."""
+    """Return the application that serves the present request."""
     return context.request_context.lifespan_context

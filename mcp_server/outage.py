@@ -1,4 +1,4 @@
-"""What went wrong with the database, for callers; and not to wait long for one known to be gone."""
+"""Errors of the database as callers see them, and short waits while it is known to be away."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from monitor.database_server import reason
 from swf_common_lib.errors import InvalidRequest, TestbedError, TookTooLong, Unavailable
 
 PATIENCE = 1.0
-"""Seconds that a question waits for a connection. This process has fewer threads than its pool has
-connections: to get none only ever means that there is no server."""
+"""Seconds that a query waits for a connection. This process has fewer threads than its pool has
+connections: so to get none always means that there is no server."""
 IMPATIENCE = 0.1
-"""The same, once that is known. A server that is back is found by the attempt that each question
-lets the pool make, in time for the question after it."""
+"""The same, once the server is known to be away. Each query makes the pool try to connect, so a
+server that is back is found in time for the next query."""
 _SAID_FOR = 10.0
-"""Seconds for which the reason is not asked for again: a host that drops packets takes 5 s."""
+"""Seconds for which the reason is remembered: finding it takes 5 s if the host drops packets."""
 _UNDEFINED_TABLE = "42P01"
 _CANCELLED = "57014"
 
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 
 class Outage:
-    """Knows whether the database is known to be gone, and why. For all threads."""
+    """Remembers whether the database is away, and why. Shared by all threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -35,17 +35,17 @@ class Outage:
         self._why_known_until = 0.0
 
     def before(self) -> None:
-        """Let questions have their patience; to be called before each."""
+        """Set the usual wait for a connection before the first query; called before each query."""
         if self._lasts is None:
             self._now(lasts=False)
 
     def after(self) -> None:
-        """Note that a question was answered, if it had to do with the database."""
+        """Record that the database is there, if the call that succeeded used a connection."""
         if self._lasts and connection.connection is not None:
             self._now(lasts=False)
 
     def told(self, error: Error) -> TestbedError | None:
-        """Give what a caller is told of an error of the database; None for one that is ours."""
+        """Return the error that a caller sees for a database's error; None for a fault of ours."""
         state = getattr(error.__cause__, "sqlstate", "")
         said = " ".join(str(error).split())
         if state == _UNDEFINED_TABLE or "no such table" in said:
@@ -77,7 +77,7 @@ class Outage:
         if type(error.__cause__).__name__ != "PoolTimeout":
             return said
         self._now(lasts=True)
-        with self._lock:  # one asks; nobody else waits for the answer
+        with self._lock:  # one thread finds the reason; the others do not wait for it
             asks = time.monotonic() >= self._why_known_until
             if asks:
                 self._why_known_until = time.monotonic() + _SAID_FOR
@@ -86,7 +86,7 @@ class Outage:
         return self._why or said
 
     def _now(self, *, lasts: bool) -> None:
-        pool = getattr(connection, "pool", None)  # an embedded database has none
+        pool = getattr(connection, "pool", None)  # SQLite has none
         if pool is not None:
             pool.timeout = IMPATIENCE if lasts else PATIENCE
         if not lasts:

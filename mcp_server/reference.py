@@ -1,4 +1,4 @@
-"""`python -m mcp_server.reference`: write what the tools are into the documents that say so.
+"""`python -m mcp_server.reference`: write the description of all tools into the documents.
 
 These are the reference in `docs/mcp.md` and the list in the manifest of the MCPB bundle.
 """
@@ -31,7 +31,7 @@ _BOUNDS = {
 
 
 async def reference(server: MCPServer[Application], toolsets: Mapping[str, Sequence[Any]]) -> str:
-    """Give the reference: tools by toolset, resources, prompts.
+    """Return the reference as Markdown: tools by toolset, resources, prompts.
 
     ``toolsets``: the tools of each set, as ``mcp_server.toolsets`` makes them.
     """
@@ -53,7 +53,7 @@ async def reference(server: MCPServer[Application], toolsets: Mapping[str, Seque
 
 
 def with_reference(document: str, generated: str) -> str:
-    """Give ``document`` with everything from ``BEGIN`` on replaced."""
+    """Return ``document`` with everything from ``BEGIN`` on replaced by ``generated``."""
     written_by_hand, _, _ = document.partition(BEGIN)
     return f"{written_by_hand.rstrip()}\n\n{generated}"
 
@@ -109,7 +109,7 @@ def _cell(text: str) -> str:
 
 
 def documents() -> dict[Path, str]:
-    """Give the documents as they should be. Django must have been set up."""
+    """Return each document's path with its up-to-date text. Django must have been set up."""
     from mcp_server.server import build_server
     from mcp_server.toolsets import TOOLSETS
     from swf_common_lib.settings import load_settings
@@ -133,7 +133,7 @@ def documents() -> dict[Path, str]:
 
 
 def main() -> int:
-    """Write the documents; give the exit status."""
+    """Write the documents, and return the exit status."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "monitor.settings")
     django.setup()
     for path, text in documents().items():

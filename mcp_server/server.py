@@ -104,7 +104,7 @@ class TestbedServer(MCPServer[Application]):
         add_prompts(self)
 
     def _serve_more(self) -> None:
-        """Serve what the SDK leaves to its user, or does without a way to end it in order."""
+        """Serve the methods that the SDK does not serve, or does not end in order."""
         serve = self._lowlevel_server.add_request_handler
         told = self.subscriptions
         serve("subscriptions/listen", SubscriptionsListenRequestParams, told.listen)
@@ -119,7 +119,7 @@ class TestbedServer(MCPServer[Application]):
         arguments: dict[str, Any],
         context: Context[Application, Any] | None = None,
     ) -> CallToolResult | InputRequiredResult:
-        """Call a tool by its name; raises ToolError as the tool does, or for an unknown name."""
+        """Call a tool by its name; raise ToolError as the tool does, or for an unknown name."""
         known = [tool.name for tool in self._tool_manager.list_tools()]
         if name not in known:
             if name in self._left_out:
@@ -137,7 +137,7 @@ class TestbedServer(MCPServer[Application]):
     async def read_resource(
         self, uri: AnyUrl | str, context: Context[Application, Any] | None = None
     ) -> Iterable[ReadResourceContents] | InputRequiredResult:
-        """Read a resource; raises MCPError for a URI that can be none's."""
+        """Read a resource; raise MCPError for a URI that no resource can have."""
         if problem := uri_problem(str(uri)):
             raise MCPError(INVALID_PARAMS, problem)
         return await super().read_resource(uri, context)
@@ -148,7 +148,7 @@ class TestbedServer(MCPServer[Application]):
         arguments: dict[str, Any] | None = None,
         context: Context[Application, Any] | None = None,
     ) -> GetPromptResult | InputRequiredResult:
-        """Give a prompt; raises MCPError that names the nearest of what there is."""
+        """Return a prompt; raise MCPError, with the nearest known name, for an unknown one."""
         await checked_arguments(self, name, arguments)
         return await super().get_prompt(name, arguments, context)
 
@@ -174,7 +174,7 @@ def build_server(
     """Make the server. Django must have been set up.
 
     ``toolsets``: offer the tools of these alone. ``read_only``: nothing that changes anything.
-    Raises InvalidRequest for a toolset that there is not.
+    Raises InvalidRequest for an unknown toolset.
     """
     return TestbedServer(
         application, toolsets=toolsets, read_only=read_only, task_backends=task_backends

@@ -1,4 +1,4 @@
-"""The tools in sets: a server may offer some of them alone."""
+"""The tools in sets: a server may offer only some of the sets."""
 
 from __future__ import annotations
 
@@ -37,15 +37,14 @@ TOOLSETS: Mapping[str, Callable[[], list[TestbedTool]]] = MappingProxyType(
 
 @lru_cache(maxsize=1)
 def tools_by_set() -> Mapping[str, tuple[TestbedTool, ...]]:
-    """Give the tools of each set. They hold no state: all servers of a process share them."""
+    """Return the tools of each set. They hold no state: all servers of a process share them."""
     return MappingProxyType({name: tuple(make()) for name, make in TOOLSETS.items()})
 
 
 def chosen_tools(names: Collection[str] = (), *, read_only: bool = False) -> list[TestbedTool]:
-    """Give the tools of some sets (of all, when none is named), in the order of the sets.
+    """Return the tools of some sets (of all when ``names`` is empty), in the order of the sets.
 
-    ``read_only``: without those that change anything. Raises InvalidRequest for a set that there
-    is not.
+    ``read_only``: without those that change anything. Raises InvalidRequest for an unknown set.
     """
     for name in names:
         if name not in TOOLSETS:

@@ -14,17 +14,17 @@ WORKFLOW = "testbed://workflows/"
 
 
 def execution_resource(execution_id: str) -> str:
-    """Give the resource of an execution."""
+    """Return the URI of an execution's resource."""
     return f"{EXECUTION}{execution_id}"
 
 
 def workflow_resource(name: str) -> str:
-    """Give the resource of a workflow."""
+    """Return the URI of a workflow's resource."""
     return f"{WORKFLOW}{name}"
 
 
 def uri_problem(uri: str) -> str:
-    """Say why no resource can have the URI ``uri``; empty when one may."""
+    """Return why no resource can have the URI ``uri``; an empty text when one can."""
     if len(uri) > LONGEST_URI:
         return f"the URI has {len(uri)} characters; no resource's has more than {LONGEST_URI}"
     if problem := text_problem(unquote(uri)):

@@ -1,1 +1,1 @@
-"""What an answer is made of: text of errors, pages, times, sizes, remedies."""
+"""What answers are made of: error texts, pages, time ranges, truncation, remedies."""

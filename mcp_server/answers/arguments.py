@@ -1,7 +1,7 @@
 """Arguments that several tools take, each described once.
 
-What an assistant reads of them is paid for with each session: bounds of texts are enforced and not
-published (see ``schemas.py``), and what all lists share is said in the server's instructions.
+An assistant reads them in every session, and that costs tokens. So the bounds of texts are enforced
+but not published (see ``schemas.py``), and the server's instructions say what all lists share.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from mcp_server.answers.truncation import MOST_DEEP
 _LARGEST_BITS = 63
 
 Name = Annotated[str, Field(max_length=250)]
-"""A name to select by, or several separated by commas."""
+"""A name to filter by, or several separated by commas."""
 ExecutionId = Annotated[
     str, Field(min_length=1, max_length=250, examples=["stf_datataking-maria-0007"])
 ]
@@ -38,7 +38,7 @@ Overrides = Annotated[
 
 
 def text_problem(text: str) -> str:
-    """Say why no database keeps ``text``; empty when it can be kept."""
+    """Return why no database can store ``text``; an empty text when it can."""
     if "\0" in text:
         return "has a NUL character (\\u0000); leave it out"
     try:
@@ -49,7 +49,7 @@ def text_problem(text: str) -> str:
 
 
 def problem_of(value: Any, depth: int = MOST_DEEP) -> str:
-    """Say why an argument cannot be kept or told back; empty when it can."""
+    """Return why an argument can be neither stored nor shown again; an empty text when it can."""
     if isinstance(value, str):
         return text_problem(value)
     if isinstance(value, int) and value.bit_length() > _LARGEST_BITS:

@@ -1,4 +1,4 @@
-"""Why a list is empty: which filter names something that there is not, and what there is."""
+"""Why a list is empty: which filter names something that does not exist, and what does exist."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from swf_common_lib.config import did_you_mean
 from swf_common_lib.messages import MESSAGE_TYPES
 
 _NEWEST = 300
-"""Rows of a table that are looked through for the nearest name."""
+"""How many rows of a table are searched for the nearest name."""
 
 
 @dataclass(frozen=True)
@@ -39,14 +39,14 @@ class _Names:
     """Newest first."""
 
     def has(self, name: str) -> bool:
-        """Tell whether any row has the name."""
+        """Return whether any row has the name."""
         try:
             return bool(self.model._default_manager.filter(**{self.column: name})[:1])
         except (ValueError, OverflowError):  # a text where the column has numbers
             return False
 
     def newest(self) -> set[str]:
-        """Give the names of the newest rows."""
+        """Return the names that the newest rows have."""
         rows = self.model._default_manager.order_by(self.order)
         return {str(name) for name in rows.values_list(self.column, flat=True)[:_NEWEST]} - {""}
 
@@ -74,15 +74,15 @@ _KNOWN: Mapping[str, tuple[_Names, ...]] = MappingProxyType(
     }
 )
 _OWN: Mapping[str, Collection[str]] = MappingProxyType({"message_type": tuple(MESSAGE_TYPES)})
-"""Names that there are, whether or not a row has them yet."""
+"""Names that exist even where no row has them yet."""
 
 
 def why_empty(
     selection: Selection[Any], filters: Mapping[str, str], called: Mapping[str, str]
 ) -> str:
-    """Say why no row was found, so that the next call can be right.
+    """Return why no row was found, so that the next call can be right.
 
-    ``called``: what the filters are called that the caller knows by another name.
+    ``called``: the caller's names for filters that have another name in the table.
     """
     for name, value in filters.items():
         unknown = _unknown(name, value)
@@ -103,7 +103,7 @@ def why_empty(
 
 
 def _unknown(name: str, value: str) -> str:
-    """Give the first of a filter's values that nothing is called by; empty if there is none."""
+    """Return the first of a filter's values that no row has; an empty text if there is none."""
     if name not in _KNOWN:
         return ""
     for part in filter(None, (part.strip() for part in value.split(","))):

@@ -1,4 +1,4 @@
-"""How much a refusal says: what is wrong with the first few things, whatever was sent."""
+"""Bounds for the text of errors: they show the first few faults only, however many there are."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import TypeVar
 from swf_common_lib.text import middle_cut
 
 MOST_CHARACTERS = 8_000
-"""Of one refusal; with each of its values and names on top of each other it had no end."""
+"""Of one error. Without a bound, an error that repeats what was sent can be as long as that."""
 LONGEST_NAME = 100
-"""Of a name that is looked for among those that there are, or told back."""
+"""Of a name that is compared with the known names, or shown in an error."""
 _FIRST, _LAST = 20, 10
-"""Lines that are told of many: hints are at the end."""
+"""Lines that are shown of a long error: the first ones, and the last ones, which have the hints."""
 _LONGEST_LINE = 1_500
 
 T = TypeVar("T")
@@ -24,7 +24,7 @@ _values.maxlist = _values.maxdict = 20
 
 
 def bounded(text: str) -> str:
-    """Give ``text`` in at most 8,000 characters: its first and last lines, each of some length."""
+    """Return ``text`` in at most 8,000 characters: its first and last lines, shortened."""
     lines = text.split("\n")
     if (left_out := len(lines) - _FIRST - _LAST) > 0:
         lines = [*lines[:_FIRST], f"... {left_out} more ...", *lines[-_LAST:]]
@@ -37,17 +37,17 @@ def bounded(text: str) -> str:
 
 
 def told_of(wrong: Sequence[T], say: Callable[[T], str]) -> str:
-    """Give a line for each of the first of what is wrong, and how many more there are."""
+    """Return a line for each of the first 20 faults, and one with the number of the others."""
     lines = [say(one) for one in wrong[:_FIRST]]
     left_out = len(wrong) - len(lines)
     return "\n".join([*lines, f"... {left_out} more"] if left_out else lines)
 
 
 def named(name: str) -> str:
-    """Give a name as it is told back."""
+    """Return a name as an error shows it: at most 100 characters."""
     return middle_cut(name, LONGEST_NAME)
 
 
 def shown(value: object) -> str:
-    """Give a value as it is told back."""
+    """Return a value as an error shows it: at most 80 characters."""
     return f"{_values.repr(value):.80}"

@@ -23,26 +23,26 @@ M = TypeVar("M", bound=Model)
 Item = dict[str, Any]
 
 COUNTED = 2_000
-"""Rows of a list that are counted at most: to count a million takes longer than to read a page."""
+"""How many rows of a list are counted at most: counting a million takes longer than a page."""
 MOST_OF_ITEMS = MOST_BYTES - 4_000
-"""Bytes of a page's items; the rest of the answer needs its room too."""
+"""Bytes that the items of a page may take; the rest is for the other fields of the answer."""
 _MARK = 8
 _ARGUMENTS = {"sender_agent": "sender", "instance_name": "source", "assigned_worker": "worker"}
-"""What tools call some of the filters."""
+"""The tools' names for some of the filters."""
 
 
 class ListResult(Result):
-    """What every list gives."""
+    """The answer of every tool that lists something."""
 
     items: list[Item]
     total: int
     """Rows on all pages."""
     total_is_least: bool | None = None
-    """There are more than ``total``: they were not counted to their end."""
+    """There are more rows than ``total``: the count was stopped there."""
     next_cursor: str | None = None
     applied_filters: dict[str, str] = {}
     note: str | None = None
-    """Why there is nothing, or less than was asked for."""
+    """Why the page is empty, or has fewer items than were asked for."""
 
 
 async def listed(
@@ -56,8 +56,8 @@ async def listed(
 ) -> CallToolResult:
     """Answer with one page of ``selection``; ``shown`` turns its rows into items.
 
-    Parameters without a value select nothing out. ``note`` is told with whatever the page has to
-    say. Raises InvalidRequest for values that cannot be used.
+    Parameters without a value filter nothing. ``note`` stands before the page's own note.
+    Raises InvalidRequest for values that cannot be used.
     """
     result = await application.database(read_rows, selection, params, limit, cursor, shown)
     result.note = " ".join(said for said in (note, result.note) if said) or None
@@ -77,7 +77,7 @@ def read_rows(
     cursor: str,
     shown: Callable[[Sequence[M]], list[Item]],
 ) -> ListResult:
-    """Read one page: as many of ``limit`` rows as an answer can hold."""
+    """Read one page: at most ``limit`` rows, and no more than fit into one answer."""
     given = {name: str(value) for name, value in params.items() if value not in ("", None)}
     given = in_utc(given)
     mark = _mark_of(selection, given)
@@ -105,7 +105,7 @@ def read_rows(
 
 
 def _fitting(items: Sequence[Item]) -> int:
-    """Give how many items an answer can hold: one at least."""
+    """Return how many of the items fit into one answer: at least one."""
     room = MOST_OF_ITEMS
     for count, item in enumerate(items):
         room -= size_of(item) + 1
@@ -124,7 +124,7 @@ def _marked(page: Page[Any], mark: str) -> str | None:
 
 
 def _unmarked(cursor: str, mark: str) -> str | None:
-    """Give what of a cursor the table knows. Raises InvalidRequest for another question's."""
+    """Return the part of a cursor that the table reads; raise InvalidRequest for another list's."""
     if not cursor:
         return None
     before, dot, after = cursor.partition(".")

@@ -1,4 +1,4 @@
-"""What tools give back: structured content, and one line of text that sums it up."""
+"""Results of tools: structured content, and one line of text that sums it up."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ _LONGEST_SUMMARY = 500
 
 
 class Result(BaseModel):
-    """Base of what tools give; what is None is left out."""
+    """Base class of the tools' results; fields that are None are left out of the answer."""
 
     model_config = ConfigDict(extra="forbid")
 
     @model_validator(mode="before")
     @classmethod
     def _not_too_deep(cls, fields: Any) -> Any:
-        """Leave out what is nested deeper than can be written: others' values come as they are."""
+        """Leave out what is nested too deeply for JSON: values from messages may have any depth."""
         if not isinstance(fields, dict):
             return fields  # one that is made already
         return {name: shallow(value) for name, value in fields.items()}
 
 
 def answer(result: Result, summary: str) -> CallToolResult:
-    """Give ``result`` as compact structured content with ``summary`` as its text.
+    """Return ``result`` as compact structured content with ``summary`` as its text.
 
-    What would be too much to read is shortened where it is longest.
+    Where that is too long for one answer, its longest parts are shortened.
     """
     line = " ".join(summary.split())
     if len(line) > _LONGEST_SUMMARY:

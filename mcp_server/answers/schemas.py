@@ -6,23 +6,23 @@ from typing import Any
 
 _NULL = {"type": "null"}
 _ENFORCED_ONLY = ("title", "maxLength", "minLength", "maxProperties")
-"""Not published: who breaks one of these bounds is told so."""
+"""Not published: a call that breaks one of these bounds gets an error that names it."""
 _LARGEST = 2**31
 _ROWS = 20
 """Of a page, unless asked otherwise; the server's instructions say so."""
 
 
 def lean_input(schema: dict[str, Any]) -> dict[str, Any]:
-    """Give the schema of a tool's arguments: names, types, bounds of numbers, examples."""
+    """Return the schema of a tool's arguments: names, types, bounds of numbers, examples."""
     properties = {name: _lean(inner) for name, inner in schema.get("properties", {}).items()}
     lean = {"type": "object", "properties": properties}
     return {**lean, "required": schema["required"]} if schema.get("required") else lean
 
 
 def lean_output(schema: dict[str, Any]) -> dict[str, Any]:
-    """Give the schema of a tool's result: the fields that are always there, with their types.
+    """Return the schema of a tool's result: the fields that are always there, with their types.
 
-    What else there may be, and what is inside, is seen in the answers.
+    Optional fields, and what is inside a field, are seen in the answers.
     """
     always = schema.get("required", ())
     fields = {name: inner for name, inner in schema["properties"].items() if name in always}

@@ -1,4 +1,4 @@
-"""Periods of time that assistants ask for: in UTC, and such that something can be in them."""
+"""Time ranges that assistants ask for: in UTC, and never empty by a mistake in the question."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from swf_common_lib.errors import InvalidRequest
 
 
 def in_utc(given: Mapping[str, str]) -> dict[str, str]:
-    """Give parameters of a list with times that name no zone taken as UTC.
+    """Return a list's parameters; times without a zone are taken as UTC.
 
-    So an assistant is told; for REST, which reads the same filters, such a time is the server's
-    local one. Raises InvalidRequest for times that cannot be meant.
+    The server's instructions say so to assistants. REST, which reads the same filters, takes such a
+    time as the server's local time. Raises InvalidRequest for an impossible time range.
     """
     named = {name: _with_zone(given[name]) for name in ("since", "until") if name in given}
-    check_period(named)
+    check_time_range(named)
     return {**given, **named}
 
 
-def check_period(given: Mapping[str, str]) -> dict[str, datetime]:
-    """Give ``since`` and ``until`` as moments; refuse a period that cannot have anything in it."""
+def check_time_range(given: Mapping[str, str]) -> dict[str, datetime]:
+    """Return ``since`` and ``until`` as moments; raise InvalidRequest for an impossible range."""
     moments = {}
     for name in ("since", "until"):
         if name in given:
@@ -48,7 +48,7 @@ def _with_zone(text: str) -> str:
     try:
         moment = parse_datetime(text)
     except ValueError:
-        return text  # who reads it says what is wrong
+        return text  # ``read_time`` raises the error for it
     if moment is None or moment.tzinfo is not None:
         return text
     return moment.replace(tzinfo=timezone.utc).isoformat().replace("+00:00", "Z")

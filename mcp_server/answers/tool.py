@@ -1,4 +1,4 @@
-"""A tool of this server: strict about its arguments, clear about what went wrong."""
+"""A tool of this server: it refuses unknown arguments, and its errors name what went wrong."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from swf_common_lib.config import did_you_mean, nearest
 from swf_common_lib.errors import TestbedError
 
 _ALIKE = 2
-"""Arguments that are suggested for one that there is not, at most."""
+"""How many arguments are suggested at most in place of an unknown one."""
 
 
 class TestbedTool(Tool):
@@ -34,7 +34,7 @@ class TestbedTool(Tool):
     async def run(
         self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False
     ) -> Any:
-        """Run the tool; raises ToolError with a text that says what to do next."""
+        """Run the tool; raise ToolError with a text that says what to do next."""
         arguments = self.fn_metadata.pre_parse_json(arguments)  # tables that came as their JSON
         self._refuse_unknown(arguments)
         self._refuse_unkept(arguments)
@@ -65,7 +65,7 @@ class TestbedTool(Tool):
             )
 
     def _refuse_unkept(self, arguments: dict[str, Any]) -> None:
-        """Refuse what a database would not keep, or nobody could read back, before it acts."""
+        """Refuse values that cannot be stored or shown again, before the tool acts."""
         faults = {name: problem_of(value) for name, value in arguments.items()}
         if wrong := [(name, problem) for name, problem in faults.items() if problem]:
             raise ToolError(told_of(wrong, lambda fault: f"{self.name}: {fault[0]} {fault[1]}"))
@@ -126,7 +126,7 @@ def _tool(
 
 
 def _meant(name: str, known: Collection[str]) -> str:
-    """Name the nearest argument, or those that share a word with ``name``, or all."""
+    """Return a hint: the nearest argument, or those that share a word with ``name``, or all."""
     name = name[:LONGEST_NAME]
     words = set(name.casefold().split("_"))
     alike = [one for one in known if words & set(one.split("_"))]
@@ -136,12 +136,12 @@ def _meant(name: str, known: Collection[str]) -> str:
 
 
 def _description(function: Callable[..., Any]) -> str:
-    """Give the docstring as running text."""
+    """Return the docstring as one line of text."""
     return " ".join((function.__doc__ or "").split())
 
 
 def _told(name: str, error: UnexpectedToolError) -> ToolError:
-    """Turn what a tool raised into what its caller can use; keep crashes' own text here."""
+    """Return the error for the caller; the text of a crash stays in this server's log."""
     cause = error.__cause__
     if isinstance(cause, TestbedError):
         return ToolError(for_assistants(str(cause)))

@@ -1,4 +1,4 @@
-"""No answer is more than an assistant can read at once, whatever was asked."""
+"""Truncation: no answer is longer than an assistant can read at once, whatever was asked."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Any
 from swf_common_lib.text import middle_cut
 
 MOST_BYTES = 50_000
-"""Of one answer: 25,000 tokens, were each of two letters only."""
+"""Of one answer: 25,000 tokens even if a token had two letters only."""
 MOST_DEEP = 40
-"""Levels of lists and tables in one another. Messages may come with hundreds."""
+"""Levels of nested lists and tables. A message may have hundreds."""
 TOO_DEEP = "(what is nested deeper is left out)"
 _SHORTEST = 40
 
 
 def size_of(value: Any) -> int:
-    """Give the bytes that ``value`` takes as compact JSON."""
+    """Return how many bytes ``value`` takes as compact JSON."""
     return len(json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str).encode())
 
 
 def fitted(value: dict[str, Any], most: int = MOST_BYTES) -> dict[str, Any]:
-    """Give ``value`` in ``most`` bytes: long texts, lists and tables in it are cut, and say so.
+    """Return ``value`` in at most ``most`` bytes: long texts, lists and tables are cut and say so.
 
-    Every field of it stays, of its own type: clients check answers against the tool's schema.
+    Every field stays, with its type: clients check answers against the tool's schema.
     """
     if size_of(value) <= most:
         return value
@@ -42,7 +42,7 @@ def fitted(value: dict[str, Any], most: int = MOST_BYTES) -> dict[str, Any]:
 
 
 def shallow(value: Any, depth: int = MOST_DEEP) -> Any:
-    """Give ``value`` without what is nested deeper than ``depth``: nothing writes that as JSON."""
+    """Return ``value`` without what is nested deeper than ``depth``: JSON cannot hold that."""
     if not isinstance(value, list | dict):
         return value
     if depth <= 0:
@@ -73,6 +73,6 @@ def _cut(value: Any, longest: int, most_items: int) -> Any:
 
 
 def _skeleton(value: Any) -> Any:
-    """Give what takes no room of a field: itself, or nothing of its type."""
+    """Return the field itself if it is small, else an empty value of its type."""
     small = not isinstance(value, str | list | dict) or size_of(value) <= _SHORTEST
     return value if small else type(value)()

@@ -1,1 +1,1 @@
-"""MCP over HTTP: the service, who may come in, streams that stay open."""
+"""MCP over HTTP: the service, the check of tokens, streams that stay open."""

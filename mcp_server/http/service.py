@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 
 from mcp_server.application import Application
 from mcp_server.callers import Caller
-from mcp_server.http.streams import StandingStreams
+from mcp_server.http.streams import OpenStreams
 from mcp_server.http.token_gate import TokenGate
 from mcp_server.server import TestbedServer
 from monitor.records.tokens import verify_token
@@ -22,9 +22,9 @@ from orchestrator.ports import LOOPBACK, listen
 from swf_common_lib.settings import Settings
 
 GRACE = 0.5
-"""Seconds in which connections end in order; those that do not are dropped."""
+"""Seconds that connections have to end in order; those still open then are dropped."""
 _LAST_RESORT = 1
-"""Seconds after which calls are given up whose client is gone and which go on nevertheless."""
+"""Seconds after which calls are cancelled that still run although their client is gone."""
 
 logger = logging.getLogger(__name__)
 
@@ -33,8 +33,8 @@ def serve_http(server: TestbedServer, application: Application) -> None:
     """Serve until SIGTERM or SIGINT. Raises Unavailable when the port is taken."""
     settings = application.settings
     port = settings.swf_mcp_port
-    streams = StandingStreams(http_app(server, application))
-    # It would cut every stream short at once: also one that an answer is about to go out on.
+    streams = OpenStreams(http_app(server, application))
+    # It would cut every stream at once, even one on which an answer is about to be sent.
     AppStatus.enable_automatic_graceful_drain = False
     config = uvicorn.Config(
         streams,
@@ -54,7 +54,7 @@ def serve_http(server: TestbedServer, application: Application) -> None:
 
 
 def http_app(server: TestbedServer, application: Application) -> ASGIApp:
-    """Give the ASGI application: the MCP endpoint at ``/mcp`` behind the token gate."""
+    """Return the ASGI application: the MCP endpoint at ``/mcp`` behind the token gate."""
 
     async def verify(key: str) -> Caller:
         return await application.tokens(_caller_with, key)
@@ -66,7 +66,7 @@ def http_app(server: TestbedServer, application: Application) -> ASGIApp:
 
 
 def _request_rules(settings: Settings) -> TransportSecuritySettings:
-    """Take requests for the names of this installation alone: no page elsewhere may send them."""
+    """Return the rules that refuse requests from pages of other sites: only our host names."""
     names = ["127.0.0.1", "localhost", "[::1]", *settings.host_names]
     forms = [form for name in names for form in (name, f"{name}:*")]
     return TransportSecuritySettings(
@@ -88,7 +88,7 @@ class _Service(uvicorn.Server):
         config: uvicorn.Config,
         server: TestbedServer,
         application: Application,
-        streams: StandingStreams,
+        streams: OpenStreams,
     ) -> None:
         super().__init__(config)
         self._server = server
@@ -114,7 +114,7 @@ class _Service(uvicorn.Server):
         asyncio.get_running_loop().call_later(GRACE, self._drop)
 
     def _drop(self) -> None:
-        """Drop who does not let its request end: as when the client had gone."""
+        """Drop connections whose request has not ended by now, as if their client had gone."""
         left = list(self.server_state.connections)
         if left:
             logger.warning(

@@ -1,4 +1,4 @@
-"""Streams that a client holds open for whatever may come, and their end."""
+"""Streams that a client holds open for notifications, and how they end with the server."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import asyncio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
-class StandingStreams:
+class OpenStreams:
     """ASGI middleware: ends the responses to GET requests in order when the server ends.
 
-    To the SDK it looks as if the clients had gone; to them as the end of the response. Nothing of a
-    stream is kept, so one that a client would resume is a new one: the SDK would answer 500.
+    The SDK sees a client that has gone; the client sees the end of the response. Streams are not
+    stored, so the header that asks to resume one is removed: the SDK would answer it with 500.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -19,7 +19,7 @@ class StandingStreams:
         self._ended = asyncio.Event()
 
     def end(self) -> None:
-        """End those that are open, and whatever may be opened yet; on the event loop."""
+        """End the open streams, and any that is opened later. To be called on the event loop."""
         self._ended.set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -34,7 +34,7 @@ class StandingStreams:
 async def serve_until(
     ended: asyncio.Event, app: ASGIApp, scope: Scope, receive: Receive, send: Send
 ) -> None:
-    """Serve one request, until ``ended`` at most: the client sees its response end in order."""
+    """Serve one request until it or ``ended`` comes first; the response then ends in order."""
     open_ = False
 
     async def noted(message: Message) -> None:

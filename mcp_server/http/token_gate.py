@@ -21,14 +21,14 @@ from mcp_server.http.streams import serve_until
 from swf_common_lib.errors import NotAuthenticated, TestbedError, TookTooLong, Unavailable
 
 Verify = Callable[[str], Awaitable[Caller]]
-"""Gives whose key it is; raises NotAuthenticated for an unknown or revoked one."""
+"""Return the owner of a key; raise NotAuthenticated for an unknown or revoked one."""
 
 FRESH = 1.0
-"""Seconds for which a token that was checked is not looked up again; so a revocation takes."""
+"""Seconds for which a checked token is not looked up again: a revocation takes effect then."""
 CHECKED_EVERY = 3.0
-"""Seconds between two looks at the token of a request that lasts."""
+"""Seconds between two checks of the token of a long request."""
 REMEMBERED = 600.0
-"""Seconds that a token goes on being good for from its last check, while none can be made."""
+"""Seconds for which a checked token stays valid while the database cannot be asked."""
 _MOST_REMEMBERED = 1000
 _HINT = "Send 'Authorization: Bearer <key>'; `testbed token` prints the operator's key."
 _SCHEMES = ("bearer", "token")
@@ -37,10 +37,10 @@ logger = logging.getLogger(__name__)
 
 
 class TokenGate:
-    """ASGI middleware: lets a request pass with its caller noted in it, or answers 401.
+    """ASGI middleware: adds the caller to a request and lets it pass, or answers 401.
 
-    Tokens are looked up, at most once a second, and again while a request lasts. While the
-    database is down, that cannot be; whoever was let in a while ago is then let in again, so that
+    A token is looked up at most once a second, and again while a request lasts. While the database
+    is down that is impossible; a token that was valid in the last 10 minutes then passes, so that
     the server can say what is wrong.
     """
 
@@ -69,14 +69,14 @@ class TokenGate:
         ended = asyncio.Event()
         looking_after = asyncio.create_task(self._end_with_token(key, caller, ended))
         try:
-            with contextlib.suppress(ClientDisconnect):  # it left before it had asked
+            with contextlib.suppress(ClientDisconnect):  # it left before its request was complete
                 allowed = {**scope, "user": AuthenticatedUser(token)}
                 await serve_until(ended, self._app, allowed, receive, send)
         finally:
             looking_after.cancel()
 
     async def _end_with_token(self, key: str, caller: Caller, ended: asyncio.Event) -> None:
-        """End a request that lasts (a stream, a long wait) once its token is not what it was."""
+        """End a long request (a stream, a wait) once its token is revoked or has another scope."""
         try:
             while not ended.is_set():
                 await asyncio.sleep(CHECKED_EVERY)
@@ -107,7 +107,7 @@ class TokenGate:
         return caller
 
     def _remembered(self, digest: bytes) -> tuple[Caller | None, float]:
-        """Give who was let in with a key, and how many seconds ago that was checked."""
+        """Return the caller that a key belongs to, and how many seconds ago that was checked."""
         caller, checked_at = self._known.get(digest, (None, 0.0))
         return caller, time.monotonic() - checked_at
 

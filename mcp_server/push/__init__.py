@@ -1,1 +1,1 @@
-"""What is pushed to clients: who subscribed to what, and when it changed."""
+"""Notifications to clients: who subscribed to which resource, and when it changed."""

@@ -1,4 +1,4 @@
-"""Marks of resources: one differs from the one before when what the resource shows changed."""
+"""Fingerprints of resources: one differs from the last when what the resource shows changed."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Mark = Any
 
 
 def marks_of(uris: Iterable[str], settings: Settings) -> dict[str, Mark]:
-    """Give the present mark of each resource; of one that is not there too."""
+    """Return the present fingerprint of each resource; None for one that does not exist."""
     marks: dict[str, Mark] = {}
     executions: dict[str, str] = {}
     logs: dict[str, str] = {}
@@ -110,7 +110,7 @@ def _workflow(name: str, settings: Settings) -> Mark:
 
 
 def _version(file: Path) -> Mark:
-    """Give what differs when a file was written anew; editors replace files, and leave odd ones."""
+    """Return name, modification time and size of a file, which change when it is written."""
     try:
         found = file.stat()
     except OSError:

@@ -1,7 +1,7 @@
-"""Telling clients that a resource or a task changed, in both eras of the protocol.
+"""Notifying clients that a resource or a task changed, in both versions of the protocol.
 
 2026-07-28: `subscriptions/listen`, a request whose answer is the stream. 2025-11-25:
-`resources/subscribe`, and notifications on the connection's standing stream.
+`resources/subscribe`, and notifications on the stream that the connection holds open.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from mcp_server.uris import execution_resource, uri_problem
 
 MOST_STREAMS = 1024
 MOST_WAITING = 256
-"""Changes that a stream holds for a client that does not read; then it is ended."""
+"""Changes that are held for a client that does not read; with one more its stream is ended."""
 MOST_OF_ONE = 100
 """Resources and tasks that one subscription may name."""
 _TASK_IDS = "taskIds"
@@ -54,7 +54,7 @@ FindTask = Callable[[str, RequestContext], Awaitable[Task | None]]
 
 
 class Subscriptions:
-    """Serves both ways to subscribe, and has the watcher look after what is subscribed to."""
+    """Serves both ways to subscribe; the watcher looks for changes of what is subscribed to."""
 
     def __init__(self, bus: InMemorySubscriptionBus, watcher: Watcher, find_task: FindTask) -> None:
         self._bus = bus
@@ -80,7 +80,9 @@ class Subscriptions:
             if event_matches(honoured, uris, event):
                 try:
                     send.send_nowait(event)
-                except anyio.WouldBlock:  # there is no replay: it listens and reads again
+                except (
+                    anyio.WouldBlock
+                ):  # nothing is replayed: the client subscribes and reads anew
                     self._streams.discard(send)
                     send.close()
                 except anyio.ClosedResourceError:
@@ -106,8 +108,8 @@ class Subscriptions:
         return SubscriptionsListenResult(_meta=meta)
 
     async def subscribe(self, ctx: RequestContext, params: SubscribeRequestParams) -> EmptyResult:
-        """Serve `resources/subscribe`: from now on the connection is told of changes."""
-        connection = ctx.session._connection  # the SDK gives no other way to it
+        """Serve `resources/subscribe`: from now on the connection is notified of changes."""
+        connection = ctx.session._connection  # the SDK has no public name for it
         uri = _checked(str(params.uri))
         standing = self._standing.get(connection)
         if standing is None:
@@ -123,7 +125,7 @@ class Subscriptions:
     async def unsubscribe(
         self, ctx: RequestContext, params: UnsubscribeRequestParams
     ) -> EmptyResult:
-        """Serve `resources/unsubscribe`; what was not subscribed to stays so."""
+        """Serve `resources/unsubscribe`; a URI that was not subscribed to is no error."""
         standing = self._standing.get(ctx.session._connection)
         uri = str(params.uri)
         if standing is not None and uri in standing.uris:
@@ -132,7 +134,7 @@ class Subscriptions:
         return EmptyResult()
 
     def close(self) -> None:
-        """Let every listen stream end in order, with its result as the last frame."""
+        """End every listen stream in order: its result is the last frame."""
         for stream in list(self._streams):
             stream.close()
 
@@ -143,7 +145,7 @@ class Subscriptions:
             self._watcher.discard(list(standing.uris))
 
     async def _honoured(self, ctx: RequestContext, asked: SubscriptionFilter) -> SubscriptionFilter:
-        """Give what of a wish will be fulfilled. Raises MCPError for one that cannot be."""
+        """Return the part of a subscription that is accepted; raise MCPError for a wrong one."""
         uris, task_ids = list(asked.resource_subscriptions or ()), _task_ids(asked)
         if _TASK_IDS in (asked.model_extra or {}):
             require_client_extension(ctx, IDENTIFIER)
@@ -181,7 +183,7 @@ class Subscriptions:
 
 
 class _Standing:
-    """What one connection of the older protocol is told on its standing stream."""
+    """What one connection of the older protocol subscribed to, notified on its open stream."""
 
     def __init__(self, connection: Connection, bus: InMemorySubscriptionBus) -> None:
         self.uris: set[str] = set()
@@ -199,14 +201,14 @@ class _Standing:
             )
 
     def close(self) -> None:
-        """Tell it nothing more."""
+        """Send no more notifications."""
         self._leave()
         for task in self._sending.values():
             task.cancel()
 
 
 def _checked(uri: str) -> str:
-    """Give ``uri``; raises MCPError for one that can be no resource's."""
+    """Return ``uri``; raise MCPError for one that no resource can have."""
     if problem := uri_problem(uri):
         raise MCPError(INVALID_PARAMS, f"cannot subscribe: {problem}")
     return uri

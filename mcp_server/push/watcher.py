@@ -1,8 +1,8 @@
-"""Seeing that what clients subscribed to changed, whichever process changed it.
+"""Watches the resources that clients subscribed to, whichever process changes them.
 
-What a resource shows is drawn from a few rows; a mark of those is compared with the one before.
-PostgreSQL tells at once when an execution changed, so that its mark is looked at within
-milliseconds; else, and should a word of PostgreSQL's be lost, marks are looked at regularly.
+What a resource shows comes from a few rows; their fingerprint is compared with the last one.
+PostgreSQL sends a notification when an execution changed, so that this takes milliseconds only.
+Else, and in case a notification is lost, all fingerprints are compared regularly.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from monitor.records.database.notify import CHANNEL
 from swf_common_lib.errors import Unavailable
 
 LOOK_EVERY = 0.3
-"""Seconds between two looks at what is subscribed to."""
+"""Seconds between two comparisons of all that is subscribed to."""
 LOOK_EVERY_TOLD = 1.0
-"""The same, while PostgreSQL tells of changes."""
+"""The same, while PostgreSQL sends notifications."""
 CALM = 0.04
-"""Seconds between two looks at what changes all the time."""
+"""Least seconds between two comparisons, for what changes all the time."""
 _AGAIN = 1.0
-"""Seconds after which PostgreSQL is asked again to tell of changes."""
+"""Seconds after which a lost connection for notifications is opened again."""
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class Watcher:
         self._work: asyncio.Task[None] | None = None
 
     async def add(self, uris: Iterable[str]) -> None:
-        """Look after ``uris`` from now on: what changes after this returned is published."""
+        """Watch ``uris`` from now on: every change after this call has returned is published."""
         uris = list(uris)
         self._wanted.update(uris)
         new = [uri for uri in uris if uri not in self._marks]
@@ -59,7 +59,7 @@ class Watcher:
             self._work = asyncio.create_task(self._watch())
 
     def discard(self, uris: Iterable[str]) -> None:
-        """Look after ``uris`` once less; with the last of all the watching ends."""
+        """Undo one ``add`` of ``uris``; with the last of all the watching ends."""
         self._wanted.subtract(list(uris))
         for uri in [uri for uri, count in self._wanted.items() if count <= 0]:
             del self._wanted[uri]
@@ -69,7 +69,7 @@ class Watcher:
             self.close()
 
     def close(self) -> None:
-        """Watch nothing any more."""
+        """Stop watching."""
         if self._work is not None:
             self._work.cancel()
             self._work = None
@@ -100,12 +100,12 @@ class Watcher:
             self._marks.setdefault(uri, marks.get(uri))
 
     async def _look(self, uris: list[str]) -> dict[str, object]:
-        """Give the marks of those of ``uris`` that can be looked at: no other suffers from one."""
+        """Return the fingerprints that can be made; a URI that fails does not affect the others."""
         try:
             marks = await self._application.database(marks_of, uris, self._application.settings)
         except Unavailable:
-            return {}  # said already, by whoever read; the next look may find it back
-        except Exception:  # whatever it is: who subscribed to something else is told on
+            return {}  # the failed query has logged it; the next comparison tries again
+        except Exception:  # whatever it is, the other subscriptions must go on
             if len(uris) > 1:
                 found = [await self._look([uri]) for uri in uris]
                 return {uri: mark for marks in found for uri, mark in marks.items()}
@@ -123,8 +123,8 @@ class Watcher:
                 await self._bus.publish(ResourceUpdated(uri))
 
     async def _listen(self, url: str) -> None:
-        """Let PostgreSQL tell of executions that changed, for as long as it is there."""
-        import psycopg  # installed where a database URL is given, and there alone
+        """Receive PostgreSQL's notifications of changed executions, until cancelled."""
+        import psycopg  # installed only where a database URL is set
 
         silent = False
         while True:
@@ -132,11 +132,11 @@ class Watcher:
                 async with await psycopg.AsyncConnection.connect(url, autocommit=True) as server:
                     await server.execute(f"LISTEN {CHANNEL}")
                     self.listening, silent = True, False
-                    self._wake(self._wanted)  # nobody told of what happened until now
+                    self._wake(self._wanted)  # changes until now were not notified
                     async for word in server.notifies():
                         self._wake([execution_resource(word.payload), STATUS])
             except psycopg.Error as error:
-                if not silent:  # once, however long it lasts
+                if not silent:  # log it once, however long it lasts
                     said = " ".join(str(error).split())
                     logger.warning("PostgreSQL does not tell of changes: %s; asking again", said)
                 silent = True

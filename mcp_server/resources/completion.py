@@ -22,7 +22,7 @@ Found = tuple[list[str], int]
 
 
 def complete(settings: Settings, argument: str, begun: str) -> Found:
-    """Give the values that ``argument`` may have and that fit what was typed, best first."""
+    """Return the values of ``argument`` that match what was typed, the best match first."""
     if len(begun) > _LONGEST or text_problem(begun):
         return [], 0
     if argument in ("execution_id", "first", "second"):
@@ -51,7 +51,7 @@ def _namespaces(_settings: Settings) -> Iterable[str]:
 
 
 def _fitting(values: Iterable[str], begun: str) -> list[str]:
-    """Give the values that begin with what was typed, then those that hold it."""
+    """Return the values that begin with what was typed, then those that contain it."""
     folded = begun.casefold()
     fitting = [value for value in values if folded in value.casefold()]
     return sorted(fitting, key=lambda value: (not value.casefold().startswith(folded), value))

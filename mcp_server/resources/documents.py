@@ -10,14 +10,14 @@ from swf_common_lib.settings import Settings
 
 
 def topics(settings: Settings) -> dict[str, Path]:
-    """Give the topics that can be read, each with its file."""
+    """Return the topics that can be read, each with its file."""
     found = {path.stem: path for path in sorted(_folder(settings).glob("*.md"))}
     decisions = sorted((_folder(settings) / "decisions").glob("[0-9]*.md"))
     return {**found, **{path.stem: path for path in decisions}}
 
 
 def document(settings: Settings, topic: str) -> str:
-    """Give the text of a topic; raises NotFound that names the nearest."""
+    """Return the text of a topic; raise NotFound, with the nearest topic, for an unknown one."""
     known = topics(settings)
     if topic not in known:
         raise NotFound(
@@ -28,6 +28,6 @@ def document(settings: Settings, topic: str) -> str:
 
 
 def _folder(settings: Settings) -> Path:
-    """Give the folder of the documents: the home's, or that of the checkout that runs."""
+    """Return the folder of the documents: that of SWF_HOME, else that of the running checkout."""
     own = settings.swf_home / "docs"
-    return own if own.is_dir() else Path(__file__).parent.parent / "docs"
+    return own if own.is_dir() else Path(__file__).parents[2] / "docs"

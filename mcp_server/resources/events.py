@@ -1,4 +1,4 @@
-"""The newest events as a resource: who did what, where it belongs to no execution too."""
+"""The newest events as a resource: who did what, also where it belongs to no execution."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from swf_common_lib.text import given, instant, short
 URI = "testbed://events"
 _MOST = 200
 _LOOKED_THROUGH = 100_000
-"""Rows at most: those of messages lie between, and a long run has any number of them."""
+"""Rows that are searched at most: between the events are rows of messages, in any number."""
 
 
 def add_event_resource(server: MCPServer[Application], application: Application) -> None:
@@ -40,7 +40,7 @@ def add_event_resource(server: MCPServer[Application], application: Application)
 
 
 def newest_events() -> str:
-    """Give the newest events that are no message's, as many as an answer holds, as JSON."""
+    """Return as JSON the newest events that come from no message, as many as fit into an answer."""
     newest = SystemStateEvent.objects.aggregate(newest=Max("id"))["newest"] or 0
     rows = SystemStateEvent.objects.filter(id__gt=newest - _LOOKED_THROUGH).exclude(via="message")
     items: list[dict[str, Any]] = []

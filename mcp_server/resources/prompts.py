@@ -11,7 +11,7 @@ from mcp_types import INVALID_PARAMS
 from pydantic import Field
 
 from mcp_server.answers.error_text import named, told_of
-from mcp_server.answers.time_range import check_period
+from mcp_server.answers.time_range import check_time_range
 from mcp_server.application import Application
 from swf_common_lib.config import did_you_mean
 from swf_common_lib.errors import InvalidRequest
@@ -61,7 +61,7 @@ def add_prompts(server: MCPServer[Application]) -> None:
 
     @server.prompt(title="Compare two executions")
     def compare_two_executions(first: Execution, second: Execution) -> str:
-        """Say why two executions went differently."""
+        """Explain why two executions went differently."""
         return (
             f"Compare the executions {first} and {second} of the testbed.\n"
             "1. compare_executions. 2. get_statistics of both where slices differ. "
@@ -89,7 +89,7 @@ def add_prompts(server: MCPServer[Application]) -> None:
 async def checked_arguments(
     server: MCPServer[Application], name: str, arguments: Mapping[str, Any] | None
 ) -> None:
-    """Raise MCPError for a prompt or an argument that there is not, naming the nearest."""
+    """Raise MCPError for wrong arguments or an unknown name, and name the nearest known one."""
     prompts = {prompt.name: prompt for prompt in await server.list_prompts()}
     if name not in prompts:
         said = f"there is no prompt '{named(name)}'; {_meant(name, prompts)}"
@@ -114,7 +114,7 @@ async def checked_arguments(
     ]
     if not faults and given.get("since"):
         try:
-            check_period({"since": str(given["since"])})
+            check_time_range({"since": str(given["since"])})
         except InvalidRequest as error:
             faults.append(f"prompt {name}: {error}")
     if faults:

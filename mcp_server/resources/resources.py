@@ -97,7 +97,7 @@ def _as_json(result: Result) -> str:
 
 
 def _log(execution_id: str) -> str:
-    """Give the log of an execution, a line a record; what does not fit is left out at its begin."""
+    """Return an execution's log, one line a record; the oldest that do not fit are left out."""
     find(execution_id)
     rows = AppLog.objects.filter(execution_id=execution_id).order_by("-id")[:_LOG_LINES]
     lines: list[str] = []

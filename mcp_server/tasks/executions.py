@@ -1,4 +1,4 @@
-"""Executions as tasks: `run_workflow` gives one, the record keeps it."""
+"""Executions as tasks: `run_workflow` starts one, the database keeps it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from swf_common_lib.errors import Conflict, NotFound, TestbedError
 
 _STATUS: Mapping[str, TaskStatus] = {
     ExecutionStatus.COMPLETED: "completed",
-    ExecutionStatus.FAILED: "completed",  # the tool says that it failed: no error of the protocol
+    ExecutionStatus.FAILED: "completed",  # the call worked; its result says what failed
     ExecutionStatus.TERMINATED: "cancelled",
 }
 
@@ -37,7 +37,7 @@ class ExecutionTasks:
     tools: Mapping[str, TaskSupport] = {"run_workflow": "optional"}
 
     def __init__(self, application: Application, *, why_not_cancel: str = "") -> None:
-        """``why_not_cancel``: why this server, which offers no `run_workflow`, ends none either."""
+        """``why_not_cancel``: why this server cancels nothing; empty where it may cancel."""
         self._application = application
         self._why_not_cancel = why_not_cancel
 
@@ -54,7 +54,7 @@ class ExecutionTasks:
         return await self.find(execution_id, ctx) or result
 
     async def find(self, task_id: str, ctx: RequestContext) -> Task | None:
-        """Give the task that an execution is."""
+        """Return an execution as a task; None for an unknown id."""
         if text_problem(task_id):
             return None
         try:
@@ -65,7 +65,7 @@ class ExecutionTasks:
             raise MCPError(INVALID_REQUEST, bounded(str(error))) from error
 
     async def answer(self, task_id: str, responses: Mapping[str, Any], ctx: RequestContext) -> None:
-        """Take nothing: an execution asks nobody."""
+        """Ignore answers: an execution never asks for input."""
 
     async def cancel(self, task_id: str, ctx: RequestContext) -> None:
         """Stop the execution; the task is cancelled once its runner has obeyed."""

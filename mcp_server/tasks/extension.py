@@ -1,4 +1,4 @@
-"""What the tasks extension says on the wire; backends know the tasks themselves."""
+"""The requests and answers of the tasks extension; backends know the tasks themselves."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ IDENTIFIER = "io.modelcontextprotocol/tasks"
 
 
 class TaskParams(RequestParams):
-    """Names a task."""
+    """Parameters that name a task."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
 
@@ -29,7 +29,7 @@ class TaskParams(RequestParams):
 
 
 class UpdateTaskParams(TaskParams):
-    """Answers what a task asked."""
+    """Parameters of tasks/update: the answers to what a task asked."""
 
     input_responses: dict[str, Any]
 
@@ -43,7 +43,7 @@ class TasksExtension(Extension):
         self._backends = list(backends)
 
     def methods(self) -> Sequence[MethodBinding]:
-        """Give tasks/get, tasks/update and tasks/cancel."""
+        """Return the methods tasks/get, tasks/update and tasks/cancel."""
         versions = frozenset(MODERN_PROTOCOL_VERSIONS)
         return [
             MethodBinding("tasks/get", TaskParams, self._get, versions),
@@ -66,7 +66,7 @@ class TasksExtension(Extension):
         return begun.seed() if isinstance(begun, Task) else begun
 
     async def find(self, task_id: str, ctx: RequestContext) -> Task | None:
-        """Give a task as it stands, None when there is none of that id."""
+        """Return a task in its present state; None for an unknown id."""
         found = await self._look(task_id, ctx)
         return None if found is None else found[1]
 
@@ -101,7 +101,7 @@ class TasksExtension(Extension):
 
 
 def wants_task(ctx: RequestContext) -> bool:
-    """Tell whether the client of a request can be answered with a task."""
+    """Return whether the client of a request accepts a task as its answer."""
     capabilities = ctx.session.client_capabilities
     declared = capabilities.extensions if capabilities else None
     return ctx.protocol_version in MODERN_PROTOCOL_VERSIONS and IDENTIFIER in (declared or {})

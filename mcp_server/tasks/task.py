@@ -1,4 +1,4 @@
-"""A task as the extension ``io.modelcontextprotocol/tasks`` describes it, and who keeps some."""
+"""Tasks as the extension ``io.modelcontextprotocol/tasks`` defines them, and their backends."""
 
 from __future__ import annotations
 
@@ -12,38 +12,38 @@ from mcp_types import CallToolRequestParams
 
 TaskStatus = Literal["working", "input_required", "completed", "failed", "cancelled"]
 TaskSupport = Literal["optional", "required"]
-"""Whether a tool may become a task where the client knows tasks, or works as one alone."""
+"""Optional: a task where the client knows tasks. Required: the tool works only as a task."""
 
 RequestContext = ServerRequestContext[Any, Any]
 
 
 @dataclass(frozen=True)
 class Task:
-    """How a task stands."""
+    """The present state of a task."""
 
     task_id: str
     status: TaskStatus
     created_at: datetime
     updated_at: datetime
     message: str = ""
-    """What a person or a model may read of it."""
+    """The state in words, for a person or a model."""
     ttl_ms: int | None = None
-    """How long it is kept from its creation; None: for good."""
+    """Milliseconds that it is kept from its creation; None: for ever."""
     poll_ms: int = 1000
-    """How often it makes sense to ask."""
+    """Milliseconds that a client should leave between two questions."""
     result: Mapping[str, Any] | None = None
     """The tool's result, once completed."""
     error: Mapping[str, Any] | None = None
     """The JSON-RPC error, once failed."""
     input_requests: Mapping[str, Any] = field(default_factory=dict)
-    """What the client is asked and has not answered, while input is required."""
+    """What the client was asked and has not answered, while input is required."""
 
     def seed(self) -> dict[str, Any]:
-        """Give it as the answer to the call that began it."""
+        """Return the answer to the call that began the task."""
         return {"resultType": "task", **self._common()}
 
     def detail(self) -> dict[str, Any]:
-        """Give all of it, as the answer to tasks/get."""
+        """Return the answer to tasks/get: the state with result, error or input requests."""
         told = self._common()
         if self.status == "completed":
             told["result"] = dict(self.result or {})
@@ -66,7 +66,7 @@ class Task:
 
 
 class TaskBackend(Protocol):
-    """Makes tasks of calls of its tools, and knows how they stand."""
+    """Makes tasks of calls of its tools, and knows their state."""
 
     tools: Mapping[str, TaskSupport]
     """The tools whose calls it makes tasks of."""
@@ -81,15 +81,15 @@ class TaskBackend(Protocol):
         ...
 
     async def find(self, task_id: str, ctx: RequestContext) -> Task | None:
-        """Give a task as it stands, None for one that is not (or no longer) its own."""
+        """Return a task in its present state; None for one that is not (or no longer) its own."""
         ...
 
     async def answer(self, task_id: str, responses: Mapping[str, Any], ctx: RequestContext) -> None:
-        """Take answers to what a task of its own asked; what nobody asked is left alone."""
+        """Take the answers to a question of one of its tasks; ignore other answers."""
         ...
 
     async def cancel(self, task_id: str, ctx: RequestContext) -> None:
-        """Let a task of its own end; one that is over stays as it is."""
+        """Cancel one of its tasks; one that has ended stays as it is."""
         ...
 
 

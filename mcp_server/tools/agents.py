@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 
 
 class AgentsStarted(Result):
-    """Programs that run and listen now."""
+    """The programs that were started and are listening now."""
 
     started: list[dict[str, Any]]
     note: str | None = None
@@ -45,7 +45,7 @@ class AgentsStarted(Result):
 
 
 class AgentsStopped(Result):
-    """Programs that ran and do no longer."""
+    """The programs that were stopped."""
 
     stopped: list[str]
     note: str | None = None
@@ -132,7 +132,7 @@ async def stop_agents(
 def _start(
     settings: Settings, user: str, names: list[str], ending: threading.Event
 ) -> AgentsStarted:
-    chosen_programs(settings, names)  # a wrong name starts nothing, and leaves no trace
+    chosen_programs(settings, names)  # a wrong name fails here, before anything is recorded
     before = programs_here(settings)
     _note("agents_start_requested", user, _called(names))
     try:
@@ -175,7 +175,7 @@ def _stop(
 
 
 def _afresh(before: Mapping[str, Process], after: Mapping[str, Process]) -> str:
-    """Name the programs that ran before and do no longer, or as another process."""
+    """Return a note that names the programs that ran before and were replaced by a new process."""
     names = [
         name
         for name, was in before.items()
@@ -193,9 +193,9 @@ def _note(event: str, user: str, what: str) -> None:
 
 
 def _note_outcome(event: str, user: str, what: str) -> str:
-    """Note what came of an act whose row is there; say so when the database fails meanwhile.
+    """Record the outcome of an act; return a note instead of an error when the database fails.
 
-    The act is done: whoever asked for it has to read what came of it, not of a database's failure.
+    The act is done: the caller has to read its outcome, not an error of the database.
     """
     try:
         _note(event, user, what)
@@ -206,7 +206,7 @@ def _note_outcome(event: str, user: str, what: str) -> str:
 
 
 def tools() -> list[TestbedTool]:
-    """Give the tools of this module."""
+    """Return the tools of this module."""
     return [
         read_tool(list_agents, "List agents"),
         read_tool(get_agent, "Get an agent"),

@@ -34,13 +34,13 @@ from monitor.executions import StartRequest
 from swf_common_lib.errors import Unavailable
 
 _LOOK_EVERY = 0.2
-"""Seconds between two looks at an execution that is waited for."""
+"""Seconds between two reads of an execution that is waited for."""
 _LOOK_SOON = 0.05
-"""Seconds between two looks at an execution whose runner was just told something."""
+"""Seconds between two reads of an execution whose runner has just got a command."""
 _REACTION = 10.0
 """Seconds that a stop, pause or resume waits for the runner to act."""
 _TELL_EVERY = 5.0
-"""Seconds between two reports on what does not change: clients give up a call that is silent."""
+"""Seconds between two reports while nothing changes: clients give up a silent call."""
 
 
 async def start_workflow(
@@ -121,7 +121,7 @@ async def pause_workflow(
 async def resume_workflow(
     context: ToolContext, execution_id: ExecutionId, reason: Reason = ""
 ) -> Annotated[CallToolResult, Change]:
-    """Let a paused execution go on where it stood. Next: wait_for_workflow."""
+    """Resume a paused execution where it stopped. Next: wait_for_workflow."""
     return await _changed(context, execution_id, "resume", reason)
 
 
@@ -191,9 +191,9 @@ async def waited(
     include_processing: bool,
     note: str = "",
 ) -> CallToolResult:
-    """Wait for an execution, telling of its progress, and give where it stands then.
+    """Wait for an execution, reporting its progress, and return its state then.
 
-    ``note`` is given along.
+    ``note`` stands before the notes of that state.
     """
     application = application_of(context)
     begin = time.monotonic()
@@ -201,7 +201,7 @@ async def waited(
     while True:
         standing, line = await application.database(look, execution_id, include_processing)
         passed = time.monotonic() - begin
-        # Where nobody works on its messages, waiting for that leads to nothing.
+        # Where no agents work in its namespace, waiting for them is in vain.
         idle = bool(standing.next and standing.note)
         if standing.finished or idle or passed >= timeout_s or application.stopping:
             notes = "; ".join(text for text in (note, standing.note) if text)
@@ -218,7 +218,7 @@ async def waited(
 async def _changed(
     context: ToolContext, execution_id: str, action: str, reason: str
 ) -> CallToolResult:
-    """Ask for a change, and give the state that it led to."""
+    """Request a change, and return the state that it led to within 10 seconds."""
     application = application_of(context)
     caller: Caller = caller_of(context)
     deadline = time.monotonic() + _REACTION
@@ -238,7 +238,7 @@ async def _changed(
 
 
 def tools() -> list[TestbedTool]:
-    """Give the tools of this module."""
+    """Return the tools of this module."""
     return [
         write_tool(start_workflow, "Start a workflow", destructive=False, idempotent=False),
         write_tool(stop_workflow, "Stop an execution", destructive=True, idempotent=True),

@@ -129,7 +129,7 @@ async def get_statistics(
 
 
 def tools() -> list[TestbedTool]:
-    """Give the tools of this module."""
+    """Return the tools of this module."""
     return [
         read_tool(list_runs, "List runs"),
         read_tool(get_run, "Get a run"),

@@ -72,7 +72,7 @@ async def validate_workflow_config(
 
 
 def tools() -> list[TestbedTool]:
-    """Give the tools of this module."""
+    """Return the tools of this module."""
     return [
         read_tool(list_workflow_definitions, "List workflows"),
         read_tool(get_workflow_definition, "Get a workflow"),

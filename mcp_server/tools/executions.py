@@ -94,7 +94,7 @@ async def compare_executions(
 
 
 def tools() -> list[TestbedTool]:
-    """Give the tools of this module."""
+    """Return the tools of this module."""
     return [
         read_tool(list_workflow_executions, "List executions"),
         read_tool(get_workflow_execution, "Get an execution"),

@@ -64,5 +64,5 @@ async def list_namespaces(
 
 
 def tools() -> list[TestbedTool]:
-    """Give the tools of this module."""
+    """Return the tools of this module."""
     return [read_tool(list_logs, "List logs"), read_tool(list_namespaces, "List namespaces")]

@@ -124,7 +124,7 @@ def _message(number: int | None, message_id: str) -> MessageView:
 
 
 def tools() -> list[TestbedTool]:
-    """Give the tools of this module."""
+    """Return the tools of this module."""
     return [
         read_tool(list_messages, "List messages"),
         read_tool(get_message, "Get a message"),

@@ -35,25 +35,25 @@ class AgentDetail(Result):
     """An agent as a whole."""
 
     agent: Item | None = None
-    """As its last heartbeat told; None for a program that never reported."""
+    """The content of its last heartbeat; None for a program that never sent one."""
     process: Item | None = None
-    """As supervisord of this host has it, or why it does not know it."""
+    """Its process in this host's supervisord, or why there is none."""
     current_work: list[str] = []
-    """Executions that it is at; of a runner all that it has in hand."""
+    """Active executions of its namespace; for a runner, those that it runs."""
     last_message: Item | None = None
     recent_errors: list[Item] = []
     last_lines: list[str] = []
-    """What its program wrote last, where it runs under this host's supervisord."""
+    """The last lines of its output, where it runs under this host's supervisord."""
     next: str
 
 
 def agent_items(agents: Sequence[SystemAgent], detailed: bool) -> list[Item]:
-    """Give agents as a list shows them."""
+    """Return agents as items of a list."""
     return [agent_item(agent, detailed) for agent in agents]
 
 
 def agent_item(agent: SystemAgent, detailed: bool) -> Item:
-    """Give what the last heartbeat of an agent told."""
+    """Return the content of an agent's last heartbeat."""
     age = None
     if agent.last_heartbeat is not None:
         age = round((timezone.now() - agent.last_heartbeat).total_seconds(), 1)
@@ -79,7 +79,7 @@ def agent_item(agent: SystemAgent, detailed: bool) -> Item:
 
 
 def agent_detail(settings: Settings, name: str) -> AgentDetail:
-    """Give all of an agent, by its own name or its program's; raises NotFound."""
+    """Return everything about an agent, found by its name or its program's; raise NotFound."""
     programs = programs_here(settings)
     agent = SystemAgent.objects.filter(instance_name=name).first()
     process = _process_of(agent, programs) if agent else None
@@ -109,7 +109,7 @@ def agent_detail(settings: Settings, name: str) -> AgentDetail:
 
 
 def programs_here(settings: Settings) -> dict[str, Process]:
-    """Give the programs of this host's agents as supervisord has them; none where it is down."""
+    """Return this host's agent programs from supervisord by name; none where it is down."""
     try:
         return supervisor_of_agents(settings).processes()
     except SupervisorUnavailable:
@@ -139,7 +139,7 @@ def _agent_of(process: Process) -> SystemAgent | None:
 
 
 def _unheard(process: Process) -> str:
-    """Say since when a program has not reported, and which agent it was before."""
+    """Return since when a program has sent no heartbeat, and which agent it was before."""
     role = role_of_program(process.name)
     kind = role.agent_type if role else process.name.removesuffix("-agent").replace("-", "_")
     here = SystemAgent.objects.filter(hostname=socket.gethostname())
@@ -169,7 +169,7 @@ def _next_of(process: Process | None) -> str:
 def _without_process(
     settings: Settings, agent: SystemAgent, programs: dict[str, Process]
 ) -> tuple[Item, str]:
-    """Say why an agent is no program of this host's supervisord, and what to do next."""
+    """Return why an agent has no process in this host's supervisord, and what to do next."""
     here = socket.gethostname()
     if agent.hostname != here:
         where = agent.hostname or "a host that it did not name"

@@ -19,7 +19,7 @@ Pair = dict[str, Any]
 
 
 class Comparison(Result):
-    """Each difference as ``name: {a, b}``; what is the same on both sides is not there."""
+    """Each difference as ``name: {a, b}``; what is the same on both sides is left out."""
 
     a: str
     b: str
@@ -29,7 +29,7 @@ class Comparison(Result):
 
 
 def compare(first_id: str, second_id: str) -> Comparison:
-    """Compare two executions; raises NotFound."""
+    """Compare two executions; raise NotFound for an unknown one."""
     first, second = find(first_id), find(second_id)
     progress = progress_of([first, second])
     counts = [progress_view(progress[one.execution_id]) for one in (first, second)]

@@ -1,4 +1,4 @@
-"""What starting, changing and waiting give back."""
+"""The answers to starting, changing and waiting."""
 
 from __future__ import annotations
 
@@ -30,52 +30,52 @@ class Started(Result):
     execution_id: str
     status: str
     repeated: bool | None = None
-    """The same request with the same key had started it before."""
+    """An earlier request with the same key had already started it."""
     workflow: str = ""
     config: str | None = None
     namespace: str = ""
     speed: float | None = None
-    """Simulated seconds per second of wall time; 0: as fast as it goes."""
+    """Simulated seconds per second of wall time; 0: as fast as possible."""
     waiting_for: str | None = None
     note: str | None = None
-    """Why nothing will come of it beyond its messages, or what is not known of it."""
+    """Why nobody will process its messages, or what could not be found out about it."""
     resource: str = ""
     next: str
 
 
 class Change(Result):
-    """What came of a stop, pause or resume."""
+    """The outcome of a stop, pause or resume."""
 
     execution_id: str
     status: str
     status_reason: str | None = None
     done: bool
-    """The status asked for is reached; false: the runner was told and has not acted yet."""
+    """Whether the requested status is reached; false: the runner has not acted yet."""
     note: str | None = None
 
 
 class Standing(Result):
-    """Where an execution stands that is waited for."""
+    """The state of an execution that is waited for."""
 
     execution_id: str
     status: str
     status_reason: str | None = None
     waiting_for: str | None = None
-    """What a pending one waits for."""
+    """What a pending execution waits for."""
     finished: bool
     processing_finished: bool | None = None
     progress: dict[str, Any]
     error: str | None = None
     note: str | None = None
-    """Why its processing does not go on."""
+    """Why the processing of its run does not go on."""
     waited_s: float = 0
     next: str | None = None
 
 
 def started(request: StartRequest) -> Started:
-    """Start what ``request`` asks for; raises what ``monitor.executions.begin`` raises.
+    """Start what ``request`` asks for; raise what ``monitor.executions.begin`` raises.
 
-    Nothing is asked of the database after it: what was started is told, whatever comes then.
+    No query follows the start: so no later failure can hide from the caller that it was started.
     """
     begun = begin(request)
     execution = begun.execution
@@ -95,7 +95,7 @@ def started(request: StartRequest) -> Started:
 
 
 def with_prospects(begun: Started) -> Started:
-    """Add what an execution that was just started waits for, and what will not come of it."""
+    """Add what a just started execution waits for, and which messages nobody will process."""
     execution = find(begun.execution_id)
     notes = (begun.note, unserved(execution))
     return begun.model_copy(
@@ -107,7 +107,7 @@ def with_prospects(begun: Started) -> Started:
 
 
 def change(execution_id: str, action: str, actor: str, reason: str) -> Change:
-    """Ask for a change unless it is there already.
+    """Request a change unless its status is reached already.
 
     Raises NotFound for an unknown execution, Conflict where the change makes no sense.
     """
@@ -120,12 +120,12 @@ def change(execution_id: str, action: str, actor: str, reason: str) -> Change:
 
 
 def reached(asked: Change, action: str) -> Change:
-    """See what came of a change that was asked for."""
+    """Return the present outcome of a change that was requested."""
     return _change(find(asked.execution_id), action, asked.note)
 
 
 def look(execution_id: str, include_processing: bool) -> tuple[Standing, str]:
-    """Give where an execution stands, and that in a line."""
+    """Return the state of an execution, and the same as one line of text."""
     execution = find(execution_id)
     progress = progress_of([execution])[execution_id]
     processed = processing_finished(execution, progress)
@@ -151,7 +151,7 @@ def look(execution_id: str, include_processing: bool) -> tuple[Standing, str]:
 
 
 def _change(execution: WorkflowExecution, action: str, note: str | None) -> Change:
-    """Tell how a change stands; ``note``: what to say while the runner has not acted."""
+    """Return the outcome of a change; ``note`` is shown while the runner has not acted."""
     done = execution.status in _REACHED[action]
     if done:
         note = None

@@ -31,7 +31,7 @@ _BEGIN_OF_DOCSTRING = re.compile(r'\A(?:#.*\n|\s)*"""(.*?)(?:"""|$)', re.MULTILI
 
 
 class DefinitionList(Result):
-    """Workflows by name."""
+    """A page of workflows, by name."""
 
     items: list[Item]
     total: int
@@ -69,7 +69,7 @@ class Validation(Result):
 
 
 def definitions(settings: Settings, name: str, limit: int, cursor: str) -> DefinitionList:
-    """Give the workflows of the installation and those that the database knows."""
+    """Return a page of the workflows: those of the installation, and those in the database."""
     begin = _begin(cursor, name)
     configurations = list_configurations(_workflows(settings))
     names = _names(settings, configurations)
@@ -98,7 +98,7 @@ def definitions(settings: Settings, name: str, limit: int, cursor: str) -> Defin
 
 
 def definition(settings: Settings, name: str, config: str, with_code: bool) -> Definition:
-    """Give one workflow: configurations, parameters with their bounds, versions, an example.
+    """Return one workflow: configurations, parameters with bounds, versions, an example.
 
     Raises NotFound for an unknown workflow, ConfigurationError for an unknown configuration.
     """
@@ -144,7 +144,7 @@ def definition(settings: Settings, name: str, config: str, with_code: bool) -> D
 def validated(
     settings: Settings, workflow: str, config: str, namespace: str, overrides: Mapping[str, Any]
 ) -> Validation:
-    """Expand a configuration as a start would, and give the result or every fault."""
+    """Expand a configuration as a start would, and return the values or every fault."""
     try:
         expanded = _expanded(settings, workflow, config, namespace, overrides)
         read_workflow(expanded.workflow_name, _workflows(settings))
@@ -171,7 +171,7 @@ def validated(
 
 
 def _begin(cursor: str, name: str) -> int:
-    """Give where a page begins. Raises InvalidRequest for the cursor of another list."""
+    """Return the number of a page's first row; raise InvalidRequest for another list's cursor."""
     if not cursor:
         return 0
     mark, _, number = cursor.partition(".")
@@ -218,13 +218,13 @@ def _default(settings: Settings) -> str:
     try:
         return load_testbed_file(settings.swf_testbed_config).workflow.name
     except ConfigurationError:
-        return ""  # told by validate_workflow_config and start_workflow
+        return ""  # validate_workflow_config and start_workflow report the error
 
 
 def _description(
     settings: Settings, workflow: str, configurations: list[ConfigurationSummary]
 ) -> str:
-    """Describe a workflow as it runs when it alone is named, else as its code does."""
+    """Return the description of a workflow's default configuration, else that of its code."""
     try:
         bare = default_configuration(workflow, _workflows(settings), _testbed(settings))
     except ConfigurationError:

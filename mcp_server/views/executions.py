@@ -18,12 +18,12 @@ from swf_common_lib.text import given, instant, rounded, short
 
 _HISTORY = 50
 _BYTES_OF_AN_ITEM = 190
-"""On the average, in a concise list: reasons of failures share what the other fields leave."""
+"""On average, in a concise list: the reasons of failures share what other fields leave over."""
 _LONGEST_REASON = 120
 UNPROCESSED = (
     "diagnose_execution; or wait_for_workflow with include_processing while the counts change."
 )
-"""What to do next where an execution is over and agents are not done with its run."""
+"""What to do next when an execution has ended and agents still process its run."""
 
 Item = dict[str, Any]
 
@@ -37,7 +37,7 @@ class ExecutionDetail(Result):
     error: str | None = None
     finished: bool
     processing_finished: bool | None = None
-    """Agents and workers are done with its run; None when it has none."""
+    """Whether agents and workers have finished its run; None when it has no run."""
     workflow: str = ""
     config: str | None = None
     version: str | None = None
@@ -64,7 +64,7 @@ class ExecutionDetail(Result):
 def execution_items(
     rows: Sequence[WorkflowExecution], detailed: bool, known: Collection[str] = ()
 ) -> list[Item]:
-    """Give executions as a list shows them, without what the filters ``known`` say of all."""
+    """Return executions as items of a list, without fields that the filters ``known`` fix."""
     progress = progress_of(rows)
     items = [_item(row, progress[row.execution_id], detailed) for row in rows]
     if not detailed:
@@ -76,7 +76,7 @@ def execution_items(
 
 
 def execution_detail(execution_id: str, detailed: bool) -> ExecutionDetail:
-    """Give all of one execution; raises NotFound."""
+    """Return everything about one execution; raise NotFound for an unknown id."""
     execution = find(execution_id)
     progress = progress_of([execution])[execution.execution_id]
     more: dict[str, Any] = {}
@@ -116,7 +116,7 @@ def execution_detail(execution_id: str, detailed: bool) -> ExecutionDetail:
 
 
 def progress_view(progress: Progress) -> Item:
-    """Give the counts of an execution so far."""
+    """Return the counts of an execution so far."""
     state = progress.state
     view = {
         "stf_files": progress.stfs,
@@ -133,7 +133,7 @@ def progress_view(progress: Progress) -> Item:
 
 
 def progress_line(execution: WorkflowExecution, progress: Progress) -> str:
-    """Say in a line how far an execution is."""
+    """Return one line on how far an execution is."""
     expected = f" of {progress.expected_stfs}" if progress.expected_stfs is not None else ""
     text = f"{execution.execution_id} is {execution.status}"
     if execution.status_reason:
@@ -145,7 +145,7 @@ def progress_line(execution: WorkflowExecution, progress: Progress) -> str:
 
 
 def statistics_of(run_number: int | None) -> Item | None:
-    """Give the statistics of a run; None before anything of it was recorded."""
+    """Return the statistics of a run; None before anything of it was recorded."""
     if run_number is None:
         return None
     try:
@@ -184,7 +184,7 @@ def _item(row: WorkflowExecution, progress: Progress, detailed: bool) -> Item:
 
 
 def _add_reasons(items: list[Item], rows: Sequence[WorkflowExecution]) -> None:
-    """Say why executions are failed or terminated, as far as a concise list has room for it."""
+    """Add why executions failed or were terminated, as far as a concise list has room for it."""
     reasons = {
         number: row.error_message or row.status_reason
         for number, row in enumerate(rows)
@@ -200,7 +200,7 @@ def _add_reasons(items: list[Item], rows: Sequence[WorkflowExecution]) -> None:
 
 
 def _performance(execution: WorkflowExecution) -> Item | None:
-    """Give what the runner measured; what it noted of the slices is in the statistics."""
+    """Return what the runner measured, without the slices, which are in the statistics."""
     metrics = execution.performance_metrics
     return {name: value for name, value in metrics.items() if name != "slices"} or None
 

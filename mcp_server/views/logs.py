@@ -17,12 +17,12 @@ Item = dict[str, Any]
 
 
 def log_items(records: Sequence[AppLog], detailed: bool) -> list[Item]:
-    """Give log records, in a line each or whole."""
+    """Return log records as items: each in one line, or complete."""
     return [_log_item(record, detailed) for record in records]
 
 
 def namespace_items(namespaces: Sequence[Namespace]) -> list[Item]:
-    """Give namespaces with their owners and what happens in them."""
+    """Return namespaces with owner, number of executions, last execution and last heartbeat."""
     names = [namespace.name for namespace in namespaces]
     ran = WorkflowExecution.objects.filter(namespace__in=names).order_by()
     counts = {

@@ -9,8 +9,8 @@ from mcp_server.answers.truncation import shallow
 from monitor.records.models import WorkflowMessage
 from swf_common_lib.text import given, instant, short
 
-_TELLING = ("filename", "tf_filename", "stf_filename", "total_stf_files", "reason", "error")
-"""Fields of a body that tell what a message is about, the first that it has."""
+_SUBJECTS = ("filename", "tf_filename", "stf_filename", "total_stf_files", "reason", "error")
+"""Fields of a body that say what the message is about; the first one present is shown."""
 _LISTS = ("slices", "workers")
 _ABOUT = 60
 
@@ -18,12 +18,12 @@ Item = dict[str, Any]
 
 
 def message_items(messages: Sequence[WorkflowMessage], known: Collection[str]) -> list[Item]:
-    """Give messages in a line each, without what the filters ``known`` say of all of them."""
+    """Return messages as short items, without fields that the filters ``known`` fix."""
     return [_item(message, known) for message in messages]
 
 
 def message_detail(message: WorkflowMessage) -> Item:
-    """Give all of a message."""
+    """Return everything about a message."""
     return given(
         id=message.pk,
         type=message.message_type,
@@ -63,12 +63,12 @@ def _about(body: dict[str, Any]) -> str:
     for name in _LISTS:
         if isinstance(body.get(name), list):
             return f"{len(body[name])} {name}"
-    for name in _TELLING:
+    for name in _SUBJECTS:
         if value := _plain(body.get(name)):
             return short(value if "filename" in name else f"{name}={value}", _ABOUT)
     return ""
 
 
 def _plain(value: Any) -> str:
-    """Give a text or a number as text; of anything else, which a sender may nest at will, none."""
+    """Return a text or number as text; an empty text for lists and tables, of any size."""
     return str(value) if isinstance(value, str | int | float) else ""

@@ -33,7 +33,7 @@ class RunDetail(Result):
     state: Item
     statistics: Item | None = None
     workers: dict[str, int] = {}
-    """How many are in which status."""
+    """The number of workers in each status."""
     tf_samples: dict[str, int] = {}
     newest_samples: list[Item] = []
     conditions: Item = {}
@@ -41,13 +41,13 @@ class RunDetail(Result):
 
 
 def run_items(runs: Sequence[Run]) -> list[Item]:
-    """Give runs as a list shows them."""
+    """Return runs as items of a list."""
     states = RunState.objects.in_bulk([run.run_number for run in runs])
     return [_run_item(run, states.get(run.run_number)) for run in runs]
 
 
 def run_detail(run_number: int) -> RunDetail:
-    """Give all of a run; raises NotFound that names the newest."""
+    """Return everything about a run; raise NotFound, with the newest runs, for an unknown one."""
     run = Run.objects.filter(run_number=run_number).first()
     if run is None:
         raise no_run(run_number)
@@ -72,12 +72,12 @@ def run_detail(run_number: int) -> RunDetail:
 
 
 def stf_items(files: Sequence[StfFile], detailed: bool) -> list[Item]:
-    """Give STF files as a list shows them."""
+    """Return STF files as items of a list."""
     return [_stf_item(file, detailed) for file in files]
 
 
 def slice_items(slices: Sequence[TFSlice], detailed: bool) -> list[Item]:
-    """Give TF slices as a list shows them; ticks are simulated seconds."""
+    """Return TF slices as items of a list; ticks are simulated seconds."""
     return [_slice_item(one, detailed) for one in slices]
 
 
@@ -175,7 +175,7 @@ def _ticks(begin: float | None, end: float | None) -> float | None:
 
 
 def no_run(run_number: int | None) -> NotFound:
-    """Give the error for a run that there is not; it names the newest."""
+    """Return the error for an unknown run; it names the newest runs."""
     newest = Run.objects.order_by("-run_number").values_list("run_number", flat=True)[:3]
     known = ", ".join(str(number) for number in newest)
     return NotFound(

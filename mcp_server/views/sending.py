@@ -1,4 +1,4 @@
-"""Broadcasting a message in a caller's name."""
+"""Broadcasting a message in the name of a caller."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Sent(Result):
     destination: str
     message: dict[str, Any]
     note: str | None = None
-    """Why nobody may act on it, or not yet."""
+    """Why perhaps nobody acts on it, or not yet."""
 
 
 def send(
@@ -41,10 +41,10 @@ def send(
     execution_id: str,
     run_id: str,
 ) -> Sent:
-    """Note in the history who broadcasts a message, and broadcast it.
+    """Record who broadcasts a message, and broadcast it.
 
-    Raises InvalidRequest for one that its type does not permit, NotFound for an unknown
-    execution, BrokerUnavailable when the broker is not there. Whatever it raises, nothing is sent.
+    Raises InvalidRequest for a body that its type does not permit, NotFound for an unknown
+    execution, BrokerUnavailable when the broker is down. When it raises, nothing is sent.
     """
     if doubled := [name for name in content if name in _OURS]:
         raise InvalidRequest(

@@ -1,4 +1,4 @@
-"""What an assistant sees of numbers: those of one run, or of all that happened in a while."""
+"""The statistics an assistant sees: of one run, or of everything since a moment."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from django.utils import timezone
 
 from mcp_server.answers.results import Result
-from mcp_server.answers.time_range import check_period
+from mcp_server.answers.time_range import check_time_range
 from mcp_server.views.runs import counted, no_run
 from monitor.executions.control import find
 from monitor.records.models import (
@@ -30,12 +30,12 @@ _DAY = timedelta(days=1)
 
 
 class Statistics(Result):
-    """Numbers of one run, or of all that happened in a while."""
+    """Statistics of one run, or of everything since a moment."""
 
     run_number: int | None = None
     execution_id: str | None = None
     run: dict[str, Any] | None = None
-    """Of one run; rates are slices a simulated second."""
+    """Of one run; rates are in slices per simulated second."""
     next: str | None = None
     since: str | None = None
     namespace: str | None = None
@@ -48,9 +48,9 @@ class Statistics(Result):
 
 
 def statistics(execution_id: str, run_number: int | None, since: str, namespace: str) -> Statistics:
-    """Give the numbers of a run, of an execution's run, or of all since a moment.
+    """Return the statistics of a run, of an execution's run, or of everything since a moment.
 
-    Raises NotFound for what there is not, InvalidRequest for what does not go together.
+    Raises NotFound for what does not exist, InvalidRequest for arguments that exclude each other.
     """
     if execution_id or run_number is not None:
         if since or namespace:
@@ -86,7 +86,7 @@ def _of_run(execution_id: str, run_number: int | None) -> Statistics:
 
 
 def verdict(run: dict[str, Any]) -> str:
-    """Say in a line whether a run's workers keep up, and what was measured against it."""
+    """Return one line on whether a run's workers keep up, and what was measured."""
     if run["keeps_up"] is None:
         return "no fast processing"
     if not run["slices"]["created"]:
@@ -97,7 +97,7 @@ def verdict(run: dict[str, Any]) -> str:
 
 
 def _no_run_of(execution: WorkflowExecution) -> NotFound:
-    """Say why an execution has no numbers: it has not come to a run, or will never have one."""
+    """Return the error for an execution without a run: it has none yet, or never will."""
     name = execution.execution_id
     progress = progress_of([execution])[name]
     if is_finished(execution) and processing_finished(execution, progress) is None:
@@ -112,7 +112,7 @@ def _no_run_of(execution: WorkflowExecution) -> NotFound:
 
 
 def _overall(since: str, namespace: str) -> Statistics:
-    begin = check_period({"since": since})["since"] if since else timezone.now() - _DAY
+    begin = check_time_range({"since": since})["since"] if since else timezone.now() - _DAY
     only = {"namespace": namespace} if namespace else {}
     _require_namespace(namespace)
     executions = WorkflowExecution.objects.filter(created_at__gte=begin, **only)
@@ -142,7 +142,7 @@ def _spent(executions: Any) -> float | None:
 
 
 def _require_namespace(name: str) -> None:
-    """Raise NotFound for a namespace that nobody has ever used: its numbers would all be zero."""
+    """Raise NotFound for a namespace that was never used: all its statistics would be zero."""
     if not name or Namespace.objects.filter(name=name).exists():
         return
     if any(model.objects.filter(namespace=name).exists() for model in (WorkflowMessage, Run)):

@@ -29,7 +29,7 @@ class DataAgent(BaseAgent):
         self.catalogue: Catalogue = catalogue(settings.swf_catalogue, self.monitor)
 
     def started(self) -> None:
-        """Say which catalogue serves."""
+        """Log which file catalogue is used."""
         self.logger.info("catalogue: %s", self.catalogue.description)
 
     def on_run_imminent(self, message: RunImminent) -> None:
@@ -63,7 +63,7 @@ class DataAgent(BaseAgent):
         self.logger.info("run %s: dataset %s is closed", message.run_id, name)
 
     def heartbeat_metadata(self) -> dict[str, Any]:
-        """Tell which catalogue serves."""
+        """Return which file catalogue is used."""
         return {"catalogue": self.catalogue.description}
 
     def _dataset(self, message: Message) -> str:

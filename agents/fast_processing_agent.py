@@ -56,7 +56,7 @@ class FastProcessingAgent(BaseAgent):
         self._seen: Recent[str] = Recent(REMEMBERED_RESULTS)
 
     def subscriptions(self) -> list[SubscriptionSpec]:
-        """Listen to the broadcasts, and take the results of this namespace."""
+        """Return the subscriptions: broadcasts, and the slice results of this namespace."""
         own = "namespace='" + self.namespace.replace("'", "''") + "'"
         results = SubscriptionSpec(
             SLICE_RESULTS, ack=CUMULATIVE, prefetch=RESULTS_PREFETCH, selector=own
@@ -66,13 +66,13 @@ class FastProcessingAgent(BaseAgent):
     # Runs
 
     def on_run_imminent(self, message: RunImminent) -> None:
-        """Tell the workers that a run is coming."""
+        """Announce the run to the workers."""
         parameters = self.parameters.of(message)
         if parameters.fast is not None:
             self.send(WORKERS, "run_imminent_worker", message, **worker_announcement(parameters))
 
     def on_end_run(self, message: EndRun) -> None:
-        """Tell the workers that data taking is over."""
+        """Announce to the workers that data taking is over."""
         if self.parameters.of(message).fast is not None:
             fields = {"reason": message.reason} if message.reason else {}
             self.send(WORKERS, "end_run_worker", message, **fields)
@@ -126,7 +126,7 @@ class FastProcessingAgent(BaseAgent):
     # Results
 
     def on_slice_result(self, message: SliceResult) -> None:
-        """Note what became of a slice; queue it again when it failed and has tries left."""
+        """Record the result of a slice; queue the slice again when it failed and has tries left."""
         if message.message_id in self._seen:
             return
         result = outcome(message)
@@ -143,7 +143,7 @@ class FastProcessingAgent(BaseAgent):
         self._seen.add(message.message_id)
 
     def _try_again(self, message: SliceResult, result: SliceOutcome) -> bool:
-        """Queue the slice of a failed try again; False when that was its last try."""
+        """Queue the slice of a failed try again; return False when that was its last try."""
         fast = self.parameters.of(message).fast
         if fast is None or result.request is None:
             return False
@@ -157,7 +157,7 @@ class FastProcessingAgent(BaseAgent):
         return True
 
     def finish_batch(self) -> None:
-        """Publish the news of the batch, one message a run (more when it is long)."""
+        """Publish the slices' new states, one message per run (several when there are many)."""
         for pairs in self._news.values():
             for start in range(0, len(pairs), STATES_A_MESSAGE):
                 self._publish(pairs[start : start + STATES_A_MESSAGE])
@@ -175,12 +175,12 @@ class FastProcessingAgent(BaseAgent):
         self.results_seen += len(pairs)
 
     def heartbeat_metadata(self) -> dict[str, Any]:
-        """Tell how many slices were queued and how many results came."""
+        """Return how many slices were queued and how many results came."""
         return {"slices_queued": self.slices_queued, "results_seen": self.results_seen}
 
 
 def worker_announcement(parameters: RunParameters) -> dict[str, Any]:
-    """Give what the workers need to know of a run with fast processing."""
+    """Return the fields that announce a run with fast processing to the workers."""
     fast = parameters.fast
     if fast is None:
         raise ValueError("the run has no fast processing")

@@ -41,7 +41,7 @@ class CatalogueFile:
 
 
 class Catalogue(Protocol):
-    """Somebody who knows datasets and files. Every call may be repeated: the result is the same.
+    """A register of datasets and files. Every call may be repeated: the result is the same.
 
     Conflict is raised for a file that is registered with another size or checksum, and for a new
     file in a closed dataset.
@@ -51,7 +51,7 @@ class Catalogue(Protocol):
     """What it is and where, for status and logs."""
 
     def ensure_dataset(self, dataset: Dataset) -> None:
-        """Make the dataset, unless it is there."""
+        """Create the dataset unless it exists."""
 
     def register_file(self, dataset: str, lfn: str, size: int, adler32: str, pfn: str = "") -> None:
         """Register a file in a dataset."""
@@ -64,12 +64,12 @@ class Catalogue(Protocol):
 
 
 def dataset_name(run_id: str) -> str:
-    """Give the name of a run's dataset."""
+    """Return the name of a run's dataset."""
     return f"swf.{run_id}.run"
 
 
 def catalogue(name: str, monitor: MonitorClient) -> Catalogue:
-    """Give the catalogue that the settings name.
+    """Return the catalogue that the settings name.
 
     Raises ConfigurationError for one that does not exist or is not available yet.
     """
@@ -94,7 +94,7 @@ class _OpenDataset:
     files: OrderedDict[str, CatalogueFile] = field(default_factory=OrderedDict)
 
     def add(self, file: CatalogueFile) -> None:
-        """Remember a file; when there are many, not those any more that came long before it."""
+        """Remember a file; forget the oldest of an open dataset beyond ``REMEMBERED_FILES``."""
         self.files[file.lfn] = file
         while self.open and len(self.files) > REMEMBERED_FILES:
             self.files.popitem(last=False)
@@ -129,7 +129,7 @@ class MonitorCatalogue:
         known.files = OrderedDict((file.lfn, file) for file in files)
 
     def register_file(self, dataset: str, lfn: str, size: int, adler32: str, pfn: str = "") -> None:
-        """Check that the file may be registered so; its ``stf_ready`` message makes the row."""
+        """Check that the file may be registered; its ``stf_ready`` message makes the record."""
         known = self._known(dataset)
         file = CatalogueFile(lfn, size, adler32)
         registered = known.files.get(lfn)

@@ -47,7 +47,7 @@ class ProcessingAgent(BaseAgent):
         self._asked = 0.0
 
     def subscriptions(self) -> list[SubscriptionSpec]:
-        """Listen to the broadcasts, and keep many of them while their tasks run."""
+        """Return the subscription to broadcasts; many are unacknowledged while their tasks run."""
         return [
             SubscriptionSpec(
                 BROADCAST, prefetch=PREFETCH, durable=self.role, selector=self.interest
@@ -55,7 +55,7 @@ class ProcessingAgent(BaseAgent):
         ]
 
     def started(self) -> None:
-        """Say who processes."""
+        """Log which task backend is used."""
         self.logger.info("tasks: %s", self.tasks.description)
 
     def on_stf_ready(self, message: StfReady) -> None:
@@ -90,11 +90,11 @@ class ProcessingAgent(BaseAgent):
                 del self._pending[request_id]
 
     def stopped(self) -> None:
-        """Give up the tasks that run; their STFs are announced again to the next agent."""
+        """Cancel the running tasks; the messages of their STFs go to the next agent."""
         self.tasks.close()
 
     def heartbeat_metadata(self) -> dict[str, Any]:
-        """Tell who processes, and how many STFs are being processed."""
+        """Return the task backend's description, and how many STFs are being processed."""
         return {"tasks": self.tasks.description, "stfs_in_process": len(self._pending)}
 
     def _announce(self, pending: _Pending, status: TaskStatus) -> None:

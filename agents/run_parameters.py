@@ -1,4 +1,4 @@
-"""What an agent needs to know of the run that a message belongs to."""
+"""The parameters of the run that a message belongs to, as agents need them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NOTHING = RunParameters(fast=None, stf_processing_time=None, slice_failure_rate=
 
 
 class ParametersOfRuns:
-    """Looks up the parameters of a message's execution, once an execution that is known."""
+    """Looks up the parameters of a message's execution, and caches those it has found."""
 
     def __init__(self, agent: BaseAgent) -> None:
         self._agent = agent
@@ -41,7 +41,7 @@ class ParametersOfRuns:
         self._told_unknown = ""
 
     def of(self, message: Message) -> RunParameters:
-        """Give the parameters of the message's execution; waits for the monitor."""
+        """Return the parameters of the message's execution; waits for the monitor."""
         execution_id = message.execution_id
         if execution_id not in self._known:
             try:
@@ -68,7 +68,7 @@ class ParametersOfRuns:
 
 
 def run_parameters(sections: Mapping[str, Any]) -> RunParameters:
-    """Read an expanded configuration, a table a section."""
+    """Read an expanded configuration, which has one table per section."""
     stf_time = None
     if STF in sections:
         default = PARAMETERS["stf_processing_time"].default or 0.0
@@ -85,12 +85,12 @@ def _table(sections: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def run_number(message: Message) -> int:
-    """Give the message's run as the number that the tables use; raises InvalidMessage."""
+    """Return the message's run as the number that the tables use; raises InvalidMessage."""
     if not (message.run_id.isascii() and message.run_id.isdigit()):
         raise InvalidMessage(f"{message.msg_type}: run_id {message.run_id!r} is not a run number")
     return int(message.run_id)
 
 
 def pace(message: Message) -> float:
-    """Give the simulated seconds a wall second of the message's run; 0: no wall time is spent."""
+    """Return the simulated seconds per wall second of the message's run; 0: unpaced."""
     return UNPACED if message.time_scale is None else max(UNPACED, message.time_scale)

@@ -1,4 +1,4 @@
-"""Which time frames of a super time frame fast monitoring looks at."""
+"""The choice of the time frames of a super time frame that fast monitoring reads."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def choose_sample(run_id: str, stf_filename: str, tf_count: int, fraction: float
 
 
 def sample_filename(stf_filename: str) -> str:
-    """Give the name of the TF sample taken from an STF."""
+    """Return the name of the TF sample taken from an STF."""
     return f"{stf_filename.removesuffix('.stf')}_tf_000.tf"
 
 

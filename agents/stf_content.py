@@ -1,4 +1,4 @@
-"""The simulated content of a super time frame: what its size and checksum follow from.
+"""The simulated content of a super time frame, from which its size and checksum follow.
 
 No 2 GB file is written. The content is *defined*: a block of bytes drawn from the file's name,
 repeated up to the file's size. Its adler32 is therefore a true checksum of a definite content, and
@@ -29,7 +29,7 @@ class StfContent:
 
 
 def stf_content(filename: str) -> StfContent:
-    """Give size and checksum of the super time frame of that name: always the same."""
+    """Return size and checksum of the super time frame of that name: always the same."""
     seed = hashlib.sha256(filename.encode()).digest()
     share = int.from_bytes(seed[:8], "big") / 2**64
     size = round(NOMINAL_SIZE * (1 + SIZE_SPREAD * (2 * share - 1)))
@@ -37,12 +37,12 @@ def stf_content(filename: str) -> StfContent:
 
 
 def content_block(filename: str) -> bytes:
-    """Give the block of bytes whose repetition is the file's content."""
+    """Return the block of bytes whose repetition is the file's content."""
     return hashlib.shake_128(filename.encode()).digest(BLOCK_SIZE)
 
 
 def repeated_adler32(block: bytes, size: int) -> int:
-    """Give the adler32 of ``block`` repeated, and cut at the end, to ``size`` bytes."""
+    """Return the adler32 of ``block`` repeated, and cut at the end, to ``size`` bytes."""
     whole, rest = divmod(size, len(block))
     checksum, power, length = 1, zlib.adler32(block), len(block)
     while whole:
@@ -53,7 +53,7 @@ def repeated_adler32(block: bytes, size: int) -> int:
 
 
 def _joined(first: int, second: int, second_length: int) -> int:
-    """Give the adler32 of two byte strings one after the other, from those of each."""
+    """Return the adler32 of two byte strings one after the other, from those of each."""
     first_sum, second_sum = first & 0xFFFF, second & 0xFFFF
     low = (first_sum + second_sum - 1) % _ADLER_MODULUS
     high = ((first >> 16) + (second >> 16) + second_length * (first_sum - 1)) % _ADLER_MODULUS

@@ -28,7 +28,7 @@ REMEMBERED_TASKS = 10_000
 
 
 class TaskStatus(str, Enum):
-    """How a task stands; the last three are final."""
+    """The state of a task; the last three are final."""
 
     UNKNOWN = "unknown"
     """The backend cannot tell now: never heard of, not yet known, or it does not answer."""
@@ -40,13 +40,13 @@ class TaskStatus(str, Enum):
 
     @property
     def final(self) -> bool:
-        """Whether it stays so."""
+        """Return whether the status can no longer change."""
         return self in (TaskStatus.DONE, TaskStatus.FAILED, TaskStatus.CANCELLED)
 
 
 @dataclass(frozen=True)
 class TaskRequest:
-    """The wish to have one super time frame processed.
+    """A request to process one super time frame.
 
     ``processing_time`` is in simulated seconds, ``time_scale`` in simulated seconds a wall second
     (0: no wall time is spent). The same ``request_id`` is the same wish.
@@ -74,7 +74,7 @@ class Job:
 
 
 class TaskBackend(Protocol):
-    """Somebody who carries out processing tasks."""
+    """A service that carries out processing tasks."""
 
     description: str
     """What it is and where, for status and logs."""
@@ -82,10 +82,10 @@ class TaskBackend(Protocol):
     """Wall seconds between two questions for the status of a task; 0: asking costs nothing."""
 
     def submit(self, request: TaskRequest) -> tuple[str, bool]:
-        """Take a request; give the task's id, and whether it was submitted before."""
+        """Accept a request; return the task's id, and whether it was submitted before."""
 
     def status(self, task_id: str) -> TaskStatus:
-        """Tell how a task stands."""
+        """Return the state of a task."""
 
     def jobs(self, task_id: str) -> list[Job]:
         """List the jobs of a task; empty when the task is unknown."""
@@ -94,11 +94,11 @@ class TaskBackend(Protocol):
         """End a task; ``soft`` lets what already runs finish."""
 
     def close(self) -> None:
-        """Give up what is not finished; the process is about to end."""
+        """Cancel what is not finished; the process is about to end."""
 
 
 def task_backend(name: str, notify: Callable[[], None]) -> TaskBackend:
-    """Give the task backend that the settings name.
+    """Return the task backend that the settings name.
 
     ``notify`` is called, on any thread, when a task may have finished; a backend that only
     answers questions does not call it.
@@ -139,7 +139,7 @@ class LocalTasks:
         self._executor = ThreadPoolExecutor(slots, thread_name_prefix="stf-task")
 
     def submit(self, request: TaskRequest) -> tuple[str, bool]:
-        """Begin to process; the same ``request_id`` again gives the task that it has."""
+        """Start a task, or return the one that has this ``request_id`` already."""
         task_id = f"local-{derived_id(request.request_id, 'task')}"
         with self._lock:
             if task_id in self._tasks:
@@ -152,7 +152,7 @@ class LocalTasks:
         return task_id, False
 
     def status(self, task_id: str) -> TaskStatus:
-        """Tell how a task stands."""
+        """Return the state of a task."""
         task = self._tasks.get(task_id)
         return TaskStatus.UNKNOWN if task is None else _status(task)
 
@@ -178,7 +178,7 @@ class LocalTasks:
             task.cancelled.set()
 
     def close(self) -> None:
-        """Give up every task that is not finished."""
+        """Cancel every task that is not finished."""
         for task_id in list(self._tasks):
             self.cancel(task_id)
         self._executor.shutdown(wait=True, cancel_futures=True)
@@ -203,7 +203,7 @@ def _status(task: _LocalTask) -> TaskStatus:
 
 
 def _process(request: TaskRequest, cancelled: threading.Event) -> dict[str, str | int]:
-    """Spend the task's time, and reduce each time frame of the (simulated) file to a checksum."""
+    """Wait for the task's time, then compute a checksum over the (simulated) time frames."""
     if request.tf_count < 1:
         raise TestbedError(f"{request.lfn} has no time frames to process")
     if request.time_scale != UNPACED:

@@ -1,4 +1,4 @@
-"""The worker process: takes slices, spends their processing time, reports.
+"""The worker process: takes slices, waits for their processing time, reports results.
 
 One process is as many simulated workers as a run asks for, limited by ``--slots`` and the run's
 ``node_parallelism``. Any number of processes share the slice queues.
@@ -80,11 +80,11 @@ class WorkerAgent(BaseAgent):
         self._left_alone: OrderedDict[str, None] = OrderedDict()
 
     def subscriptions(self) -> list[SubscriptionSpec]:
-        """Listen to the announcements to workers; slice queues are added run by run."""
+        """Return the subscription to announcements; slice queues are added run by run."""
         return [SubscriptionSpec(WORKERS)]
 
     def started(self) -> None:
-        """Begin to look for runs that go on already."""
+        """Start to look for runs that are going on already."""
         self._watch.start()
 
     # Runs
@@ -103,7 +103,7 @@ class WorkerAgent(BaseAgent):
                 run.work.announce(plan, time.monotonic())
 
     def on_end_run_worker(self, message: EndRunWorker) -> None:
-        """Note that data taking is over; the workers leave when no slice is left."""
+        """Record that data taking is over; the workers end when no slice is left."""
         run = self._runs.get(message.run_id)
         if run is not None:
             run.work.ended = True
@@ -183,7 +183,7 @@ class WorkerAgent(BaseAgent):
     # Slices
 
     def on_slice(self, message: SliceWork) -> None:
-        """Give the slice to a worker; its result follows when its time is over."""
+        """Assign the slice to a worker; its result is sent when its processing time is over."""
         run = self._runs.get(message.run_id)
         if run is None:
             raise InvalidMessage(f"a slice of run {message.run_id!r} came with those of another")
@@ -197,7 +197,7 @@ class WorkerAgent(BaseAgent):
             self._finish(run, job, now)
 
     def _finish_due(self, now: float) -> None:
-        """Finish the slices whose time is over: results and acknowledgements go out together."""
+        """Send results and acknowledgements of the slices whose processing time is over."""
         if now < self._next_finish:
             return
         self._next_finish = now + FINISH_INTERVAL
@@ -227,7 +227,7 @@ class WorkerAgent(BaseAgent):
     # Time
 
     def patience(self) -> float:
-        """Wait for a delivery until the next slice is finished."""
+        """Return the seconds until the next slice is finished, ``tick_interval`` at most."""
         times = [run.work.next_finish() for run in self._runs.values()]
         due = min((when for when in times if when is not None), default=None)
         if due is None:
@@ -236,7 +236,7 @@ class WorkerAgent(BaseAgent):
         return min(self.tick_interval, max(0.0, due - time.monotonic()))
 
     def tick(self) -> None:
-        """Finish the slices whose time is over; report; let workers leave."""
+        """Finish the slices whose time is over; report; end workers that have no work left."""
         for state in self._watch.news():
             self._look_at(state)
         now = time.monotonic()
@@ -257,7 +257,7 @@ class WorkerAgent(BaseAgent):
         self._watch.ask_about(self._perhaps_drained(now), frozenset(self._runs))
 
     def stopped(self) -> None:
-        """End the workers; slices in their hands go back to the queue."""
+        """End the workers; slices that are not finished go back to the queue."""
         self._watch.close()
         now = time.monotonic()
         for run in self._runs.values():
@@ -265,7 +265,7 @@ class WorkerAgent(BaseAgent):
             self._report(run, now)
 
     def heartbeat_metadata(self) -> dict[str, Any]:
-        """Tell the runs this process works for, and its slices."""
+        """Return the runs that this process works for, and its counts of workers and slices."""
         runs = list(self._runs.values())
         return {
             "runs": [run.work.plan.run_id for run in runs],
@@ -322,7 +322,7 @@ class WorkerAgent(BaseAgent):
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a worker process; gives the exit status: 0, or 2 for a faulty configuration."""
+    """Run a worker process and return the exit status: 0, or 2 for a faulty configuration."""
     parser = agent_parser("Processes slices: a process is many simulated workers.")
     parser.add_argument(
         "--slots", type=int, default=0, help="most workers of this process for a run (0: any)"

@@ -1,4 +1,4 @@
-"""Starting and stopping the agents that `testbed.toml` enables, and knowing that they listen."""
+"""Starting and stopping the agents that `testbed.toml` enables, and checking that they listen."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ REPORT_TIMEOUT = 60.0
 
 
 def enabled_programs(settings: Settings, testbed: TestbedFile) -> list[str]:
-    """Give the programs to start: the runner and those of the agents that are enabled.
+    """Return the programs to start: the runner and those of the agents that are enabled.
 
     Raises ConfigurationError for an enabled agent whose script no program runs.
     """
@@ -50,7 +50,7 @@ def enabled_programs(settings: Settings, testbed: TestbedFile) -> list[str]:
 
 
 def chosen_programs(settings: Settings, names: Sequence[str]) -> list[str]:
-    """Give the programs for names as people write them: `data`, `data-agent`, `fast_processing`.
+    """Return the programs for names as people write them: `data`, `data-agent`, `fast_processing`.
 
     Raises NotFound for a name that fits none.
     """
@@ -91,7 +91,7 @@ def start_agents(
 def stop_agents(
     settings: Settings, names: Sequence[str] = (), give_up: threading.Event | None = None
 ) -> list[str]:
-    """Stop agents (all, unless named) and give the names of those that ran.
+    """Stop agents (all, unless named) and return the names of those that ran.
 
     Raises Conflict in a container of the services, GivenUp when ``give_up`` is set before all
     have ended.
@@ -137,7 +137,7 @@ def program_called(name: str, programs: Collection[str]) -> str:
 
 
 def _records_by_pid(client: MonitorClient) -> dict[int, dict[str, Any]]:
-    """Give what the monitor knows of this host's agents, the latest of each process id."""
+    """Return the monitor's records of this host's agents by process id, the latest of each."""
     records: list[dict[str, Any]] = client.get("systemagents/", limit=1000)
     here = [record for record in records if record.get("hostname") == socket.gethostname()]
     by_age = sorted(here, key=lambda record: record.get("last_heartbeat") or "")
@@ -185,7 +185,7 @@ def _require_idle(client: MonitorClient, agents: Sequence[dict[str, Any]]) -> No
 
 
 def _require_broker(client: MonitorClient, waiting: str) -> None:
-    """Raise BrokerUnavailable when it is the broker that agents wait for."""
+    """Raise BrokerUnavailable when agents cannot start because the broker is away."""
     broker = client.get("status/").get("services", {}).get("broker", {})
     if broker.get("status") == "error":
         raise BrokerUnavailable(

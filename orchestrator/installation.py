@@ -67,7 +67,7 @@ def require_token(settings: Settings) -> None:
 
 
 def require_prepared(settings: Settings) -> None:
-    """Raise ConfigurationError unless `testbed init` has been here: services can start."""
+    """Raise ConfigurationError unless `testbed init` has prepared the installation."""
     database_there = bool(settings.swf_database_url) or settings.database_file.is_file()
     if not settings.settings_file.is_file() or not database_there:
         raise _not_initialised(settings)
@@ -86,7 +86,7 @@ def prepare(
     stack: str = "",
     report: Report = lambda line: None,
 ) -> Prepared:
-    """Make whatever is missing; what is there stays as it is.
+    """Create whatever is missing; what exists stays as it is.
 
     ``new_ports`` picks ports again. ``stack`` changes what the installation runs on: ``services``
     (an ActiveMQ and a PostgreSQL of its own, started here), ``embedded``, or ``compose`` (all in
@@ -154,7 +154,7 @@ def _choose_ports(
 
 
 def _own_services(settings: Settings) -> dict[str, Any]:
-    """Give the settings of a broker and a database server of this installation's own.
+    """Return the settings for a broker and a database server of this installation's own.
 
     Raises ConfigurationError when one of them is not installed.
     """
@@ -187,7 +187,7 @@ def _embedded_services(settings: Settings) -> dict[str, Any]:
 
 
 def _compose_services(settings: Settings) -> dict[str, Any]:
-    """Give the settings of a host whose services docker compose runs: agents and commands here."""
+    """Return the settings for a host where docker compose runs the services, but not the agents."""
     if settings.swf_services == "compose":
         return {}
     chosen = {**_embedded_services(settings), "SWF_SERVICES": "compose", "SWF_BROKER": "external"}
@@ -254,7 +254,7 @@ def run_monitor_module(
 
 
 def _prepare_database(settings: Settings) -> list[str]:
-    """Have the monitor make its tables and the operator's token."""
+    """Run the monitor's command that makes its tables and the operator's token."""
     run = run_monitor_module(settings, "monitor.management.commands.initialise", capture=True)
     if run.returncode:
         said = (run.stderr.strip() or run.stdout.strip()).splitlines()

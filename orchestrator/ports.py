@@ -1,4 +1,4 @@
-"""The ports on which this machine's services listen: which are free, and picking some."""
+"""The ports on which this machine's services listen: checking and choosing free ones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LAST = 65535
 
 
 def is_free(port: int) -> bool:
-    """Tell whether a service could listen on ``port`` of the loopback interface now."""
+    """Return whether a service could listen on ``port`` of the loopback interface now."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         # As servers do: a connection that is still fading away does not count as taken.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -31,7 +31,7 @@ def is_free(port: int) -> bool:
 
 
 def pick(setting: str, avoid: Collection[int] = ()) -> int:
-    """Give a free port for ``setting``: its first choice or the next in steps of 10.
+    """Return a free port for ``setting``: its first choice or the next in steps of 10.
 
     Raises Conflict when there is none.
     """
@@ -43,7 +43,7 @@ def pick(setting: str, avoid: Collection[int] = ()) -> int:
 
 
 def listen(setting: str, port: int, who: str, host: str = LOOPBACK) -> socket.socket:
-    """Give a socket that listens on ``port`` of ``host`` (SWF_LISTEN), for service ``who``.
+    """Return a socket that listens on ``port`` of ``host`` (SWF_LISTEN), for service ``who``.
 
     Raises Unavailable that names the setting when somebody else has the port.
     """
@@ -66,7 +66,7 @@ def listen(setting: str, port: int, who: str, host: str = LOOPBACK) -> socket.so
 
 
 def taken(setting: str, port: int) -> Conflict:
-    """Give the error for a port that another program holds."""
+    """Return the error for a port that another program holds."""
     return Conflict(
         f"port {port} ({setting}) is taken by another program",
         "Free it, or let `testbed init --new-ports` pick other ports.",

@@ -48,7 +48,7 @@ _HINT = (
 
 @dataclass(frozen=True)
 class QueueDepth:
-    """One queue."""
+    """The depth of one queue."""
 
     waiting: int
     """Messages that no consumer has been given."""
@@ -61,7 +61,7 @@ class QueueDepth:
 
 @dataclass(frozen=True)
 class Reading:
-    """What the broker told at one time, by destination (``/queue/...``)."""
+    """The queue depths at one time, by destination (``/queue/...``)."""
 
     queues: Mapping[str, QueueDepth] = field(default_factory=dict)
     growth: Mapping[str, float] = field(default_factory=dict)
@@ -74,13 +74,13 @@ class Reading:
 
 
 class DepthsUnknown(Unavailable):
-    """A broker that does not tell what lies in its queues."""
+    """The broker does not report the depths of its queues."""
 
     code = "depths-unknown"
 
 
 def read_depths(settings: Settings, patience: float = PATIENCE) -> dict[str, QueueDepth]:
-    """Ask the broker once, and give its queues by destination.
+    """Ask the broker once, and return its queues by destination.
 
     Raises DepthsUnknown when it does not tell within ``patience`` seconds, BrokerUnavailable when
     it cannot be reached.
@@ -109,7 +109,7 @@ class QueueReader:
         """Readings to compare with, and when they were; but for the first they are recent."""
 
     def read(self) -> Reading:
-        """Give what waits where; a broker that does not tell makes the reading ``unknown``."""
+        """Return the depths of the queues; ``unknown`` when the broker does not answer."""
         with self._lock:
             if time.monotonic() >= self._again_at:
                 self._last = self._reading()
@@ -147,7 +147,7 @@ class QueueReader:
 def _answers(
     settings: Settings, questions: Sequence[str], patience: float, ends: Callable[[bytes], bool]
 ) -> list[bytes]:
-    """Send questions and give the answers; ``ends`` tells the last one to a question."""
+    """Send questions and return the answers; ``ends`` returns whether one is a question's last."""
     inbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
     link = Link(
         settings,
@@ -217,7 +217,7 @@ def _from_activemq(entries: Mapping[str, str]) -> tuple[str, QueueDepth]:
 
 
 def _entries(answer: bytes) -> dict[str, str]:
-    """Read a map of ActiveMQ's: each entry has a key and a value, ``<long>3</long>`` say."""
+    """Read an ActiveMQ map: each entry has a key and a value, such as ``<long>3</long>``."""
     try:
         # The broker is trusted with all that the testbed does.
         root = ElementTree.fromstring(answer)  # noqa: S314

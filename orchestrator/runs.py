@@ -20,55 +20,55 @@ STILL_AFTER = 60.0
 
 @dataclass(frozen=True)
 class Progress:
-    """Where an execution stands, as the monitor's record says."""
+    """The state of an execution, from the monitor's record."""
 
     record: Mapping[str, Any]
 
     @property
     def execution_id(self) -> str:
-        """Its id."""
+        """Return the execution's id."""
         return str(self.record["execution_id"])
 
     @property
     def status(self) -> str:
-        """pending, running, paused, completed, failed or terminated."""
+        """Return pending, running, paused, completed, failed or terminated."""
         return str(self.record["status"])
 
     @property
     def statistics(self) -> Mapping[str, Any]:
-        """What its run counted so far; empty before the run began."""
+        """Return the counts of its run so far; empty before the run began."""
         return self.record.get("statistics") or {}
 
     @property
     def phase(self) -> str:
-        """Phase of its run; empty before the run began."""
+        """Return the phase of its run; empty before the run began."""
         return str(self.statistics.get("phase") or "")
 
     @property
     def expected_stf_files(self) -> int | None:
-        """How many STF files the run will have, where its configuration says so."""
+        """Return how many STF files the run will have, where its configuration says so."""
         daq = data_taking(self.record.get("parameter_values") or {})
         count, periods = daq.get("stf_count"), daq.get("physics_period_count")
         return int(count * periods) if count and periods else None
 
     @property
     def stf_files(self) -> int:
-        """How many STF files the run has so far."""
+        """Return the number of STF files of the run so far."""
         return int(self._counts("stf_files").get("generated", 0))
 
     @property
     def samples(self) -> int:
-        """How many TF samples the run has so far."""
+        """Return the number of TF samples of the run so far."""
         return int(self.statistics.get("samples", 0))
 
     @property
     def slices(self) -> Mapping[str, int]:
-        """How many TF slices were created, are queued, processing, completed, failed."""
+        """Return the numbers of TF slices: created, queued, processing, completed, failed."""
         return self._counts("slices")
 
     @property
     def over(self) -> bool:
-        """Whether the execution and all work that its run caused are done."""
+        """Return whether the execution and all work of its run are done."""
         if self.status != "completed":
             return self.status in FINAL
         if not self.phase:  # there was no run, or ingest has not come to it yet
@@ -81,12 +81,12 @@ class Progress:
 
 
 def check(client: MonitorClient, request: Mapping[str, Any]) -> None:
-    """Have the monitor check a start without starting anything. Raises what ``start`` raises."""
+    """Check a request to start without starting anything. Raises what ``start`` raises."""
     client.post("workflow-executions/check/", _stated(request))
 
 
 def start(client: MonitorClient, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Have the monitor start an execution and give its record; it says what it waits for.
+    """Start an execution and return its record, which says what it waits for.
 
     Raises ConfigurationError, NotFound and the other errors of the monitor.
     """
@@ -99,7 +99,7 @@ def _stated(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def look(client: MonitorClient, execution_id: str) -> Progress:
-    """Give where an execution stands. Raises NotFound."""
+    """Return the present state of an execution. Raises NotFound."""
     return Progress(client.get(_address(execution_id)))
 
 
@@ -111,7 +111,7 @@ def follow(
 ) -> Progress:
     """Show an execution's progress until it and the work of its run are over.
 
-    ``still`` is told once when nothing happens any more to a run whose data taking has ended.
+    ``still`` is called once when nothing happens any more to a run whose data taking has ended.
     """
     before: Mapping[str, Any] | None = None
     since, told = time.monotonic(), False
@@ -129,7 +129,7 @@ def follow(
 
 
 def count_messages(client: MonitorClient, execution_id: str) -> int:
-    """Give how many messages of an execution are recorded."""
+    """Return the number of recorded messages of an execution."""
     answer = client.session.get(
         f"{client.url}/api/workflow-messages/",
         params={"execution_id": execution_id, "limit": "1"},

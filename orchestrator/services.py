@@ -46,14 +46,14 @@ class Service:
     """Whether those after it need it at their start."""
 
     def port(self, settings: Settings) -> int | None:
-        """Give the port on which it listens, if any."""
+        """Return the port on which it listens, if any."""
         if self.port_setting == "SWF_DATABASE_URL":
             return parse_database_url(settings.swf_database_url).port
         return getattr(settings, self.port_setting.lower()) if self.port_setting else None
 
 
 def services_of(settings: Settings) -> list[Service]:
-    """Give this installation's services in the order in which they start."""
+    """Return this installation's services in the order in which they start."""
     every = [
         Service("postgres", "PostgreSQL", "SWF_DATABASE_URL", _check_postgres, first=True),
         Service("broker", "message broker", "ACTIVEMQ_PORT", _check_broker, first=True),
@@ -72,12 +72,12 @@ def services_of(settings: Settings) -> list[Service]:
 
 
 def supervisor_of_services(settings: Settings) -> Supervisor:
-    """Give the supervisord that runs the services."""
+    """Return the supervisord that runs the services."""
     return Supervisor(settings.swf_home / "supervisord.conf")
 
 
 def supervisor_of_agents(settings: Settings, give_up: threading.Event | None = None) -> Supervisor:
-    """Give the supervisord that runs the workflow runner and the agents."""
+    """Return the supervisord that runs the workflow runner and the agents."""
     return Supervisor(settings.swf_home / "agents.supervisord.conf", give_up)
 
 
@@ -164,7 +164,7 @@ def _await_ready(
 
 
 def _not_ready(service: Service, settings: Settings, supervisor: Supervisor) -> str | None:
-    """Say why a service is not ready yet; None when it is. Raises ProgramFailed if it exited."""
+    """Return why a service is not ready; None when it is. Raises ProgramFailed if it exited."""
     process = supervisor.check_living(service.name)
     try:
         service.check(settings, process)
@@ -197,7 +197,7 @@ def _check_monitor(settings: Settings, _process: Process) -> None:
 
 
 def _check_ingest(settings: Settings, process: Process) -> None:
-    """Ask the monitor whether this ingest has said that it hears the broker."""
+    """Raise Unavailable unless this ingest has reported that it receives from the broker."""
     records = MonitorClient.from_settings(settings).get("systemagents/")
     for record in records:
         if record.get("pid") == process.pid and record.get("mq_connected"):

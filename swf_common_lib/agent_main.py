@@ -1,4 +1,4 @@
-"""The command line that all agents share: read the settings, run until told to stop."""
+"""The command line that all agents share: read the settings, run until a signal to stop."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ AgentFactory = Callable[[Settings, str], BaseAgent]
 
 
 def agent_parser(description: str) -> argparse.ArgumentParser:
-    """Make the parser of the options that every agent has."""
+    """Return a parser with the options that every agent has."""
     parser = CommandParser(description=description)
     parser.add_argument("--testbed-config", type=Path, help="the testbed.toml to use")
     parser.add_argument("--namespace", help="namespace to work in (default: testbed.toml's)")
@@ -30,14 +30,14 @@ def agent_parser(description: str) -> argparse.ArgumentParser:
 
 
 def agent_namespace(options: argparse.Namespace, settings: Settings) -> str:
-    """Give the namespace of the command line, else that of ``testbed.toml``."""
+    """Return the namespace of the command line, else that of ``testbed.toml``."""
     if options.namespace:
         return str(options.namespace)
     return load_testbed_file(options.testbed_config or settings.swf_testbed_config).namespace
 
 
 def run_agent(factory: AgentFactory, arguments: list[str] | None = None) -> int:
-    """Run one agent as a program; gives the exit status: 0, or 2 for a faulty configuration."""
+    """Run one agent as a program; return the exit status: 0, or 2 for a faulty configuration."""
     parser = agent_parser(factory.__doc__ or "")
     options = parser.parse_args(arguments)
     log_to_stderr(logging.DEBUG if options.debug else logging.INFO)
@@ -53,7 +53,7 @@ def run_agent(factory: AgentFactory, arguments: list[str] | None = None) -> int:
 
 
 def stop_on_signals(agent: BaseAgent) -> None:
-    """End the agent in an orderly way on SIGTERM and SIGINT."""
+    """Stop the agent in an orderly way on SIGTERM and SIGINT."""
 
     def stop(_number: int, _frame: Any) -> None:
         agent.stop()

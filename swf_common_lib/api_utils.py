@@ -1,4 +1,4 @@
-"""Run numbers, which the monitor gives out, each once.
+"""Run numbers, which the monitor assigns, each once.
 
 The function takes the session of whoever asks, so that workflow files can use it with
 ``runner.monitor_url``, ``runner.api_session`` and ``runner.logger``.
@@ -24,12 +24,12 @@ class BringsRunNumber(Protocol):
     """A session with a run number that the monitor gave out already."""
 
     def take_run_number(self) -> int | None:
-        """Give that number, the first time; None afterwards, or when there is none."""
+        """Return that number the first time; None afterwards, or when there is none."""
         ...
 
 
 def get_next_run_number(monitor_url: str, session: requests.Session, logger: Logger) -> str:
-    """Give a run number that nobody had before, as text. Raises MonitorUnavailable.
+    """Return a new, unused run number as text. Raises MonitorUnavailable.
 
     The monitor is asked when the session brings none: a runner's brings the one that came with
     the claim of its execution.

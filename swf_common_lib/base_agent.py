@@ -1,4 +1,4 @@
-"""The base of every agent: registered, heard from regularly, and never dead of a bad message.
+"""The base of every agent: it registers, sends heartbeats, and survives bad messages.
 
 An agent starts, waits, works and waits again. A subclass names its ``agent_type`` and has a
 method ``on_<msg_type>`` for each message type that it reacts to.
@@ -95,15 +95,15 @@ class BaseAgent:
     # What a subclass may say
 
     def subscriptions(self) -> list[SubscriptionSpec]:
-        """Give the subscriptions; by default the broadcasts of interest, durable by role."""
+        """Return the subscriptions; by default the broadcasts of interest, durable for the role."""
         durable = self.role if self.durable else ""
         return [SubscriptionSpec(BROADCAST, durable=durable, selector=self.interest)]
 
     @property
     def interest(self) -> str:
-        """Selector of the message types that there is a handler for, of this namespace alone.
+        """Return the selector of the message types that have a handler, of this namespace alone.
 
-        What others say would come for nothing, and wait at the broker while this agent is away. A
+        Other messages are useless here, and would wait at the broker while this agent is away. A
         message whose headers give no type or namespace comes too: its body may.
         """
         handlers = (name for name in dir(type(self)) if name.startswith("on_"))
@@ -115,37 +115,37 @@ class BaseAgent:
         return f"({of_type}) AND (namespace IS NULL OR namespace IN ('', '{namespace}'))"
 
     def accepts(self, message: Message) -> bool:
-        """Tell whether a message concerns this agent; by default those of its namespace."""
+        """Return whether a message concerns this agent; by default those of its namespace."""
         return message.namespace == self.namespace
 
     def finish_batch(self) -> None:
-        """Publish what a batch of deliveries amounts to, before it is acknowledged."""
+        """Publish the results of a batch of deliveries, before it is acknowledged."""
 
     def tick(self) -> None:
-        """Do what time asks for; called at least every ``tick_interval`` seconds."""
+        """Do periodic work; called at least every ``tick_interval`` seconds."""
 
     def patience(self) -> float:
-        """Give the seconds to wait for a delivery before ``tick`` is due again."""
+        """Return the seconds to wait for a delivery before ``tick`` is due again."""
         return self.tick_interval
 
     def started(self) -> None:
-        """Do what is needed once name and connection are there, before the first delivery."""
+        """Prepare, once name and connection exist, before the first delivery."""
 
     def stopped(self) -> None:
-        """Do what is needed at an orderly end, while the connection is still there."""
+        """Clean up at an orderly end, while the connection still exists."""
 
     def heartbeat_metadata(self) -> dict[str, Any]:
-        """Give what the heartbeat carries besides the agent's state."""
+        """Return what the heartbeat carries besides the agent's state."""
         return {}
 
     def heartbeat_answered(self, answer: dict[str, Any]) -> None:
-        """Take the monitor's answer to a heartbeat; called on the heartbeat's thread."""
+        """Process the monitor's answer to a heartbeat; called on the heartbeat's thread."""
 
     # Life
 
     @property
     def role(self) -> str:
-        """Client id of a durable agent: a second instance of the role stands by."""
+        """Return the client id of a durable agent: a second instance of the role stands by."""
         return f"{self.namespace}.{self.agent_type}"
 
     def run(self) -> None:
@@ -240,7 +240,7 @@ class BaseAgent:
             self._log_handler.close()
 
     def _somebody_stands_by(self) -> bool:
-        """Tell whether another instance of the role waits to go on where this one ends."""
+        """Return whether another instance of the role waits to go on where this one ends."""
         if not self.durable:
             return False
         try:
@@ -257,7 +257,7 @@ class BaseAgent:
         )
 
     def describe(self) -> dict[str, Any]:
-        """Give the body of a heartbeat: who this is and how it is."""
+        """Return the body of a heartbeat: identity and state of this agent."""
         status = self.bus.status()
         self._connection_told = status.connected
         description = self.description if status.connected else f"waiting: {status.detail}"
@@ -277,7 +277,7 @@ class BaseAgent:
         }
 
     def _beat(self) -> dict[str, Any]:
-        """Describe it for a heartbeat, and tell who listens on the topic for heartbeats, if any."""
+        """Return the body of a heartbeat, and publish it for those who listen on its topic."""
         body = self.describe()
         topic = self.settings.activemq_heartbeat_topic
         if topic and self.bus.connected:  # it is of no use later
@@ -298,7 +298,7 @@ class BaseAgent:
             self._heartbeat.beat_now()  # that the broker is gone, or back, is news
 
     def _handle(self, delivery: Delivery) -> Callable[[], None] | None:
-        """Give what a delivery asks for; None when it does not concern this agent."""
+        """Return the call that handles a delivery; None when it does not concern this agent."""
         try:
             message = parse_message(parse_body(delivery.body))
         except InvalidMessage as error:
@@ -312,7 +312,7 @@ class BaseAgent:
         return partial(handler, message)
 
     def hold(self) -> Delivery:
-        """Keep the delivery being handled unacknowledged until ``release``, and give it."""
+        """Keep the delivery being handled unacknowledged until ``release``, and return it."""
         return self._handling.hold()
 
     def release(self, deliveries: Iterable[Delivery]) -> None:
@@ -358,7 +358,7 @@ class BaseAgent:
         self.bus.publish(destination, {**body, **fields})
 
     def execution(self, execution_id: str) -> dict[str, Any]:
-        """Give the record of an execution, its ``parameter_values`` above all.
+        """Return the record of an execution, with its ``parameter_values``.
 
         Asks the monitor once, until it answers. Raises NotFound when there is no such execution.
         """

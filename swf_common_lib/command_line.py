@@ -18,7 +18,7 @@ class CommandParser(argparse.ArgumentParser):
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: Any = None
     ) -> tuple[Any, list[str]]:
-        """Parse; what is left over is an error here already, not at the top of the commands."""
+        """Parse; report unknown arguments here, with the usage of this (sub-)command."""
         options, unknown = super().parse_known_args(args, namespace)
         if unknown:
             self.error("; ".join(self._refusal(word) for word in unknown))

@@ -16,7 +16,7 @@ _ESCAPES = "characters such as / ? # @ % in a password are written as %2F %3F %2
 
 @dataclass(frozen=True)
 class DatabaseAddress:
-    """Where a PostgreSQL database is, and who asks."""
+    """Address and login of a PostgreSQL database."""
 
     host: str
     port: int
@@ -26,7 +26,7 @@ class DatabaseAddress:
     options: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        """Give the address without the password."""
+        """Return the address without the password."""
         return f"{self.user}@{self.host}:{self.port}/{self.name}"
 
 

@@ -29,7 +29,7 @@ class TestbedError(Exception):
         return f"{self.detail}\n{self.hint}" if self.hint else self.detail
 
     def problem(self) -> dict[str, Any]:
-        """Give the error as problem JSON (RFC 9457), the form that REST answers with."""
+        """Return the error as problem JSON (RFC 9457), the form in which REST answers."""
         body: dict[str, Any] = {
             "type": f"urn:swf-testbed:{self.code}",
             "title": self.code.replace("-", " "),
@@ -52,7 +52,7 @@ class ConfigurationError(TestbedError):
         super().__init__("\n".join(self.problems), hint)
 
     def problem(self) -> dict[str, Any]:
-        """Give the error as problem JSON with the list of its problems."""
+        """Return the error as problem JSON with the list of its problems."""
         return {**super().problem(), "problems": self.problems}
 
 
@@ -85,7 +85,7 @@ class NotAllowed(TestbedError):
 
 
 class NotFound(TestbedError):
-    """Something named that does not exist."""
+    """A name or id that does not exist."""
 
     code = "not-found"
     http_status = 404
@@ -118,7 +118,7 @@ class MonitorUnavailable(Unavailable):
 
 
 class TookTooLong(TestbedError):
-    """A question that the database gave up, as it took longer than any may."""
+    """A query that the database cancelled because it took too long."""
 
     code = "took-too-long"
     http_status = 504

@@ -54,7 +54,7 @@ class Spool:
 
     @classmethod
     def own(cls, path: Path) -> Spool:
-        """Open a file that is to be this process's, and lock it."""
+        """Open a file that belongs to this process, and lock it."""
         while True:
             spool = cls(path)
             # Another process that looks for orphans may lock and remove it before we do.
@@ -64,7 +64,7 @@ class Spool:
             time.sleep(0.01)
 
     def claim(self) -> bool:
-        """Lock the file for this process; False when another has it."""
+        """Lock the file for this process; return False when another has locked it."""
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -73,20 +73,20 @@ class Spool:
         return True
 
     def in_place(self) -> bool:
-        """Tell whether the open file is still the one of that name."""
+        """Return whether the open file still has its name: it may have been replaced or removed."""
         try:
             return self.path.stat().st_ino == os.fstat(self._descriptor).st_ino
         except FileNotFoundError:
             return False
 
     def append(self, record: dict[str, Any]) -> None:
-        """Take a record: from here on it outlives the process."""
+        """Write a record to the file: from then on it outlives the process."""
         line = json.dumps(record, separators=(",", ":"), default=str).encode() + b"\n"
         with self._lock:
             os.write(self._descriptor, line)
 
     def batch(self) -> tuple[list[dict[str, Any]], int]:
-        """Give the next records to send, and how many bytes of the file they take."""
+        """Return the next records to send, and how many bytes of the file they take."""
         with self.path.open("rb") as file:
             file.seek(self._sent)
             lines: list[bytes] = []
@@ -98,7 +98,7 @@ class Spool:
         return [record for record in records if record], sum(len(line) for line in lines)
 
     def done(self, size: int) -> None:
-        """Note that the last batch was sent; an entirely sent file is emptied."""
+        """Record that the last batch was sent; empty the file when all of it is sent."""
         with self._lock:
             self._sent += size
             if self._sent == os.fstat(self._descriptor).st_size:
@@ -144,7 +144,7 @@ class MonitorLogHandler(logging.Handler):
         self._thread.start()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Take a record; the caller does not wait for the monitor."""
+        """Store a record to be sent; the caller does not wait for the monitor."""
         if record.name.startswith(("urllib3", "requests")):
             return  # they speak of the sending itself
         try:
@@ -154,7 +154,7 @@ class MonitorLogHandler(logging.Handler):
         self._news.set()
 
     def close(self) -> None:
-        """Send what is left; what the monitor does not take now waits in the spool."""
+        """Send what is left; what the monitor does not accept now waits in the spool."""
         if not self._closing.is_set():
             self._closing.set()
             self._news.set()
@@ -197,7 +197,7 @@ class MonitorLogHandler(logging.Handler):
             self._closing.wait(BATCH_INTERVAL if sent else RETRY_INTERVAL)
 
     def _send(self, spool: Spool) -> bool:
-        """Send all that a spool holds; False when the monitor did not take it."""
+        """Send all that a spool holds; return False when the monitor did not accept it."""
         while True:
             records, size = spool.batch()
             if size == 0:

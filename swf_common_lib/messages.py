@@ -27,7 +27,7 @@ UNPACED = 0.0
 
 
 def _most(name: str) -> float:
-    """Give the largest value of a parameter: what configurations may not say, messages may not."""
+    """Return the largest value of a parameter: configurations and messages have the same limit."""
     return PARAMETERS[name].maximum
 
 
@@ -149,7 +149,7 @@ class TfSlicesRegistered(Message):
 
 
 class SliceState(BaseModel):
-    """What became of one slice. Ticks are simulated seconds, times are wall time."""
+    """The state of one slice. Ticks are simulated seconds, times are wall time."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -167,13 +167,13 @@ class SliceState(BaseModel):
 
 
 class SliceStatus(Message):
-    """News of many slices of a run, batched from the workers' results."""
+    """New states of many slices of a run, batched from the workers' results."""
 
     slices: list[SliceState]
 
 
 class WorkerState(BaseModel):
-    """Where one worker stands."""
+    """The state of one worker."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -193,7 +193,7 @@ class WorkerState(BaseModel):
 
 
 class WorkerStatus(Message):
-    """News of many workers of a run."""
+    """New states of many workers of a run."""
 
     workers: list[WorkerState]
 
@@ -241,7 +241,7 @@ class SliceWork(Message):
 
 
 class SliceResult(Message):
-    """What a worker made of one slice (``slice_result`` on the results queue)."""
+    """The result of one slice (``slice_result`` on the results queue)."""
 
     content: dict[str, Any]
 
@@ -285,7 +285,7 @@ def parse_body(body: str | bytes) -> dict[str, Any]:
 
 
 def parse_message(body: dict[str, Any]) -> Message:
-    """Turn a decoded body into the model of its ``msg_type``.
+    """Return a decoded body as the model of its ``msg_type``.
 
     Raises InvalidMessage naming every field that is missing or mistyped.
     """
@@ -302,12 +302,12 @@ def parse_message(body: dict[str, Any]) -> Message:
 
 
 def utc_now() -> str:
-    """Give the present time as ISO 8601 in UTC."""
+    """Return the present time as ISO 8601 in UTC."""
     return datetime.now(timezone.utc).isoformat()
 
 
 def derived_id(cause: str, *parts: str) -> str:
-    """Give the message id of a reaction to message ``cause``.
+    """Return the message id of a reaction to message ``cause``.
 
     The same cause and parts give the same id: an agent that handles a redelivered message
     repeats its messages under the same identity, and the record counts them once.

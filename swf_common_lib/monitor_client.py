@@ -71,7 +71,7 @@ class MonitorClient:
         stop: threading.Event | None = None,
         timeout: float = TIMEOUT,
     ) -> MonitorClient:
-        """Make a client for the monitor that the settings name."""
+        """Return a client for the monitor that the settings name."""
         return cls(
             settings.swf_monitor_url,
             settings.swf_api_token,
@@ -87,7 +87,7 @@ class MonitorClient:
         return _decoded(self._call("GET", path, params=chosen))
 
     def get_all(self, path: str, **params: Any) -> list[Any]:
-        """GET a list below ``/api/`` with all its pages."""
+        """GET all pages of a list below ``/api/``."""
         answer = self._call("GET", path, params=params)
         rows: list[Any] = answer.json()
         while following := answer.links.get("next"):
@@ -145,13 +145,13 @@ class MonitorSession(requests.Session):
     def merge_environment_settings(
         self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any
     ) -> Any:
-        """Give the settings for one request."""
+        """Return the settings for one request."""
         chosen = self.verify if verify is None else verify
         return super().merge_environment_settings(url, proxies, stream, chosen, cert)
 
 
 def new_session(url: str, token: str, ca_certs: str = "") -> MonitorSession:
-    """Make an HTTP session that carries the token and trusts the authorities in ``ca_certs``.
+    """Return an HTTP session that carries the token and trusts the authorities in ``ca_certs``.
 
     Raises ConfigurationError when there is no such file.
     """
@@ -168,7 +168,7 @@ def new_session(url: str, token: str, ca_certs: str = "") -> MonitorSession:
 
 
 def execution_path(execution_id: str, *further: str) -> str:
-    """Give the path of an execution below ``/api/``, whatever characters its id has."""
+    """Return the path of an execution below ``/api/``, whatever characters its id has."""
     return "/".join(("workflow-executions", quote(execution_id, safe=""), *further, ""))
 
 
@@ -198,7 +198,7 @@ def _detail(answer: requests.Response) -> str:
 
 
 def _field_errors(problem: dict[str, Any]) -> str:
-    """Read REST framework's form of faulty fields: a list of texts each."""
+    """Return REST framework's errors of fields (a list of texts each) as one text."""
     return "; ".join(
         f"{name}: {' '.join(str(text) for text in texts)}"
         for name, texts in problem.items()

@@ -32,7 +32,7 @@ class Role:
 
     @property
     def hears_broadcasts(self) -> bool:
-        """Whether what it answers is broadcast: then what was sent before it came is lost to it."""
+        """Return what it answers is broadcast: then what was sent before it came is lost to it."""
         return self.consumes not in ("slice", "run_workflow")
 
 

@@ -100,39 +100,39 @@ class Settings:
 
     @property
     def log_token(self) -> str:
-        """The token for log records: the monitor's; none for an address other than its own."""
+        """Return the token for log records: the monitor's; empty for any other address."""
         return self.swf_api_token if self.swf_monitor_http_url == self.swf_monitor_url else ""
 
     @property
     def public_url(self) -> str:
-        """Where people find the monitor, without a trailing slash."""
+        """Return the URL at which people find the monitor, without a trailing slash."""
         return self.swf_public_url or self.swf_monitor_url
 
     @property
     def host_names(self) -> list[str]:
-        """The names, beside those of loopback, under which requests are taken."""
+        """Return the host names, besides those of loopback, for which requests are accepted."""
         names = [name.strip().lower() for name in self.swf_allowed_hosts.split(",")]
         names.append(urlsplit(self.swf_public_url).hostname or "")
         return sorted({name for name in names if name})
 
     @property
     def settings_file(self) -> Path:
-        """The file that ``testbed init`` writes."""
+        """Return the path of the file that ``testbed init`` writes."""
         return self.swf_runtime_dir / "settings.toml"
 
     @property
     def token_file(self) -> Path:
-        """The operator token, mode 0600."""
+        """Return the path of the operator token, mode 0600."""
         return self.swf_runtime_dir / "token"
 
     @property
     def database_file(self) -> Path:
-        """The embedded (SQLite) database."""
+        """Return the path of the embedded (SQLite) database."""
         return self.swf_runtime_dir / "monitor.sqlite3"
 
     @property
     def log_dir(self) -> Path:
-        """Where supervisord and the agents write their log files."""
+        """Return the folder where supervisord and the agents write their log files."""
         return self.swf_runtime_dir / "logs"
 
 

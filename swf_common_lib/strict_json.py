@@ -1,4 +1,4 @@
-"""JSON that everybody else can read again: without infinite numbers, and not too deeply nested."""
+"""JSON that every program can read: without infinite numbers, and not too deeply nested."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def read_json(text: str | bytes) -> Any:
 
 
 def _may_overflow(encoded: bytes) -> bool:
-    """Tell whether there may be a number that is too large; in most texts there is none.
+    """Return whether there may be a number that is too large; in most texts there is none.
 
-    Both decoders read 1e999 as infinity. To look at all values for one would take longer than the
+    Both decoders read 1e999 as infinity. To examine all decoded values would take longer than the
     decoding.
     """
     shape = encoded.translate(_SHAPE, b"+")

@@ -1,4 +1,4 @@
-"""Naming the nearest known name to one that is not known."""
+"""Suggestions: the nearest known name to one that is unknown."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 
 def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """Give the known name most like ``name``, or None when none is like it.
+    """Return the known name most like ``name``, or None when none is like it.
 
     ``cutoff`` is the least likeness, 0 to 1. Upper and lower case count as the same.
     """
@@ -17,7 +17,7 @@ def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Give ``"did you mean X?"`` or, when nothing is near, ``"known: A, B, C"``."""
+    """Return ``"did you mean X?"`` or, when nothing is near, ``"known: A, B, C"``."""
     names = sorted(set(known))
     match = nearest(name, names)
     if match is not None:

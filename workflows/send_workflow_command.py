@@ -30,9 +30,9 @@ ANSWER_PATIENCE = 10.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Send one command; gives the exit status: 0 done, 1 not done.
+    """Send one command and return the exit status: 0 done, 1 not done.
 
-    A command line that is none at all ends the program with 2, as everywhere.
+    A wrong command line ends the program with 2, as everywhere.
     """
     options = _parser().parse_args(arguments)
     log_to_stderr(logging.ERROR)
@@ -95,7 +95,7 @@ def _body(options: argparse.Namespace, settings: Settings) -> dict[str, Any]:
 
 
 def _ask(bus: MessageBus, body: dict[str, Any], timeout: float) -> dict[str, Any]:
-    """Send the command and give the answer.
+    """Send the command and return the answer.
 
     A start that no runner answers becomes a pending record, which the next free runner takes.
     It has the command's identity, so that a command taken late starts nothing more.

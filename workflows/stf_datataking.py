@@ -35,11 +35,11 @@ class WorkflowExecutor:
         self.announced = False
 
     def parameters(self, config: dict[str, Any]) -> dict[str, Any]:
-        """Give the parameters of the state machine, by the names of ``daq_state_machine.toml``."""
+        """Return the parameters of the state machine, named as in ``daq_state_machine.toml``."""
         return data_taking(config)
 
     def execute(self, env: simpy.Environment) -> Events:
-        """Take data. An interrupt ends the run at once, with its cause as the reason."""
+        """Yield the events of a run. An interrupt ends the run, with its cause as the reason."""
         try:
             yield from self.take_data(env)
         except simpy.Interrupt as interrupt:
@@ -47,7 +47,7 @@ class WorkflowExecutor:
                 self.end_run(str(interrupt.cause or "stopped"))
 
     def take_data(self, env: simpy.Environment) -> Events:
-        """Go through all states of the DAQ."""
+        """Yield the events of all states of the DAQ."""
         daq = self.daq
         self.run_id = get_next_run_number(
             self.runner.monitor_url, self.runner.api_session, self.runner.logger
@@ -72,7 +72,7 @@ class WorkflowExecutor:
         yield env.timeout(daq["beam_not_ready_end_delay"])
 
     def physics_periods(self, env: simpy.Environment) -> Events:
-        """Alternate run / physics and run / standby, as often as configured (0: endlessly)."""
+        """Yield the events of run / physics and run / standby in turn (0 periods: endlessly)."""
         daq = self.daq
         count = daq["physics_period_count"]
         period = 0
@@ -90,7 +90,7 @@ class WorkflowExecutor:
             yield env.timeout(daq["standby_duration"])
 
     def physics_period(self, env: simpy.Environment) -> Events:
-        """Write super time frames: ``stf_count`` of them, else for the period's duration."""
+        """Yield the events of ``stf_count`` super time frames, else for the period's duration."""
         daq = self.daq
         count = daq.get("stf_count")
         interval = daq["stf_interval"]
@@ -110,7 +110,7 @@ class WorkflowExecutor:
             yield env.timeout(interval)
 
     def write_stf(self, env: simpy.Environment) -> Events:
-        """Write one super time frame and announce it."""
+        """Announce one super time frame, and yield the events of writing it."""
         self.stf_sequence += 1
         self.broadcast(
             "stf_gen",

@@ -14,7 +14,7 @@ from workflows.runner.handle import RunnerHandle
 
 
 class RecordingRunner(RunnerHandle):
-    """Keeps messages in ``messages`` instead of sending them; run numbers count from 100001.
+    """Records messages in ``messages`` instead of sending them; run numbers count from 100001.
 
     The messages are complete, as they would go out; ``destination`` is added to each.
     """
@@ -46,7 +46,7 @@ class RecordingRunner(RunnerHandle):
         return len(self.messages)
 
     def sent(self, msg_type: str) -> list[dict[str, Any]]:
-        """Give the recorded messages of a type."""
+        """Return the recorded messages of a type."""
         return [message for message in self.messages if message["msg_type"] == msg_type]
 
 

@@ -95,7 +95,7 @@ class WorkflowRunner(RunnerAgent):
         atexit.register(self.close)
 
     def close(self) -> None:
-        """End executions still in hand, say good-bye to monitor and broker."""
+        """End the executions in hand, and log out at monitor and broker."""
         loop, self._loop = self._loop, None
         if loop is not None:
             atexit.unregister(self.close)
@@ -112,7 +112,7 @@ class WorkflowRunner(RunnerAgent):
     def begin(self, request: Mapping[str, Any]) -> Execution:
         """Start what ``request`` (the fields of ``POST /api/workflow-executions/start/``) says.
 
-        Gives the execution, which has begun. Raises ConfigurationError and the like when the
+        Returns the execution, which has begun. Raises ConfigurationError and the like when the
         monitor refuses it.
         """
         self.open()
@@ -120,7 +120,7 @@ class WorkflowRunner(RunnerAgent):
         return self.host.launch(self.claim(request), self.bus, self.name, asked)
 
     def claim(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Have the monitor make an execution that is this runner's, and give its record."""
+        """Create an execution at the monitor, claimed for this runner, and return its record."""
         body = {
             "namespace": self.namespace,
             "executed_by": self.username,
@@ -142,7 +142,7 @@ class WorkflowRunner(RunnerAgent):
         speed: float | None = None,
         **overrides: Any,
     ) -> str:
-        """Run a workflow to its end and give its execution id.
+        """Run a workflow to its end and return its execution id.
 
         ``config_name``: a configuration in ``workflows/`` (default: the workflow's own);
         ``duration``: simulated seconds after which it is ended (0: at its own end);
@@ -166,7 +166,7 @@ class WorkflowRunner(RunnerAgent):
         version: str | None = None,
         parameter_overrides: Mapping[str, Any] | None = None,
     ) -> str:
-        """Run a definition stored in the database to its end and give its execution id.
+        """Run a definition stored in the database to its end and return its execution id.
 
         A definition that is not there yet is registered from its file. Raises as
         ``run_workflow`` does.

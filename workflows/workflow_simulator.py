@@ -1,4 +1,4 @@
-"""A workflow inside somebody's own SimPy environment."""
+"""A workflow inside another program's SimPy environment."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class WorkflowSimulator:
         self._runner = runner
 
     def run_simulation(self) -> Generator[simpy.Event, Any, str]:
-        """Yield the workflow's events; gives the execution id.
+        """Yield the workflow's events; return the execution id.
 
         Raises what the workflow raises, after its record says ``failed``.
         """
@@ -83,33 +83,33 @@ def _configuration(given: Path) -> dict[str, Any]:
 
 
 class EmbeddedExecution(Execution):
-    """An execution whose events somebody else's environment processes."""
+    """An execution whose events another program's SimPy environment processes."""
 
     def stop(self, reason: str, reached: Callable[[str], None] = lambda status: None) -> None:
-        """End it at its next event."""
+        """Stop it at its next event."""
         self._stop_reason = self._stop_reason or reason
         self._when(TERMINATED, reached)
 
     def pause(self, reason: str, reached: Callable[[str], None] = lambda status: None) -> None:
-        """Refuse: its time is not ours to halt."""
+        """Only report the status: the environment, and with it the time, is another program's."""
         reached(self.status)
 
     def resume(self, reached: Callable[[str], None] = lambda status: None) -> None:
-        """Do nothing: it is never paused."""
+        """Only report the status: it is never paused."""
         reached(self.status)
 
     def abandon(self, reason: str) -> None:
-        """End it at its next event, without a further word."""
+        """Stop it at its next event, without messages or reports."""
         self.handle.muted = True
         self.outcome = Outcome(TERMINATED, reason)
         self._stop_reason = reason
 
     def join(self, timeout: float | None = None) -> bool:
-        """Say whether it has ended: nobody can wait for somebody else's environment."""
+        """Return whether it has ended, without waiting: another program's environment drives it."""
         return self.outcome is not None
 
     def events(self) -> Generator[simpy.Event, Any, None]:
-        """Yield the workflow's events, then see the execution off."""
+        """Yield the workflow's events, then finish the execution."""
         began = float(self.env.now)
         self.handle.set_clock(lambda: float(self.env.now) - began, lambda: _speed(self.env))
         record = self.record

@@ -1,4 +1,4 @@
-"""What a worker process has to know of a run to work for it."""
+"""What a worker process has to know about a run to work for it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FAST_PREFETCH = 600
 
 @dataclass(frozen=True)
 class RunPlan:
-    """A run as its workers see it. Times are simulated seconds."""
+    """The parameters of a run that its workers need. Times are simulated seconds."""
 
     run_id: str
     execution_id: str
@@ -37,7 +37,7 @@ class RunPlan:
 
     @property
     def paced(self) -> bool:
-        """Whether simulated time costs wall time."""
+        """Return whether simulated time costs wall time."""
         return self.time_scale != UNPACED
 
     @property
@@ -61,7 +61,7 @@ class RunPlan:
         return f"namespace='{namespace}' AND run_id='{self.run_id}'"
 
     def fails(self, work: SliceContent, retries: int) -> bool:
-        """Tell whether this try of a slice fails on purpose: always the same for the same try."""
+        """Return whether this try of a slice fails on purpose: always the same for the same try."""
         if self.failure_rate <= 0:
             return False
         identity = f"{work.tf_filename}\x1f{work.slice_id}\x1f{retries}"
@@ -70,7 +70,7 @@ class RunPlan:
 
 
 def announced_plan(message: RunImminentWorker, slots: int) -> RunPlan:
-    """Give the plan of a run that is announced; ``slots`` (0: any) limits this process."""
+    """Return the plan of a run that is announced; ``slots`` (0: any) limits this process."""
     extra = message.model_extra or {}
     return RunPlan(
         run_id=message.run_id,
@@ -88,7 +88,7 @@ def announced_plan(message: RunImminentWorker, slots: int) -> RunPlan:
 
 
 def joined_plan(run_id: str, execution: Mapping[str, Any], slots: int) -> RunPlan | None:
-    """Give the plan of a run that goes on already, from the record of its execution.
+    """Return the plan of a run that goes on already, from the record of its execution.
 
     None when the run has no fast processing.
     """
@@ -113,5 +113,5 @@ def joined_plan(run_id: str, execution: Mapping[str, Any], slots: int) -> RunPla
 
 
 def process_workers(target: int, node_parallelism: int, slots: int) -> int:
-    """Give the workers of one process: the run's target, limited by the node and the process."""
+    """Return the workers of one process: the run's target, limited by the node and the process."""
     return max(1, min(target, node_parallelism or target, slots or target))

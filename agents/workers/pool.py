@@ -1,4 +1,4 @@
-"""When the simulated workers of one run start and finish their slices.
+"""The times at which the simulated workers of one run start and finish their slices.
 
 A model in simulated time alone: it knows nothing of messages, threads or the wall clock. Worker
 ``k`` of ``n`` is ready at ``start + k * rampup / n``; a slice goes to the worker that is free first
@@ -25,7 +25,7 @@ class PoolWorker:
     ended_tick: float | None = None
 
     def status(self, tick: float) -> str:
-        """Say what it does at ``tick``: starting, idle, busy or stopped."""
+        """Return what it does at ``tick``: starting, idle, busy or stopped."""
         if self.ended_tick is not None:
             return "stopped"
         if tick < self.ready_tick:
@@ -61,7 +61,7 @@ class WorkerPool:
         self._free = [(worker.free_tick, worker.index) for worker in self.workers]
 
     def assign(self, created_tick: float, processing_time: float) -> Assignment:
-        """Give a slice that was created at ``created_tick`` to the worker that is free first.
+        """Assign a slice that was created at ``created_tick`` to the worker that is free first.
 
         A slice that comes after the pool was wound down brings the workers back.
         """
@@ -88,9 +88,9 @@ class WorkerPool:
             worker.slices_completed += 1
 
     def wind_down(self, end_tick: float) -> None:
-        """Let the workers leave, evenly over the ramp-down time.
+        """End the workers, evenly over the ramp-down time.
 
-        They leave once data taking has ended and every slice is finished. A worker that was not
+        They end once data taking has ended and every slice is finished. A worker that was not
         ready by then never starts.
         """
         drained = self.drained_tick = max(end_tick, self.last_finish)

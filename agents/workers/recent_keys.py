@@ -1,4 +1,4 @@
-"""What was seen lately: remembered up to a limit, so that a run without end costs no memory."""
+"""Recently seen keys, up to a limit, so that the memory does not grow in an endless run."""
 
 from __future__ import annotations
 

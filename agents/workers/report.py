@@ -1,4 +1,4 @@
-"""What the monitor is told of a run's workers: the states that have changed."""
+"""Reports of a run's workers to the monitor: the states that have changed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from swf_common_lib.messages import utc_now
 
 
 class WorkerReport:
-    """Remembers what was told of each worker of a run, and gives what is new."""
+    """Remembers what was reported of each worker of a run, and returns what has changed."""
 
     def __init__(self, agent_name: str, hostname: str, work: RunWork) -> None:
         self._agent_name = agent_name
@@ -20,11 +20,11 @@ class WorkerReport:
         self._since: dict[int, str] = {}
 
     def worker_id(self, worker: PoolWorker) -> str:
-        """Give the name of a worker, unique over processes and runs."""
+        """Return the name of a worker, unique over processes and runs."""
         return f"{self._agent_name}.{self._work.plan.run_id}.{worker.index}"
 
     def changes(self, now: float) -> list[dict[str, Any]]:
-        """Give the entries of a ``worker_status`` message for the workers that have news."""
+        """Return the entries of a ``worker_status`` message for the workers that have changed."""
         if self._work.pool is None:
             return []
         working = self._work.working(now)

@@ -1,4 +1,4 @@
-"""The ``slice_result`` message: what a worker says of one try of one slice."""
+"""The ``slice_result`` message: what a worker reports about one try of one slice."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DONE, FAILED = "done", "failed"
 
 @dataclass(frozen=True)
 class SliceOutcome:
-    """What became of one try of a slice. Ticks are simulated seconds, times are wall time."""
+    """The result of one try of a slice. Ticks are simulated seconds, times are wall time."""
 
     tf_filename: str
     slice_id: int
@@ -34,7 +34,7 @@ class SliceOutcome:
         return f"slice {self.slice_id} of {self.tf_filename} (try {self.retries + 1})"
 
     def state(self) -> dict[str, Any]:
-        """Give the slice's entry in a ``slice_status`` message."""
+        """Return the slice's entry in a ``slice_status`` message."""
         entry: dict[str, Any] = {
             "tf_filename": self.tf_filename,
             "slice_id": self.slice_id,
@@ -54,7 +54,7 @@ class SliceOutcome:
 
 
 def outcome(message: SliceResult) -> SliceOutcome | None:
-    """Read a result; None when it does not say which slice it is about.
+    """Read a result; return None when it does not say which slice it is about.
 
     Workers written elsewhere name the slice inside ``result.result`` only, and know nothing of
     ticks and tries.
@@ -83,7 +83,7 @@ def outcome(message: SliceResult) -> SliceOutcome | None:
 
 
 class ResultWriter:
-    """Writes the content of results, with what is the same for all of this process's."""
+    """Writes the content of results, including the fields that are the same for this process."""
 
     def __init__(self) -> None:
         self.hostname = socket.gethostname()
@@ -105,7 +105,7 @@ class ResultWriter:
         times: tuple[str, str],
         error: str = "",
     ) -> dict[str, Any]:
-        """Give the content of the result of one try.
+        """Return the content of the result of one try.
 
         ``ticks`` and ``times``: start and end of the processing, simulated and of the wall.
         """
@@ -148,7 +148,7 @@ def _processed(request: dict[str, Any], seconds: float) -> dict[str, Any]:
 
 
 def _storable(tf_filename: str, slice_id: int) -> bool:
-    """Tell whether the record can hold it: else it would spoil the news of other slices."""
+    """Return whether the database can hold it; if not, states beside it would be lost."""
     return len(tf_filename) <= 255 and 0 <= slice_id < 2**31
 
 

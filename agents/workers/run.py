@@ -1,4 +1,4 @@
-"""The work of one worker process for one run: which slice is in whose hands, and until when.
+"""The work of one worker process for one run: which worker processes which slice, and until when.
 
 No messaging and no clock in here: callers say what time it is (``now``: monotonic wall seconds).
 """
@@ -22,20 +22,20 @@ TryKey = tuple[str, int, int]
 
 
 def try_key(work: SliceWork) -> TryKey:
-    """Give the identity of the try that a slice message asks for."""
+    """Return the identity of the try that a slice message asks for."""
     content = work.content
     return content.tf_filename, content.slice_id, tries_before(work)
 
 
 def tries_before(work: SliceWork) -> int:
-    """Give the number of tries of the slice before this one."""
+    """Return the number of tries of the slice before this one."""
     retries = (work.content.model_extra or {}).get("retries")
     return retries if isinstance(retries, int) else 0
 
 
 @dataclass
 class SliceJob:
-    """One try of a slice, in the hands of one worker."""
+    """One try of a slice, assigned to one worker."""
 
     work: SliceWork
     key: TryKey
@@ -73,7 +73,7 @@ class RunWork:
             self._open(plan.start_tick, now)
 
     def announce(self, plan: RunPlan, now: float) -> None:
-        """Take the plan of the announcement; it came after the run was joined."""
+        """Replace the plan by the announced one, if the workers have not started yet."""
         if self.pool is None and plan.start_tick is not None:
             self.plan = plan
             self._open(plan.start_tick, now)
@@ -81,9 +81,9 @@ class RunWork:
     # Slices
 
     def take(self, work: SliceWork, now: float) -> SliceJob | None:
-        """Give a slice to the worker that is free first.
+        """Assign a slice to the worker that is free first.
 
-        None when this process has done this try already. The same job again when it has it in
+        Return None when this process has done this try already, and the same job when it has it in
         hand.
         """
         key = try_key(work)
@@ -108,7 +108,7 @@ class RunWork:
         return job
 
     def finished(self, now: float) -> list[SliceJob]:
-        """Give the slices of a paced run whose processing has ended by now; each once."""
+        """Return the slices of a paced run whose processing has ended by now; each once."""
         jobs = []
         while self._due and self._due[0][0] <= now:
             _, key = heapq.heappop(self._due)
@@ -116,7 +116,7 @@ class RunWork:
         return jobs
 
     def next_finish(self) -> float | None:
-        """Give the wall time at which the next slice is finished; None: nothing is in hand."""
+        """Return the wall time at which the next slice is finished; None: nothing is in hand."""
         return self._due[0][0] if self._due else None
 
     def settle(self, job: SliceJob, now: float, *, failed: bool) -> None:
@@ -130,7 +130,7 @@ class RunWork:
     # Workers
 
     def wind_down(self, end_tick: float | None, now: float) -> None:
-        """Let the workers leave: no slice of the run is left anywhere."""
+        """Ramp the workers down: no slice of the run is left anywhere."""
         if self._drained is None:
             self._drained = now
             if self.pool is not None:
@@ -144,19 +144,19 @@ class RunWork:
             self.pool.break_off(self._tick_of(now) if self.plan.paced else unpaced)
 
     def left(self, now: float) -> bool:
-        """Tell whether no work is left and every worker has gone."""
+        """Return whether no work is left and every worker has ended."""
         if self._drained is None:
             return False
         workers = self.pool.workers if self.pool is not None else []
         return all(self.status(worker, now) == "stopped" for worker in workers)
 
     def working(self, now: float) -> dict[int, SliceJob]:
-        """Give the jobs that are being processed at this moment, by their worker's index."""
+        """Return the jobs that are being processed at this moment, by their worker's index."""
         jobs = self.in_hand.values()
         return {j.assignment.worker.index: j for j in jobs if j.wall_start <= now < j.wall_due}
 
     def status(self, worker: PoolWorker, now: float) -> str:
-        """Say what a worker does: starting, idle, busy or stopped.
+        """Return what a worker does: starting, idle, busy or stopped.
 
         In an unpaced run this is what it does at the simulated time of the latest message.
         """

@@ -1,4 +1,4 @@
-"""Looks up at the monitor which runs there are and which of them have no work left.
+"""Asks the monitor which runs there are and which of them have no work left.
 
 From a thread of its own, so that a slow monitor never holds up slices.
 """
@@ -29,9 +29,9 @@ logger = logging.getLogger(__name__)
 
 
 class RunWatch:
-    """Gives the states of unfinished runs of a namespace, and of runs that are served.
+    """Fetches the states of unfinished runs of a namespace, and of runs that are served.
 
-    It does so now and then, for some runs more often.
+    It does so periodically, for some runs more often.
     """
 
     def __init__(self, settings: Settings, namespace: str, notify: Callable[[], None]) -> None:
@@ -48,25 +48,25 @@ class RunWatch:
         self._thread = threading.Thread(target=self._run, name="run-watch", daemon=True)
 
     def start(self) -> None:
-        """Begin; all runs are looked at right away."""
+        """Start the thread; all runs are looked at right away."""
         self._thread.start()
 
     def close(self) -> None:
-        """End; an answer that is on its way is not waited for long."""
+        """Stop the thread; wait 2 s at most for an answer that is on its way."""
         self._closing = True
         self._awake.set()
         if self._thread.is_alive():
             self._thread.join(2.0)
 
     def ask_about(self, run_ids: frozenset[str], served: frozenset[str]) -> None:
-        """Say which runs to ask about more often, and which are served at all."""
+        """Set which runs to ask about more often, and which are served at all."""
         self._served = served
         if run_ids != self._wanted:
             self._wanted = run_ids
             self._awake.set()
 
     def news(self) -> list[dict[str, Any]]:
-        """Give the run states that came since the last call, oldest first."""
+        """Return the run states that came since the last call, oldest first."""
         states = []
         while not self._states.empty():
             states.append(self._states.get())

@@ -66,7 +66,7 @@ def _print(context: Context, name: str, lines: list[str], named: bool) -> None:
 
 
 def _written_since(path: Path, position: int) -> tuple[list[str], int]:
-    """Give the whole lines written after ``position``, and the position after them."""
+    """Return the whole lines written after ``position``, and the position after them."""
     if not path.exists():
         return [], 0
     with path.open("rb") as file:

@@ -50,7 +50,7 @@ def _validate(context: Context, options: argparse.Namespace) -> int:
 
 
 def _is_testbed_file(path: Path) -> bool:
-    """Tell a testbed.toml of another name from a workflow configuration."""
+    """Return whether the file is a ``testbed.toml`` (under any name), not a workflow's."""
     return "testbed" in parse_toml(read_text(path), str(path))
 
 
@@ -67,7 +67,7 @@ def _check_testbed(context: Context, testbed: TestbedFile, workflows: Path) -> N
 
 
 def _check_workflow(name: str, workflows: Path, where: str) -> None:
-    """Raise ConfigurationError unless the workflow that is configured has code."""
+    """Raise ConfigurationError unless the configured workflow has code."""
     if not (workflows / f"{name}.py").is_file():
         known = {summary.workflow_name for summary in list_configurations(workflows)} - {"", name}
         raise ConfigurationError(

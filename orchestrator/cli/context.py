@@ -17,7 +17,7 @@ WIDTH_OF_FILES = 160
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Make a console for standard output or standard error."""
+    """Return a console for standard output or standard error."""
     made = Console(highlight=False, soft_wrap=True, stderr=stderr)
     if not made.is_terminal:
         made.width = WIDTH_OF_FILES
@@ -33,11 +33,11 @@ class Context:
     err: Console = field(default_factory=lambda: console(stderr=True))
 
     def client(self, patience: float = 0.0) -> MonitorClient:
-        """Give a client for the monitor."""
+        """Return a client for the monitor."""
         return MonitorClient.from_settings(self.settings, patience)
 
     def report(self, line: str) -> None:
-        """Print a line about what is going on, apart from the command's result."""
+        """Print a line about what is going on, on standard error."""
         self.err.print(line, style="dim", markup=False)
 
 

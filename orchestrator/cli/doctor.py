@@ -1,4 +1,4 @@
-"""`testbed doctor`: what works, what does not, and how to mend it."""
+"""`testbed doctor`: what works, what does not, and how to repair it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def add_commands(commands: Commands) -> None:
 
 
 def run_doctor(options: argparse.Namespace) -> int:
-    """Check, print, and give the exit status."""
+    """Run the checks, print their results, and return the exit status."""
     findings = list(examine(options.home))
     if options.json:
         report = {

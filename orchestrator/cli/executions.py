@@ -87,7 +87,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def overrides(options: argparse.Namespace) -> dict[str, Any]:
-    """Give the parameters that the command line sets."""
+    """Return the parameters that the command line sets."""
     named = {
         option[2:].replace("-", "_"): getattr(options, option[2:].replace("-", "_"))
         for option, *_ in PARAMETERS
@@ -114,7 +114,7 @@ def _run(context: Context, options: argparse.Namespace) -> int:
 
 
 def run_request(context: Context, options: argparse.Namespace) -> dict[str, Any]:
-    """Give what to ask of the monitor; a configuration that is not there is an error already."""
+    """Return the body of the request to start; raise when the configuration does not exist."""
     testbed = load_testbed_file(context.settings.swf_testbed_config)
     request: dict[str, Any] = {**_common(testbed, options), "workflow": None, "config": None}
     if options.name:
@@ -171,7 +171,7 @@ def _common(testbed: TestbedFile, options: argparse.Namespace) -> dict[str, Any]
 
 
 def sent(testbed: TestbedFile) -> dict[str, Any]:
-    """Give the fields with which a start brings its ``testbed.toml``: the monitor's may differ."""
+    """Return the fields that carry our ``testbed.toml``: the monitor's may differ."""
     return {"testbed_name": testbed.path.name, "testbed_text": testbed.text}
 
 

@@ -134,5 +134,5 @@ def _login(context: Context, options: argparse.Namespace) -> int:
 
 
 def login_link(context: Context) -> str:
-    """Give a link that logs one browser in, once."""
+    """Return a link that logs one browser in, once."""
     return str(context.client().post("login-links/")["url"])

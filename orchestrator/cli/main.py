@@ -1,4 +1,4 @@
-"""Parsing the command line, and telling errors."""
+"""Parsing the command line, and printing errors."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ INTERRUPTED = 130
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Make the parser of all sub-commands."""
+    """Return the parser of all sub-commands."""
     parser = CommandParser(
         prog="testbed",
         description="Drive the ePIC streaming workflow testbed.",
@@ -45,7 +45,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command and give its exit status: 0 done, 1 an error, 2 wrong usage."""
+    """Run the command and return its exit status: 0 done, 1 an error, 2 wrong usage."""
     options = build_parser().parse_args(arguments)
     # What goes wrong is raised and told once; the libraries' own warnings would tell it again.
     logging.getLogger().addHandler(logging.NullHandler())

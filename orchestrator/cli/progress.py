@@ -29,7 +29,7 @@ class ProgressDisplay:
         }
 
     def show(self, progress: ExecutionProgress) -> None:
-        """Show where the execution stands now."""
+        """Show the execution's present state."""
         slices = progress.slices
         finished = slices.get("completed", 0) + slices.get("failed", 0)
         self._update("stf", progress.stf_files, progress.expected_stf_files)
@@ -42,7 +42,7 @@ class ProgressDisplay:
             self._said = status
 
     def still(self, progress: ExecutionProgress) -> None:
-        """Say that nothing happens any more, and what may be the matter."""
+        """Print that nothing happens any more, and what may be the reason."""
         namespace = progress.record.get("namespace", "")
         self._console.print(
             f"{progress.execution_id} has ended, and nothing has happened to its run for "

@@ -38,7 +38,7 @@ def add_commands(commands: Commands) -> None:
 
 
 def process_table(title: str, processes: Iterable[Process]) -> Table:
-    """Make a table of supervisord's processes."""
+    """Return a table of supervisord's processes."""
     table = Table("process", "state", "pid", "since", title=title, box=box.SIMPLE)
     for process in processes:
         style = "green" if process.running else ("yellow" if process.up else "red")
@@ -49,12 +49,12 @@ def process_table(title: str, processes: Iterable[Process]) -> Table:
 
 
 def _plain(value: Any) -> Text:
-    """Make a cell whose brackets are not taken for rich's markup."""
+    """Return a cell whose brackets are not taken for rich's markup."""
     return Text("" if value is None else str(value))
 
 
 def _local_time(value: str | None) -> Text:
-    """Make a cell of an ISO time: this machine's zone, whole seconds."""
+    """Return a cell with an ISO time in this machine's zone, in whole seconds."""
     if not value:
         return Text("")
     moment = datetime.fromisoformat(value.replace("Z", "+00:00"))
@@ -62,7 +62,7 @@ def _local_time(value: str | None) -> Text:
 
 
 def gather(context: Context) -> dict[str, Any]:
-    """Collect what supervisord and the monitor know; what does not answer is a problem told."""
+    """Return what supervisord and the monitor know; one that does not answer is a problem in it."""
     settings = context.settings
     answer: dict[str, Any] = {
         "services": _processes(
@@ -96,7 +96,7 @@ def gather(context: Context) -> dict[str, Any]:
 def _processes(
     supervisor: Supervisor, names: Collection[str] | None = None
 ) -> dict[str, dict[str, Any]]:
-    """Give the processes of a supervisord, of ``names`` alone if there are any."""
+    """Return the processes of a supervisord, or only those in ``names`` if there are any."""
     wanted = supervisor.configuration.programs if names is None else names
     if not supervisor.alive():
         return {name: {"process": "STOPPED", "pid": None} for name in wanted}
@@ -110,7 +110,7 @@ def _processes(
 def _with_programs(
     agents: list[dict[str, Any]], programs: dict[str, dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """Join the monitor's agents with supervisord's programs by process id."""
+    """Return the monitor's agents with their supervisord programs, joined by process id."""
     by_pid = {told["pid"]: name for name, told in programs.items() if told["pid"]}
     joined = []
     for agent in agents:

@@ -1,4 +1,4 @@
-"""What a person reads at the end of a run."""
+"""The summary that is printed at the end of a run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from orchestrator.runs import Progress, count_messages
 
 
 def print_summary(context: Context, progress: Progress) -> None:
-    """Print what came of an execution: counts, and whether the workers kept up."""
+    """Print the result of an execution: counts, and whether the workers kept up."""
     messages = count_messages(context.client(patience=5.0), progress.execution_id)
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     for title, value in summary_lines(progress, messages):
@@ -22,7 +22,7 @@ def print_summary(context: Context, progress: Progress) -> None:
 
 
 def summary_lines(progress: Progress, messages: int) -> list[tuple[str, str]]:
-    """Give the summary as pairs of title and value."""
+    """Return the summary as pairs of title and value."""
     counts, slices = progress.statistics, progress.slices
     lines = [
         ("execution", progress.execution_id),
@@ -52,7 +52,7 @@ def _stf_files(counts: Mapping[str, Any]) -> str:
 
 
 def _balance(counts: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Tell whether the workers kept up with the slices that data taking made."""
+    """Return rows that say whether the workers kept up with the slices of data taking."""
     needed, backlog = counts.get("workers_to_keep_up"), counts.get("backlog", 0)
     target = (counts.get("workers") or {}).get("target")
     if needed is None:

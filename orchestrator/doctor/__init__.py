@@ -1,1 +1,1 @@
-"""Examining an installation: what works, what does not, and how to mend it."""
+"""Checks of an installation: what works, what does not, and how to repair it."""

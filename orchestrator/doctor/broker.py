@@ -34,7 +34,7 @@ _REFUSALS = (
 
 
 def check_broker(settings: Settings) -> Iterator[Finding]:
-    """Check address, login, version, heart-beats, and a message's way there and back."""
+    """Check address, login, version, heart-beats, and the round trip of a message."""
     where = f"{settings.activemq_host}:{settings.activemq_port}"
     try:
         socket.create_connection(
@@ -71,7 +71,7 @@ def _start_remedy(settings: Settings) -> str:
 
 
 def _refusal_remedy(fault: BrokerUnavailable) -> str:
-    """Say what to do where something answers, but does not let us in."""
+    """Return what to do when the broker answers but refuses the connection."""
     if isinstance(fault.__cause__, ssl.SSLCertVerificationError):
         return (
             "ACTIVEMQ_SSL_CA_CERTS has to hold the authority that signed the broker's certificate,"
@@ -106,7 +106,7 @@ def _check_greeting(greeting: dict[str, str]) -> Iterator[Finding]:
 
 
 def _check_round_trip(link: Link, arrived: queue.SimpleQueue[bytes]) -> Iterator[Finding]:
-    """Send a message to a queue that is this connection's own and ends with it."""
+    """Send a message to a temporary queue and wait until it comes back."""
     mine = f"/temp-queue/doctor-{uuid.uuid4()}"
     body = uuid.uuid4().hex.encode()
     sink: queue.SimpleQueue[Delivery | None] = queue.SimpleQueue()

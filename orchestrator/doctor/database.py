@@ -35,7 +35,7 @@ def _remedy(settings: Settings) -> str:
 
 
 def judge_database(state: Mapping[str, Any]) -> Iterator[Finding]:
-    """Judge what the monitor tells of its database."""
+    """Check what the monitor reports about its database."""
     kind, version = state["kind"], state["version"]
     if kind == "postgresql" and int(version.partition(".")[0]) < OLDEST_POSTGRESQL:
         remedy = f"Upgrade the server to PostgreSQL {OLDEST_POSTGRESQL} or newer."

@@ -1,4 +1,4 @@
-"""The whole examination: every check, in an order in which one reads."""
+"""All checks, in the order in which they are printed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ OF_SERVICES: Mapping[str, Check] = {
 
 
 def examine(home: Path | None, environ: Mapping[str, str] | None = None) -> Iterator[Finding]:
-    """Check the installation at ``home`` and give each finding as soon as there is one."""
+    """Check the installation at ``home``; yield each result as soon as there is one."""
     yield from host.check_python()
     try:
         settings = load_settings(home, environ)
@@ -62,7 +62,7 @@ def _origin(settings: Settings) -> str:
 
 
 def _guarded(name: str, check: Check, settings: Settings) -> Iterator[Finding]:
-    """Give a check's findings; what stops it is a finding too, and does not stop the others."""
+    """Yield a check's results; an error that ends it becomes a result, and others go on."""
     try:
         yield from check(settings)
     except TestbedError as fault:
@@ -72,7 +72,7 @@ def _guarded(name: str, check: Check, settings: Settings) -> Iterator[Finding]:
 
 
 def statuses(findings: list[Finding]) -> str:
-    """Give the result in a line."""
+    """Return the result in one line."""
     wrong = [finding for finding in findings if finding.status != OK]
     if not wrong:
         return f"All {len(findings)} checks are good."

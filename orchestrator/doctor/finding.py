@@ -20,25 +20,25 @@ class Finding:
     """What to do next; empty where nothing needs doing."""
 
     def as_json(self) -> dict[str, str]:
-        """Give it for programs."""
+        """Return the result as a JSON object."""
         return asdict(self)
 
 
 def ok(what: str, detail: str) -> Finding:
-    """Make the finding that a thing is as it should be."""
+    """Return the result of a check that passed."""
     return Finding(what, OK, detail)
 
 
 def warning(what: str, detail: str, remedy: str) -> Finding:
-    """Make the finding that a thing works, but will want attention."""
+    """Return the result of a check of something that works but needs attention soon."""
     return Finding(what, WARNING, detail, remedy)
 
 
 def error(what: str, detail: str, remedy: str) -> Finding:
-    """Make the finding that a thing does not work."""
+    """Return the result of a check that failed."""
     return Finding(what, ERROR, detail, remedy)
 
 
 def healthy(findings: Iterable[Finding]) -> bool:
-    """Tell whether nothing is an error; warnings are no illness."""
+    """Return whether no check failed; warnings do not count as failures."""
     return all(finding.status != ERROR for finding in findings)

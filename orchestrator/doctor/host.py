@@ -51,7 +51,7 @@ def check_testbed_file(settings: Settings) -> Iterator[Finding]:
 
 
 def check_files(settings: Settings) -> Iterator[Finding]:
-    """Check that the runtime folder is writable, and that secrets are for their owner alone."""
+    """Check that the runtime folder is writable, and that only their owner can read secrets."""
     folder = settings.swf_runtime_dir
     if not folder.is_dir():
         yield error("runtime folder", f"there is no {folder}", "Run `testbed init`.")

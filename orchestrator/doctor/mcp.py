@@ -55,7 +55,7 @@ def _judge(settings: Settings, answer: requests.Response) -> Finding:
 
 
 def _server(answer: requests.Response) -> str:
-    """Give name and version that the server answers with, in JSON or as an event; "" if neither."""
+    """Return the server's name and version from its answer (JSON or an event); "" if neither."""
     if not answer.ok:
         return ""
     for line in answer.text.splitlines():

@@ -1,4 +1,4 @@
-"""Checks of the monitor: address, token, clock, database, ingest and agents as it knows them."""
+"""Checks of the monitor: address, token, clock, database, ingest, and agents that it knows."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SCOPES_THAT_OPERATE = ("operate", "admin")
 
 
 def is_local(settings: Settings) -> bool:
-    """Tell whether supervisord runs the monitor, and with it the other services, on this host."""
+    """Return whether supervisord runs the monitor, and with it the other services, on this host."""
     return (
         settings.swf_services == "local"
         and urlsplit(settings.swf_monitor_url).hostname in LOCAL_NAMES
@@ -38,7 +38,7 @@ def is_local(settings: Settings) -> bool:
 
 
 def check_monitor(settings: Settings) -> Iterator[Finding]:
-    """Check everything that the monitor can tell, or that it does not answer."""
+    """Check everything that the monitor reports, or report that it does not answer."""
     url = settings.swf_monitor_url
     if not settings.swf_api_token:
         remedy = "Run `testbed init` on the monitor's host; elsewhere set SWF_API_TOKEN."
@@ -93,7 +93,7 @@ def _silence(settings: Settings, fault: requests.RequestException) -> Finding:
 
 
 def _innermost(fault: BaseException) -> BaseException:
-    """Give what requests and urllib3 have wrapped."""
+    """Return the original error, which requests and urllib3 have wrapped."""
     for inner in (getattr(fault, "reason", None), *fault.args):
         if isinstance(inner, BaseException):
             return _innermost(inner)
@@ -152,7 +152,7 @@ def _judge_services(services: Mapping[str, Mapping[str, Any]]) -> Iterator[Findi
 
 
 def _judge_agents(settings: Settings, agents: list[dict[str, Any]]) -> Iterator[Finding]:
-    """Compare the agents that the monitor hears of with what testbed.toml enables."""
+    """Check that the agents which testbed.toml enables report to the monitor."""
     try:
         testbed = load_testbed_file(settings.swf_testbed_config)
     except ConfigurationError:

@@ -19,7 +19,7 @@ logger = logging.getLogger("orchestrator.embedded_broker")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the broker; gives the exit code: 2 for a configuration that cannot be used."""
+    """Run the broker and return the exit code: 2 for a configuration that cannot be used."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr
@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def listening_address(settings: Settings) -> str:
-    """Give the loopback address to listen on; raises ConfigurationError for any other."""
+    """Return the loopback address to listen on; raises ConfigurationError for any other."""
     host = settings.activemq_host
     if host == "localhost":
         return "127.0.0.1"

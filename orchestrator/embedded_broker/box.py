@@ -79,17 +79,17 @@ class Box:
 
     @property
     def waiting(self) -> int:
-        """How many messages are not yet with a consumer."""
+        """Return the number of messages that no consumer has yet."""
         return len(self._ready) + self._on_disk + len(self._held)
 
     @property
     def unacknowledged(self) -> int:
-        """How many messages are with a consumer."""
+        """Return the number of messages that a consumer has and has not acknowledged."""
         return sum(len(consumer.unacked) for consumer in self.consumers)
 
     @property
     def full(self) -> bool:
-        """Tell whether it cannot take another message that is not persistent."""
+        """Return whether it is too full to accept another message that is not persistent."""
         return self._unsaved_bytes > UNSAVED_LIMIT
 
     def recover(self, depth: int, last_number: int) -> None:
@@ -97,7 +97,7 @@ class Box:
         self._on_disk, self.recovered = depth, last_number
 
     def add(self, message: Message) -> None:
-        """Take a message in, last in order, and hand it on if a consumer has room for it."""
+        """Add a message at the end, and deliver it if a consumer has room for it."""
         self.enqueued += 1
         if not self._on_disk and self._hand_on(message):
             return
@@ -163,7 +163,7 @@ class Box:
             self._unsaved_bytes -= message.size
 
     def feed(self, consumer: Consumer) -> None:
-        """Hand on what one consumer has room for again."""
+        """Deliver messages to one consumer, as many as it has room for."""
         while consumer.has_room():
             message = self._next_for(consumer)
             if message is None:
@@ -173,7 +173,7 @@ class Box:
             self._read_on()
 
     def dispatch(self) -> None:
-        """Hand on what the consumers have room for, to one after the other."""
+        """Deliver messages to the consumers in turn, as many as they have room for."""
         busy = True
         while busy and self._ready:
             busy = False
@@ -209,7 +209,7 @@ class Box:
         self.dispatch()
 
     def settle(self, message: Message) -> None:
-        """Be done with a message: acknowledged, expired or buried."""
+        """Remove a message that was acknowledged, has expired or became a dead letter."""
         self.dequeued += 1
         if self.returned:
             self.returned.pop(message.number, None)
@@ -222,7 +222,7 @@ class Box:
         self.settle(message)
 
     def attach(self, consumer: Consumer, selector: str = "") -> None:
-        """Let a consumer take part; raises SelectorError."""
+        """Add a consumer; raises SelectorError."""
         if selector:
             lane = self._lanes.get(selector)
             if lane is None:
@@ -236,7 +236,7 @@ class Box:
         self.consumers.append(consumer)
 
     def detach(self, consumer: Consumer, *, failed: bool) -> None:
-        """Take a consumer out; what it had not acknowledged goes back, in order.
+        """Remove a consumer; what it had not acknowledged goes back, in order.
 
         ``failed`` counts against the message that it worked on; giving back in order does not.
         """
@@ -269,7 +269,7 @@ class Box:
         self.dispatch()
 
     def drop_expired(self) -> None:
-        """Drop the messages in memory whose time is over."""
+        """Drop the expired messages in memory."""
         for message in [m for m in self._ready.values() if m.expires and m.expired()]:
             self._forget(message)
             self.settle(message)

@@ -1,4 +1,4 @@
-"""What each STOMP frame of a client does."""
+"""The STOMP commands of clients, and how each is carried out."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PREFETCH = {"queue": 1000, "durable": 100, "topic": 32767}
 
 
 def connect(session: Session, frame: Frame) -> None:
-    """Log in; CONNECT or STOMP."""
+    """Carry out CONNECT or STOMP: log the client in."""
     headers = frame.headers
     if session.version:
         raise FrameError(f"{frame.command} on a connection that is logged in")
@@ -83,11 +83,11 @@ def _heart_beat(text: str) -> tuple[int, int]:
 
 
 def disconnect(session: Session, frame: Frame) -> None:
-    """Leave; the session closes after the receipt."""
+    """Do nothing: the session closes after the receipt."""
 
 
 def send(session: Session, frame: Frame) -> None:
-    """Take a message in, at once or at its transaction's COMMIT."""
+    """Accept a message, at once or at its transaction's COMMIT."""
     if "transaction" in frame.headers:
         session.target(_required(frame, "destination"))
         _postpone(session, frame)
@@ -109,7 +109,7 @@ def send(session: Session, frame: Frame) -> None:
 
 
 def subscribe(session: Session, frame: Frame) -> None:
-    """Start to be given messages."""
+    """Add a subscription of the session."""
     headers = frame.headers
     identity, destination = _required(frame, "id"), _required(frame, "destination")
     if identity in session.consumers:
@@ -130,7 +130,7 @@ def subscribe(session: Session, frame: Frame) -> None:
 
 
 def _box_for(session: Session, frame: Frame, destination: str) -> tuple[Box, str, str]:
-    """Give the box to consume from, its kind, and the selector that its consumer brings."""
+    """Return the queue to consume from, its kind, and the selector that its consumer brings."""
     destinations, selector = session.server.destinations, frame.headers.get("selector", "").strip()
     if destination.startswith("/temp-queue/"):
         return session.temporary(destination), "queue", selector
@@ -156,7 +156,7 @@ def _prefetch(text: str | None) -> int:
 
 
 def unsubscribe(session: Session, frame: Frame) -> None:
-    """Stop being given messages; with activemq.subscriptionName, end a durable subscription."""
+    """End a subscription; with activemq.subscriptionName, a durable one for good."""
     identity = frame.headers.get("id", "")
     name = frame.headers.get("activemq.subscriptionName", "")
     consumer = session.consumers.get(identity)
@@ -169,7 +169,7 @@ def unsubscribe(session: Session, frame: Frame) -> None:
 
 
 def ack(session: Session, frame: Frame) -> None:
-    """Be done with the messages that an ACK means."""
+    """Remove the messages that an ACK covers."""
     if "transaction" in frame.headers:
         _delivered(session, frame)
         _postpone(session, frame)
@@ -182,7 +182,7 @@ def ack(session: Session, frame: Frame) -> None:
 
 
 def nack(session: Session, frame: Frame) -> None:
-    """Make dead letters of the messages that a NACK means."""
+    """Move the messages that a NACK covers to the dead letters."""
     if "transaction" in frame.headers:
         _delivered(session, frame)
         _postpone(session, frame)
@@ -194,7 +194,7 @@ def nack(session: Session, frame: Frame) -> None:
 
 
 def _delivered(session: Session, frame: Frame) -> tuple[Consumer, int]:
-    """Find what an ACK or NACK is about."""
+    """Return the consumer and the number of the message that an ACK or NACK names."""
     if session.version == "1.2":
         identity = _required(frame, "id")
         number, place = delivered_number(identity)
@@ -224,7 +224,7 @@ def begin(session: Session, frame: Frame) -> None:
 
 
 def commit(session: Session, frame: Frame) -> None:
-    """Do all that a transaction holds, in one batch of the store."""
+    """Carry out the commands of a transaction, in one batch of the store."""
     problems = []
     for held in _transaction(session, frame):
         del held.headers["transaction"]

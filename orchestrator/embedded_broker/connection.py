@@ -27,7 +27,7 @@ ABORT_AFTER = 30.0
 
 
 class Connection(asyncio.Protocol):
-    """A client's connection from its first byte to its last; what frames mean is the session's."""
+    """The byte stream of a client's connection; ``Session`` carries out its frames."""
 
     def __init__(self, server: Server, number: int) -> None:
         self.server = server
@@ -49,7 +49,7 @@ class Connection(asyncio.Protocol):
 
     @abstractmethod
     def handle(self, frame: Frame) -> None:
-        """Do what a frame asks for; raises FrameError."""
+        """Carry out the command of a frame; raises FrameError."""
 
     @abstractmethod
     def resume(self) -> None:
@@ -57,18 +57,18 @@ class Connection(asyncio.Protocol):
 
     @abstractmethod
     def ended(self) -> None:
-        """Undo what lives no longer than the connection."""
+        """Remove what ends with the connection."""
 
     # What asyncio calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take over the connection."""
+        """Store the transport of the new connection."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what create_server gives
         transport.set_write_buffer_limits(high=OUT_LIMIT, low=OUT_LIMIT // 4)
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """Do what the frames in ``data`` ask for."""
+        """Carry out the frames that are complete with ``data``."""
         if self.closing:
             return
         self._received = self.server.loop.time()
@@ -85,7 +85,7 @@ class Connection(asyncio.Protocol):
             self.server.held_up.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Give back what the client had not acknowledged."""
+        """Requeue what the client had not acknowledged."""
         self.writable = False
         self._transport = None
         if not self.closing:
@@ -93,12 +93,12 @@ class Connection(asyncio.Protocol):
             self.ended()
 
     def pause_writing(self) -> None:
-        """Note that the client reads more slowly than it is sent to."""
+        """Record that the client reads more slowly than we send."""
         self._congested = True
         self.writable = False
 
     def resume_writing(self) -> None:
-        """Go on with what waits for the client."""
+        """Continue to send what waits for the client."""
         self._congested = False
         self._go_on()
 
@@ -119,7 +119,7 @@ class Connection(asyncio.Protocol):
         self.write((frame_bytes(command, headers, body),), 0)
 
     def flush(self) -> None:
-        """Hand to the transport what was written in this turn."""
+        """Pass to the transport what was written in this turn."""
         self._stirred = False
         if self.closing:
             return
@@ -142,7 +142,7 @@ class Connection(asyncio.Protocol):
 
     @property
     def open(self) -> bool:
-        """Tell whether the transport is not yet gone."""
+        """Return whether the transport is still there."""
         return self._transport is not None
 
     def read_on(self) -> None:
@@ -151,7 +151,7 @@ class Connection(asyncio.Protocol):
             self._transport.resume_reading()
 
     def stop_reading(self) -> None:
-        """Read no more: the broker ends."""
+        """Stop reading: the broker is about to end."""
         if self._transport is not None and not self._transport.is_closing():
             self._transport.pause_reading()
 

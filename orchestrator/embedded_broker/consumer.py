@@ -1,4 +1,4 @@
-"""One subscription of one connection: what it was given and has yet to acknowledge."""
+"""One subscription of one connection, with its deliveries that are not acknowledged yet."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Consumer:
             self._tail = b"@%d\n" % number
 
     def has_room(self) -> bool:
-        """Tell whether it may be given a message now."""
+        """Return whether it has room for another message now."""
         return self.session.writable and len(self.unacked) < self.prefetch
 
     def deliver(self, message: Message) -> None:
@@ -72,7 +72,7 @@ class Consumer:
         self.session.write((head, message.head, b"\n", message.body, b"\0"), message.size)
 
     def acknowledge(self, number: int) -> list[Message] | None:
-        """Take what an ACK or NACK of a message's number means; None: it is not with us."""
+        """Return the messages that an ACK or NACK of a number covers; None: it is not here."""
         if number not in self.unacked:
             return None
         if self.ack_mode == "client-individual":

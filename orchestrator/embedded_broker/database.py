@@ -80,7 +80,7 @@ class Batch:
     """Bytes to be written."""
 
     def writes(self) -> bool:
-        """Tell whether there is anything to write."""
+        """Return whether there is anything to write."""
         return bool(
             self.entries or self.removed or self.dropped or self.boxes or self.dropped_boxes
         )
@@ -124,7 +124,7 @@ class Database:
         )
 
     def boxes(self) -> list[StoredBox]:
-        """Give what is kept, with the number of messages in each."""
+        """Return the stored queues, with the number of messages in each."""
         return [
             StoredBox(*row)
             for row in self._connection.execute(
@@ -134,12 +134,12 @@ class Database:
         ]
 
     def last_number(self) -> int:
-        """Give the highest message number in the file."""
+        """Return the highest message number in the file."""
         row = self._connection.execute("SELECT MAX(number) FROM message").fetchone()
         return row[0] or 0
 
     def shared(self) -> dict[int, int]:
-        """Give in how many boxes each message lies that lies in more than one."""
+        """Return, for each message that is in several queues, in how many it is."""
         return dict(
             self._connection.execute(
                 "SELECT message, COUNT(*) FROM entry GROUP BY message HAVING COUNT(*) > 1"
@@ -147,7 +147,7 @@ class Database:
         )
 
     def write(self, batch: Batch) -> None:
-        """Do all of the batch, or nothing; raises sqlite3.Error."""
+        """Write all of the batch, or nothing; raises sqlite3.Error."""
         if batch.writes():
             self._connection.execute("BEGIN IMMEDIATE")
             try:

@@ -1,4 +1,4 @@
-"""All queues, topics, subscriptions and temporary queues that there are."""
+"""All queues, topics, subscriptions and temporary queues of the broker."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Topic:
         self._store = store
 
     def accept(self, message: Message) -> None:
-        """Give a message to every subscription that it matches."""
+        """Add a message to every subscription that it matches."""
         self.enqueued += 1
         headers: Mapping[str, str] | None = None
         boxes = []
@@ -59,7 +59,7 @@ class Queue(Box):
     """A queue: a box that persistent messages are kept in."""
 
     def accept(self, message: Message) -> None:
-        """Take a message; raises Refusal when too many lie here that are not persistent."""
+        """Accept a message; raises Refusal when it holds too many that are not persistent."""
         if message.persistent:
             self.save(message)
         elif self.full:
@@ -70,7 +70,7 @@ class Queue(Box):
         self.add(message)
 
     def save(self, message: Message) -> None:
-        """Keep a message on disk."""
+        """Store a message on disk."""
         if not self.id:
             self.id = self._store.create_box(self.destination)
         self._store.put(message, [self.id])
@@ -85,7 +85,7 @@ class TemporaryQueue(Box):
     name = ""
 
     def accept(self, message: Message) -> None:
-        """Take a message; raises Refusal when too many lie here."""
+        """Accept a message; raises Refusal when it holds too many."""
         if self.full:
             raise Refusal(f"{self.destination} is full: its owner does not take its messages")
         self.add(message)
@@ -120,7 +120,7 @@ class DurableBox(Box):
 
 
 class Destinations:
-    """Finds or makes what a destination's name means."""
+    """The queues, topics and subscriptions by name; finds or makes them."""
 
     def __init__(self, store: Store, last_number: int) -> None:
         self.queues: dict[str, Queue] = {}
@@ -143,7 +143,7 @@ class Destinations:
         box.recover(stored.depth, last_number)
 
     def queue(self, destination: str) -> Queue:
-        """Find or make a queue."""
+        """Return the queue of that name; make it if there is none."""
         queue = self.queues.get(destination)
         if queue is None:
             queue = self.queues[destination] = Queue(destination, self._store, self.bury)
@@ -151,20 +151,20 @@ class Destinations:
         return queue
 
     def topic(self, destination: str) -> Topic:
-        """Find or make a topic."""
+        """Return the topic of that name; make it if there is none."""
         topic = self.topics.get(destination)
         if topic is None:
             topic = self.topics[destination] = Topic(destination, self._store)
         return topic
 
     def temporary(self, destination: str, name: str) -> TemporaryQueue:
-        """Make a temporary queue that its owner calls ``name``."""
+        """Return a new temporary queue that its owner calls ``name``."""
         queue = self.temporaries[destination] = TemporaryQueue(destination, self._store, self.bury)
         queue.name = name
         return queue
 
     def target(self, destination: str) -> Queue | Topic | TemporaryQueue:
-        """Give what a message to ``destination`` goes to; raises Refusal."""
+        """Return the queue or topic that ``destination`` names; raises Refusal."""
         found = self.queues.get(destination) or self.topics.get(destination)
         if found is not None:
             return found
@@ -178,12 +178,12 @@ class Destinations:
         return self.topic(destination)
 
     def new_message(self, destination: str, headers: Mapping[str, str], body: bytes) -> Message:
-        """Make the next message; raises Refusal."""
+        """Return a new message with the next number; raises Refusal."""
         self._number += 1
         return new_message(self._number, destination, headers, body, time.time())
 
     def topic_box(self, destination: str, selector: str) -> Box:
-        """Make the box of a subscription that is not durable; raises Refusal."""
+        """Return the queue of a new subscription that is not durable; raises Refusal."""
         box = Box(destination, self._store, self.bury)
         if selector:
             box.matches = _compiled(selector)
@@ -191,7 +191,7 @@ class Destinations:
         return box
 
     def durable_box(self, client_id: str, name: str, destination: str, selector: str) -> DurableBox:
-        """Find or make a durable subscription; raises Refusal when another uses it.
+        """Return a durable subscription, new or stored; raises Refusal when another uses it.
 
         One with another topic or selector than before starts anew, as with ActiveMQ.
         """
@@ -215,7 +215,7 @@ class Destinations:
         return box
 
     def forget_durable(self, client_id: str, name: str) -> None:
-        """End a durable subscription with all that waits for it; raises Refusal."""
+        """Delete a durable subscription with all that waits for it; raises Refusal."""
         box = self.durables.get((client_id, name))
         if box is None:
             raise Refusal(f"client {client_id!r} has no durable subscription {name!r}")
@@ -226,7 +226,7 @@ class Destinations:
         self._store.drop_box(box.id)
 
     def close_box(self, box: Box) -> None:
-        """End the box of a subscription or a temporary queue."""
+        """Delete a temporary queue, or the queue of a subscription."""
         box.closed = True
         self.temporaries.pop(box.destination, None)
         topic = self.topics.get(box.destination)
@@ -234,7 +234,7 @@ class Destinations:
             topic.boxes.remove(box)
 
     def bury(self, message: Message, cause: str) -> None:
-        """Put a copy of a message that failed on the queue of dead letters."""
+        """Send a copy of a failed message to the dead letter queue."""
         headers = message.headers()
         origin = headers.get("destination", "")
         logger.warning("dead letter from %s: %s: %s", origin, headers["message-id"], cause)

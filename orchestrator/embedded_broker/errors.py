@@ -1,11 +1,11 @@
-"""What the broker says no with: each becomes an ERROR frame."""
+"""Errors with which the broker refuses frames: each becomes an ERROR frame."""
 
 from __future__ import annotations
 
 
 class Refusal(Exception):
-    """A frame well formed that cannot be done; its sender is told and, as with ActiveMQ, stays."""
+    """A valid frame that cannot be carried out; its sender gets an ERROR and stays connected."""
 
 
 class FrameError(Exception):
-    """Bytes that are not a STOMP frame; the connection they came on cannot go on."""
+    """Bytes that are not a STOMP frame; the connection they came on is closed."""

@@ -35,7 +35,7 @@ class Frame(NamedTuple):
 
 
 class FrameSplitter:
-    """Finds the frames in what arrives on one connection, in whatever pieces it arrives.
+    """Finds the frames in the bytes of one connection, in whatever pieces they arrive.
 
     ``max_frame`` is the most bytes that a frame may have.
     """
@@ -48,7 +48,7 @@ class FrameSplitter:
         self.version = ""
 
     def feed(self, data: bytes) -> Iterator[Frame]:
-        """Give the frames that ``data`` completes; raises FrameError where it is none."""
+        """Yield the frames that ``data`` completes; raises FrameError for what is no frame."""
         if self._pieces:
             self._pieces.append(data)
             self._held += len(data)
@@ -115,7 +115,7 @@ def _check_command(head: bytes) -> None:
 
 
 def _head_end(data: bytes, start: int) -> tuple[int, int]:
-    """Give where the head at ``start`` ends and its body starts; (-1, -1): not yet known."""
+    """Return where the head at ``start`` ends and its body starts; (-1, -1): not yet known."""
     end = data.find(b"\n\n", start, start + MAX_HEAD)
     with_return = data.find(b"\n\r\n", start, end if end >= 0 else start + MAX_HEAD)
     if with_return >= 0:
@@ -150,7 +150,7 @@ def parse_frame(head: bytes, body: bytes, version: str) -> Frame:
 
 
 def unescape(text: str, version: str) -> str:
-    r"""Undo the escapes of a header; raises FrameError for one that ``version`` does not know.
+    r"""Decode the escapes of a header; raises FrameError for one that ``version`` does not know.
 
     ``\r`` is 1.2's. Before the version is agreed (a STOMP frame) what is no escape stands as it is.
     """
@@ -167,12 +167,12 @@ def unescape(text: str, version: str) -> str:
 
 
 def escape(text: str) -> str:
-    """Write a header's name or value so that it may contain anything."""
+    """Return a header's name or value with its special characters escaped."""
     return _SPECIAL.sub(lambda match: _TO_WIRE[match[0]], text)
 
 
 def header_lines(headers: Mapping[str, str]) -> bytes:
-    """Write headers as lines, escaped."""
+    """Return headers as lines, escaped."""
     plain = "".join([f"{k}:{v}\n" for k, v in headers.items()])
     count = len(headers)
     if plain.count(":") == count == plain.count("\n") and "\\" not in plain and "\r" not in plain:
@@ -181,7 +181,7 @@ def header_lines(headers: Mapping[str, str]) -> bytes:
 
 
 def frame_bytes(command: str, headers: Mapping[str, str], body: bytes = b"") -> bytes:
-    """Write a whole frame."""
+    """Return the bytes of a whole frame."""
     return b"%b\n%b\n%b\0" % (command.encode(), header_lines(headers), body)
 
 

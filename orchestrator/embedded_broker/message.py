@@ -45,22 +45,22 @@ class Message:
 
     @property
     def size(self) -> int:
-        """Bytes of memory that it takes, nearly."""
+        """Return about how many bytes of memory it takes."""
         return len(self.head) + len(self.body) + 200
 
     def headers(self) -> dict[str, str]:
-        """Decode the headers."""
+        """Return the headers, decoded."""
         return parse_frame(b"MESSAGE\n" + self.head[:-1], b"", "1.2").headers
 
     def expired(self) -> bool:
-        """Tell whether its time is over."""
+        """Return whether the message has expired."""
         return 0 < self.expires <= time.time() * 1000
 
 
 def new_message(
     number: int, destination: str, headers: Mapping[str, str], body: bytes, now: float
 ) -> Message:
-    """Make a message of what was sent to ``destination`` at ``now`` (s since the epoch).
+    """Return a message for what was sent to ``destination`` at ``now`` (s since the epoch).
 
     Raises Refusal for ``ttl`` or ``expires`` (both ms) that is not a number.
     """

@@ -1,4 +1,4 @@
-"""Selectors: the conditions on message headers that a subscription may give (a part of SQL-92).
+"""Selectors: the conditions on message headers that a subscription may have (a part of SQL-92).
 
 Known are ``= <> < <= > >=``, ``AND OR NOT``, parentheses, ``[NOT] IN (...)``, ``[NOT] BETWEEN``,
 ``[NOT] LIKE``, ``IS [NOT] NULL``, texts, numbers, TRUE and FALSE. Truth is three-valued as in SQL:
@@ -52,7 +52,7 @@ class SelectorError(ValueError):
 
 @lru_cache(maxsize=256)
 def compile_selector(text: str) -> Callable[[Headers], bool]:
-    """Make a predicate on a message's headers of a selector; raises SelectorError."""
+    """Return a selector as a predicate on a message's headers; raises SelectorError."""
     parser = _Parser(text)
     condition = parser.whole()
     return lambda headers: condition(headers) is True
@@ -231,7 +231,7 @@ def _comparison(left: Operand, compare: Callable[[Any, Any], bool], right: Opera
 
 
 def _alike(a: Any, b: Any) -> tuple[Any, Any]:
-    """Read a header, which is always text, as what it is compared with; (None, None): cannot."""
+    """Return two operands as one type (headers are text); (None, None): not comparable."""
     if isinstance(a, str) and not isinstance(b, str):
         b, a = _alike(b, a)
         return a, b

@@ -1,4 +1,4 @@
-"""The broker: its listening socket, its sessions, its clock."""
+"""The broker: its listening socket, its sessions, and its periodic work."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CLOSE_WITHIN = 2.0
 
 @dataclass(frozen=True)
 class Login:
-    """What a client has to give to be let in."""
+    """The user name and password that clients have to send."""
 
     user: str
     password: str
@@ -59,7 +59,7 @@ class Server:
         self._pulse: asyncio.Task[None] | None = None
 
     async def start(self, host: str, port: int) -> None:
-        """Listen; raises ConfigurationError when the port is taken."""
+        """Start to listen; raises ConfigurationError when the port is taken."""
         try:
             self._listening = await self.loop.create_server(self._new_session, host, port)
         except OSError as error:
@@ -85,7 +85,7 @@ class Server:
             del self.clients[session.client_id]
 
     def stir(self, connection: Connection) -> None:
-        """Have a connection flushed at the end of this turn of the event loop."""
+        """Flush a connection at the end of this turn of the event loop."""
         if not self._stirred:
             self.loop.call_soon(self._flush)
         self._stirred.append(connection)
@@ -113,7 +113,7 @@ class Server:
                 self.destinations.drop_expired()
 
     async def close(self) -> None:
-        """Take nothing more in, write and confirm what was taken, end."""
+        """Accept nothing more, write and confirm what was accepted, then end."""
         if self._listening is not None:
             self._listening.close()
         if self._pulse is not None:

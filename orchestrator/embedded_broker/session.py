@@ -1,4 +1,4 @@
-"""What a connected client has: its login, subscriptions, temporary queues and transactions."""
+"""A client's session: its login, subscriptions, temporary queues and transactions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OWN = "/temp-queue/"
 
 
 class Session(Connection):
-    """A connection and what belongs to it."""
+    """A client's session: its connection, subscriptions, transactions and temporary queues."""
 
     def __init__(self, server: Server, number: int) -> None:
         super().__init__(server, number)
@@ -39,7 +39,7 @@ class Session(Connection):
         self._temporaries: dict[str, TemporaryQueue] = {}
 
     def handle(self, frame: Frame) -> None:
-        """Do what a frame asks for and confirm it; raises FrameError."""
+        """Carry out the command of a frame and confirm it; raises FrameError."""
         command = COMMANDS.get(frame.command)
         if command is None:
             raise FrameError(f"not a STOMP command: {frame.command[:60]!r}")
@@ -78,24 +78,24 @@ class Session(Connection):
         self.server.store.when_committed(self.dirty, told)
 
     def resume(self) -> None:
-        """Hand on what waits for its subscriptions."""
+        """Deliver what waits for its subscriptions."""
         for consumer in list(self.consumers.values()):
             consumer.box.feed(consumer)
 
     # Subscriptions
 
     def add_consumer(self, consumer: Consumer) -> None:
-        """Take a subscription in."""
+        """Add a subscription."""
         self.consumers[consumer.identity] = consumer
         self.numbered[consumer.number] = consumer
 
     def next_consumer(self) -> int:
-        """Give the next subscription's number."""
+        """Return the next subscription's number."""
         self._last_consumer += 1
         return self._last_consumer
 
     def drop_consumer(self, consumer: Consumer, *, failed: bool) -> None:
-        """End a subscription; its box too, unless that outlives it.
+        """End a subscription; its queue too, unless that outlives it.
 
         ``failed``: its connection ended with it, perhaps over the message that it worked on.
         """
@@ -108,13 +108,13 @@ class Session(Connection):
     # Destinations as this client names them
 
     def target(self, destination: str) -> Queue | Topic | TemporaryQueue:
-        """Give what a message to ``destination`` goes to; raises Refusal."""
+        """Return the queue or topic that ``destination`` names; raises Refusal."""
         if destination.startswith(OWN):
             return self.temporary(destination)
         return self.server.destinations.target(destination)
 
     def temporary(self, name: str) -> TemporaryQueue:
-        """Find or make one of its temporary queues."""
+        """Return one of its temporary queues; make it if there is none of that name."""
         queue = self._temporaries.get(name)
         if queue is None:
             public = f"{TEMPORARY}{self.server.identity}-{self.number}-{name[len(OWN) :]}"
@@ -122,13 +122,13 @@ class Session(Connection):
         return queue
 
     def public_name(self, destination: str) -> str:
-        """Give the name by which others reach a destination."""
+        """Return the name by which other connections reach a destination."""
         return (
             self.temporary(destination).destination if destination.startswith(OWN) else destination
         )
 
     def ended(self) -> None:
-        """Give back what it had not acknowledged, and end what lives no longer than it."""
+        """Requeue what it had not acknowledged, and delete what ends with the session."""
         for consumer in list(self.consumers.values()):
             self.drop_consumer(consumer, failed=True)
         for queue in self._temporaries.values():

@@ -1,4 +1,4 @@
-"""The broker's answer to who asks how much lies where."""
+"""The broker's statistics: messages per destination, and connections."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STATISTICS = "/queue/testbed.broker.statistics"
 
 
 def statistics(server: Server) -> bytes:
-    """Write as JSON what lies where and who is connected."""
+    """Return queues, topics and connections as JSON."""
     durables = server.destinations.durables.values()
     return json.dumps(
         {

@@ -1,4 +1,4 @@
-"""What the broker keeps over a restart: changes gathered in batches, written by a thread.
+"""What the broker keeps over a restart: changes collected in batches, written by a thread.
 
 All methods are called on the event loop and return at once. What happens between two commits is
 one transaction; what was both put and removed in it is never written.
@@ -30,7 +30,7 @@ Told = Callable[[str], None]
 
 
 class Store:
-    """The database as the event loop sees it."""
+    """Writes to the database in batches, on a thread beside the event loop."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -57,19 +57,19 @@ class Store:
 
     @property
     def serial(self) -> int:
-        """The serial of the batch that a change made now is in."""
+        """Return the serial of the batch that contains a change made now."""
         return self._batch.serial
 
     @property
     def crowded(self) -> bool:
-        """Tell whether so much waits to be written that senders have to wait."""
+        """Return whether so much waits to be written that senders have to wait."""
         waiting = self._batch.size + (self._under_way.size if self._under_way else 0)
         return waiting > BACKLOG_LIMIT
 
     def create_box(
         self, destination: str, client_id: str = "", subscription: str = "", selector: str = ""
     ) -> int:
-        """Keep a queue or durable subscription from now on; gives its id."""
+        """Store a queue or durable subscription from now on; return its id."""
         self.changes += 1
         self._last_box += 1
         self._batch.boxes.append(
@@ -79,13 +79,13 @@ class Store:
         return self._last_box
 
     def drop_box(self, box: int) -> None:
-        """Forget a box and what lies in it."""
+        """Delete a queue and the messages in it."""
         self.changes += 1
         self._batch.dropped_boxes.append(box)
         self._soon()
 
     def put(self, message: Message, boxes: list[int]) -> None:
-        """Keep a message that lies in ``boxes``."""
+        """Store a message that is in ``boxes``."""
         self.changes += 1
         batch, number = self._batch, message.number
         batch.messages[number] = (number, message.expires, message.head, message.body)
@@ -98,7 +98,7 @@ class Store:
             self._soon()
 
     def remove(self, box: int, number: int) -> None:
-        """Take a message out of a box; the message goes with the last box it lies in."""
+        """Remove a message from a queue; it is deleted when no queue holds it any more."""
         self.changes += 1
         batch = self._batch
         if (box, number) in batch.entries:
@@ -117,7 +117,7 @@ class Store:
             self._batch.dropped.append(number)
 
     def page(self, box: int, after: int, limit: int, then: Callable[[list[Message]], None]) -> None:
-        """Read messages of a box that follow number ``after``; ``then`` is called with them."""
+        """Read messages of a queue that follow number ``after``; ``then`` is called with them."""
         page = Page(box, after, limit)
         self._batch.pages.append(page)
         self._read.setdefault(self._batch.serial, []).append((page, then))

@@ -1,1 +1,1 @@
-"""Servers that are not ours: broker and database, by supervisord or compose."""
+"""Servers of other projects (broker and database), run by supervisord or compose."""

@@ -117,7 +117,7 @@ class ActiveMQ:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> ActiveMQ:
-        """Give the broker of this installation. Raises ConfigurationError saying what is missing.
+        """Return the broker of this installation. Raises ConfigurationError saying what is missing.
 
         It listens on ACTIVEMQ_HOST and ACTIVEMQ_PORT, which its clients here use too.
         """
@@ -151,7 +151,7 @@ class ActiveMQ:
         )
 
     def prepare(self) -> list[str]:
-        """Write the configuration and give the command that runs the broker in the foreground.
+        """Write the configuration and return the command that runs the broker in the foreground.
 
         Raises ConfigurationError when Java or ActiveMQ is not installed.
         """
@@ -217,7 +217,7 @@ class ActiveMQ:
 
 
 def require_installed() -> str:
-    """Give the Java command. Raises ConfigurationError naming what is not installed."""
+    """Return the Java command. Raises ConfigurationError naming what is not installed."""
     java = shutil.which("java")
     problems = []
     if java is None:
@@ -230,7 +230,7 @@ def require_installed() -> str:
 
 
 def jars() -> list[Path]:
-    """Give the jars of the installed broker."""
+    """Return the jars of the installed broker."""
     found = [PACKAGE / "bin" / "activemq.jar"]
     for folder in (PACKAGE / "lib", PACKAGE / "lib" / "optional"):
         found += sorted(folder.glob("*.jar"))

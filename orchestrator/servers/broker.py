@@ -15,7 +15,7 @@ logger = logging.getLogger("orchestrator.servers.broker")
 
 
 def main() -> int:
-    """Become the broker; gives the exit code: 2 for a configuration that cannot be used."""
+    """Replace this process by the broker; return 2 for a configuration that cannot be used."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     try:
         _become(_command())
@@ -38,7 +38,7 @@ def _command() -> list[str]:
 
 
 def _become(command: list[str]) -> None:
-    """Replace this process: supervisord's signals reach the broker itself."""
+    """Replace this process by the command: so supervisord's signals reach the broker itself."""
     os.execvp(command[0], command)  # noqa: S606
 
 

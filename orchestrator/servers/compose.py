@@ -29,14 +29,14 @@ class ComposeFailed(TestbedError):
 
 
 def environment_file(settings: Settings) -> Path:
-    """Give the file that docker-compose.yml takes its ports and secrets from."""
+    """Return the file that docker-compose.yml takes its ports and secrets from."""
     return settings.swf_runtime_dir / "compose.env"
 
 
 def write_compose_environment(settings: Settings) -> list[str]:
-    """Write that file: this installation's ports, broker login, and secrets made here.
+    """Write that file with this installation's ports and broker login, and generated secrets.
 
-    What it has already of the database's password stays: the database keeps the first it got.
+    A database password that it has already stays: the database keeps the first it got.
     """
     path = environment_file(settings)
     known = _read(path)
@@ -96,7 +96,7 @@ def down(settings: Settings) -> None:
 
 
 def require_docker() -> str:
-    """Give the docker command. Raises Unavailable when it, its engine or compose is missing."""
+    """Return the docker command. Raises Unavailable when it, its engine or compose is missing."""
     docker = shutil.which("docker")
     if docker is None:
         raise Unavailable("there is no `docker` on the PATH", _INSTALL)

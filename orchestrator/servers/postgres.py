@@ -56,7 +56,7 @@ class Postgres:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Postgres:
-        """Give this installation's. Raises ConfigurationError when it is not installed."""
+        """Return the server of this installation. Raises ConfigurationError when not installed."""
         address = parse_database_url(settings.swf_database_url)
         return cls(
             folder=settings.swf_runtime_dir / FOLDER,
@@ -69,10 +69,10 @@ class Postgres:
         )
 
     def prepare(self) -> None:
-        """Make the cluster with the monitor's role and database, unless it is there.
+        """Create the cluster with the monitor's role and database, unless it exists.
 
         Raises ConfigurationError when the server's user cannot get at its data, Unavailable when
-        making it failed.
+        creating it failed.
         """
         if self.folder.is_dir():
             return
@@ -93,7 +93,7 @@ class Postgres:
             undo.pop_all()
 
     def command(self) -> list[str]:
-        """Give the command that runs the server in the foreground."""
+        """Return the command that runs the server in the foreground."""
         options = {
             "listen_addresses": self.host,
             "port": str(self.port),
@@ -148,7 +148,7 @@ class Postgres:
 
 
 def find_programs() -> Path | None:
-    """Give the folder of the newest server programs; None when there are none."""
+    """Return the folder of the newest server programs; None when there are none."""
     found = shutil.which("initdb")
     folders = [Path(found).resolve().parent] if found else []
     folders += [path.parent for path in DEBIAN.glob("*/bin/initdb")]
@@ -158,7 +158,7 @@ def find_programs() -> Path | None:
 
 
 def require_programs() -> Path:
-    """Give that folder. Raises ConfigurationError when there is none."""
+    """Return the folder of the server programs. Raises ConfigurationError when there is none."""
     programs = find_programs()
     if programs is None:
         problem = f"there is no PostgreSQL server of version {OLDEST} or newer on this host"
@@ -167,14 +167,14 @@ def require_programs() -> Path:
 
 
 def _version(folder: Path) -> int:
-    """Give the major version, from the server itself: ``postgres (PostgreSQL) 15.4``."""
+    """Return the major version, as the server itself prints it: ``postgres (PostgreSQL) 15.4``."""
     told = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True)
     digits = told.stdout.partition(")")[2].strip().partition(".")[0]
     return int(digits) if digits.isdigit() else 0
 
 
 def runtime_folder_mode(settings: Settings) -> int:
-    """Give the runtime folder's mode: the server's user has to pass through it, not look in."""
+    """Return the runtime folder's mode: the server's user may pass through it, not list it."""
     passed = settings.swf_database_server == "local" and os.geteuid() == 0
     return 0o711 if passed else 0o700
 
@@ -210,7 +210,7 @@ def _literal(text: str) -> str:
 
 
 def main() -> int:
-    """Become the server; gives the exit status 2 when that cannot be."""
+    """Replace this process by the server; return the exit status 2 when that is impossible."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     try:
         server = Postgres.from_settings(load_settings())

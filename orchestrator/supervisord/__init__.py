@@ -1,1 +1,1 @@
-"""supervisord: its configuration, its processes, what it left behind."""
+"""supervisord: its configuration, its processes, and the orphans of one that was killed."""

@@ -21,13 +21,13 @@ class Program:
     """Seconds from the signal to stop until it is killed."""
 
     def runs(self, script: str) -> bool:
-        """Tell whether its command runs ``script``, a path in the checkout."""
+        """Return whether its command runs ``script``, a path in the checkout."""
         return script in self.command.split()
 
 
 @dataclass(frozen=True)
 class SupervisorConfiguration:
-    """The parts of the file that one needs to talk to its daemon."""
+    """The parts of the file that are needed to talk to its daemon."""
 
     file: Path
     socket: Path
@@ -58,7 +58,7 @@ class SupervisorConfiguration:
         )
 
     def stop_wait(self, name: str) -> float:
-        """Give the seconds that stopping ``name`` may take."""
+        """Return the seconds that stopping ``name`` may take."""
         program = self.programs.get(name)
         return program.stop_wait if program else _STOP_WAIT
 

@@ -1,4 +1,4 @@
-"""Calling supervisord: XML-RPC over its UNIX socket, with a limit to the waiting."""
+"""Calls to supervisord: XML-RPC over its UNIX socket, with a timeout."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class SupervisorUnavailable(Unavailable):
 
 
 class ShuttingDown(SupervisorUnavailable):
-    """supervisord is on its way out."""
+    """supervisord is shutting down."""
 
 
 def call(path: Path, method: str, *arguments: Any, patience: float = TIMEOUT) -> Any:

@@ -1,4 +1,4 @@
-"""Processes that outlived their supervisord (it was killed): found and ended.
+"""Orphans: processes whose supervisord was killed. They are found and ended.
 
 supervisord tells each program its socket in SUPERVISOR_SERVER_URL; Linux shows the environment of
 one's own processes in /proc. Elsewhere nothing is found.
@@ -16,7 +16,7 @@ _PROC = Path("/proc")
 
 
 def process_exists(pid: int) -> bool:
-    """Tell whether a process runs; one that ended but was not waited for does not."""
+    """Return whether a process runs; one that ended but was not waited for does not."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -30,7 +30,7 @@ def process_exists(pid: int) -> bool:
 
 
 def programs_of(socket: Path) -> list[int]:
-    """Give the ids of all processes that the supervisord listening on ``socket`` started."""
+    """Return the ids of all processes that the supervisord listening on ``socket`` started."""
     mark = f"SUPERVISOR_SERVER_URL=unix://{socket}".encode()
     found = []
     for folder in _PROC.glob("[0-9]*"):
@@ -41,9 +41,9 @@ def programs_of(socket: Path) -> list[int]:
 
 
 def end_programs_of(socket: Path, patience: float = 10.0) -> list[int]:
-    """End what a killed supervisord left running; SIGKILL after ``patience`` seconds.
+    """End the programs that a killed supervisord left running; SIGKILL after ``patience`` s.
 
-    Gives the ids of the processes that were ended. Only for when that daemon is gone.
+    Returns the ids of the processes that were ended. Call it only when that daemon is gone.
     """
     ended = left = programs_of(socket)
     _signal(left, signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""A program under supervisord as it stands, and the end of what it wrote."""
+"""A program under supervisord: its present state, and the end of its log."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Process:
-    """A program of supervisord as it stands now."""
+    """A program of supervisord, and its present state."""
 
     name: str
     state: str
@@ -24,26 +24,26 @@ class Process:
 
     @property
     def running(self) -> bool:
-        """Whether it has stayed up for its start seconds."""
+        """Return whether it has stayed up for its start seconds."""
         return self.state == "RUNNING"
 
     @property
     def up(self) -> bool:
-        """Whether there is a process, however young."""
+        """Return whether there is a process, even if it started a moment ago."""
         return self.state in ("RUNNING", "STARTING", "STOPPING")
 
     @property
     def active(self) -> bool:
-        """Whether supervisord has it up or keeps trying to."""
+        """Return whether supervisord has started it or keeps trying to."""
         return self.up or self.state == "BACKOFF"
 
     def last_lines(self, count: int = 15) -> str:
-        """Give the end of what it wrote."""
+        """Return the end of its log."""
         return "\n".join(tail(self.log_file, count))
 
 
 def tail(path: Path, count: int) -> list[str]:
-    """Give the last ``count`` lines of a file; none when there is no such file."""
+    """Return the last ``count`` lines of a file; none when there is no such file."""
     try:
         with path.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
@@ -55,7 +55,7 @@ def tail(path: Path, count: int) -> list[str]:
 
 
 def process_from(info: dict[str, Any], log_dir: Path) -> Process:
-    """Make it of what supervisord tells; its log is in ``log_dir`` when that does not say."""
+    """Return the process that supervisord describes; the log is in ``log_dir`` unless it says."""
     up = info["pid"] != 0
     name = info["name"]
     return Process(

@@ -34,7 +34,7 @@ class ProgramFailed(TestbedError):
 
 
 class GivenUp(Unavailable):
-    """Whoever waited for programs is about to end itself; supervisord goes on."""
+    """The wait for programs was given up, as this process is ending; supervisord continues."""
 
     code = "given-up"
 
@@ -51,7 +51,7 @@ class Supervisor:
         self._give_up = give_up or threading.Event()
 
     def alive(self) -> bool:
-        """Tell whether the daemon takes commands."""
+        """Return whether the daemon takes commands."""
         try:
             self._call("getPID")
         except SupervisorUnavailable:
@@ -59,7 +59,7 @@ class Supervisor:
         return True
 
     def pid(self) -> int | None:
-        """Give the daemon's process id; None when none listens."""
+        """Return the daemon's process id; None when none listens."""
         try:
             return int(self._call("getPID"))
         except ShuttingDown:
@@ -97,14 +97,14 @@ class Supervisor:
                 )
 
     def end_orphans(self) -> int:
-        """End the programs that a killed daemon left running; give how many there were.
+        """End the programs that a killed daemon left running; return how many there were.
 
         Does nothing while a daemon lives.
         """
         return 0 if self.pid() else len(end_programs_of(self.socket))
 
     def processes(self, patience: float = TIMEOUT) -> dict[str, Process]:
-        """Give every program with its state, by name.
+        """Return every program with its state, by name.
 
         Raises SupervisorUnavailable, also when there is no answer for ``patience`` seconds.
         """
@@ -114,7 +114,7 @@ class Supervisor:
         }
 
     def process(self, name: str) -> Process:
-        """Give one program. Raises NotFound, SupervisorUnavailable."""
+        """Return one program. Raises NotFound, SupervisorUnavailable."""
         return process_from(self._call("getProcessInfo", name), self.configuration.log_dir)
 
     def start(self, name: str) -> None:
@@ -150,7 +150,7 @@ class Supervisor:
             self.pause(f"{name} to stay up")
 
     def check_living(self, name: str) -> Process:
-        """Give a program that should be up. Raises ProgramFailed when it is not; see above."""
+        """Return a program that should run. Raises ProgramFailed when it does not; see above."""
         process = self.process(name)
         if process.up:
             return process
@@ -194,7 +194,7 @@ class Supervisor:
             left.unlink(missing_ok=True)
 
     def pause(self, until: str, seconds: float = 0.05) -> None:
-        """Wait a moment before the next look at what is waited ``until``. Raises GivenUp."""
+        """Wait a moment before the next check of a condition. Raises GivenUp."""
         if self._give_up.wait(seconds):
             raise GivenUp(
                 f"this program is ending and no longer waits for {until}",
@@ -247,9 +247,9 @@ class Supervisor:
 
 
 def _daemon_environment() -> dict[str, str]:
-    """Give the environment of the daemon: ours, with this Python's commands on the path.
+    """Return the environment of the daemon: ours, with this Python's commands on the path.
 
-    What supervisord told us when we are one of its programs ourselves is not for the new one's.
+    Variables that a supervisord has set for us, as one of its programs, are left out.
     """
     environment = {k: v for k, v in os.environ.items() if not k.startswith("SUPERVISOR_")}
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment.get('PATH', os.defpath)}"

@@ -1,4 +1,4 @@
-"""What the broker is told of deliveries: taken, refused or, while they are held, nothing yet."""
+"""Acknowledgements of deliveries: ACK, NACK or, while a delivery is held, nothing yet."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from swf_common_lib.messaging import CUMULATIVE, Delivery, MessageBus
 
 
 class Acknowledgements:
-    """Answers deliveries; those of a cumulative subscription in the order in which they came.
+    """Acknowledges deliveries; those of a cumulative subscription in the order in which they came.
 
     There one acknowledgement stands for all before it, and so does a refusal at ActiveMQ: a
     delivery that is held keeps back the answers about those that came after it.
@@ -23,7 +23,7 @@ class Acknowledgements:
         """Deliveries of cumulative subscriptions without an answer, by the subscription's id."""
 
     def hold(self, delivery: Delivery) -> None:
-        """Give no answer about a delivery before it is released."""
+        """Acknowledge a delivery only after it is released."""
         self._held.add(delivery)
 
     def release(self, deliveries: Iterable[Delivery]) -> None:
@@ -35,7 +35,7 @@ class Acknowledgements:
         self._advance()
 
     def settle(self, accepted: Iterable[Delivery], refused: Iterable[Delivery]) -> None:
-        """Answer deliveries that were handled; ``refused`` are those that came last."""
+        """Acknowledge handled deliveries; ``refused`` are those that came last."""
         for delivery in accepted:
             if delivery.subscription.ack == CUMULATIVE:
                 self._queue(delivery)

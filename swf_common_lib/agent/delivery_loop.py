@@ -18,7 +18,7 @@ RETRY_FIRST, RETRY_LAST = 0.1, 5.0
 
 
 class DeliveryHandling:
-    """Takes deliveries from a bus, has each handled, and acknowledges batches of them.
+    """Receives deliveries from a bus, has each handled, and acknowledges batches of them.
 
     An action that cannot reach monitor or broker is tried again until it can or ``stopping`` is
     set. A message that says nothing usable ends in the dead letters at once, any other failure
@@ -64,7 +64,7 @@ class DeliveryHandling:
             self._acknowledgements.settle([], [*handled, *useless])
 
     def hold(self) -> Delivery:
-        """Keep the delivery being handled unacknowledged until ``release``, and give it."""
+        """Keep the delivery being handled unacknowledged until ``release``, and return it."""
         if self._current is None:
             raise TestbedError("there is no delivery to hold outside of a handler")
         self._acknowledgements.hold(self._current)
@@ -75,7 +75,7 @@ class DeliveryHandling:
         self._acknowledgements.release(deliveries)
 
     def attempt(self, action: Callable[[], None], what: str) -> bool:
-        """Do something until it works; False when it failed for good or the agent stops."""
+        """Repeat ``action`` until it succeeds; return False when it cannot or the agent stops."""
         tries, delay = 0, RETRY_FIRST
         while True:
             try:

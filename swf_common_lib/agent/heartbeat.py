@@ -1,4 +1,4 @@
-"""An agent's regular word to the monitor that it lives, and how."""
+"""An agent's heartbeat: its regular report to the monitor that it lives, and its state."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 class Heartbeat:
-    """Posts what ``describe`` gives every ``interval`` seconds, from a thread of its own."""
+    """Posts what ``describe`` returns every ``interval`` seconds, from a thread of its own."""
 
     def __init__(
         self, settings: Settings, describe: Callable[[], dict[str, Any]], interval: float
@@ -34,16 +34,16 @@ class Heartbeat:
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     def start(self, answered: Callable[[dict[str, Any]], None]) -> None:
-        """Begin; ``answered`` is called with each answer of the monitor."""
+        """Start the thread; ``answered`` is called with each answer of the monitor."""
         self._answered = answered
         self._thread.start()
 
     def beat_now(self) -> None:
-        """Let the next heartbeat come at once."""
+        """Send the next heartbeat at once."""
         self._due.set()
 
     def close(self) -> None:
-        """Send a last heartbeat and end."""
+        """Send a last heartbeat and stop."""
         self._closing.set()
         self._due.set()
         self._thread.join(5.0)

@@ -32,13 +32,13 @@ class ConfigurationSummary:
 
 
 def list_configurations(workflows_dir: Path) -> list[ConfigurationSummary]:
-    """Give the configurations of the folder by name, faulty ones with their ``problem``."""
+    """Return the configurations of the folder by name, faulty ones with their ``problem``."""
     found = (_summary(path) for path in sorted(workflows_dir.glob("*.toml")))
     return [summary for summary in found if summary is not None]
 
 
 def resolve_config_name(name: str, workflows_dir: Path) -> str:
-    """Give the name, without ``.toml``, of the configuration that ``name`` means.
+    """Return the name, without ``.toml``, of the configuration that ``name`` means.
 
     ``fast_processing`` means ``fast_processing.toml``, else ``fast_processing_default.toml``.
     Raises ConfigurationError when it is no name (a path, say) or there is no such file.
@@ -57,7 +57,7 @@ def resolve_config_name(name: str, workflows_dir: Path) -> str:
 
 
 def check_config_name(name: str) -> str:
-    """Give ``name`` without ``.toml``; raises ConfigurationError when it is not a mere name."""
+    """Return ``name`` without ``.toml``; raises ConfigurationError when it is not a mere name."""
     if not _NAME.fullmatch(name):
         raise ConfigurationError(
             [f"{name!r} is not the name of a configuration"],
@@ -69,7 +69,7 @@ def check_config_name(name: str) -> str:
 def default_configuration(
     workflow: str | None, workflows_dir: Path, testbed: TestbedFile | None
 ) -> str:
-    """Give the configuration of a workflow that was named without one.
+    """Return the configuration of a workflow that was named without one.
 
     It is ``testbed.toml``'s own when that is about this workflow (or no workflow is named), else
     ``<workflow>_default.toml`` or ``<workflow>.toml``, else the only one that configures it; empty
@@ -114,7 +114,7 @@ def default_configuration(
 
 
 def known_sections(workflows_dir: Path) -> dict[str, set[str]]:
-    """Give every section that a configuration of the folder has, with its keys."""
+    """Return every section that a configuration of the folder has, with its keys."""
     found: dict[str, set[str]] = {}
     for path in sorted(workflows_dir.glob("*.toml")):
         data = _read_or_none(path)

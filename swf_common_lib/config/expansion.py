@@ -106,7 +106,7 @@ def _read(
     workflows_dir: Path,
     testbed: TestbedFile | None,
 ) -> tuple[str, str, Merged, list[str]]:
-    """Give the configuration's name, what errors call it, its merged content, its faults.
+    """Return the configuration's name, its label in errors, its merged content, its faults.
 
     Raises ConfigurationError when a part of it cannot be read at all.
     """

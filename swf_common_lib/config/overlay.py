@@ -1,4 +1,4 @@
-"""Laying overrides over a configuration: every name must be one that a section knows."""
+"""Applying overrides to a configuration: every name must be one that a section knows."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Overlay:
     ) -> None:
         """Apply whole sections of a file; ``known``: the keys of the folder's sections.
 
-        A section that only other configurations have is checked and left aside.
+        A section that only other configurations have is checked and then ignored.
         """
         for section, table in tables.items():
             where = f"{label}: [{section}]"
@@ -122,7 +122,7 @@ class Overlay:
         return False
 
     def _placed(self, parameter: Parameter, value: Any, origin: str) -> None:
-        """Put a parameter that no section holds into the most specific one where it acts."""
+        """Put a parameter that no section holds into the most specific one where it has effect."""
         own = [s for s in SECTIONS if s in self._merged.own_sections and s in parameter.sections]
         every = [s for s in SECTIONS if s in self._sections and s in parameter.sections]
         if not every:
@@ -151,7 +151,7 @@ class Overlay:
         self._merged.origin[section, key] = origin
 
     def _names(self) -> set[str]:
-        """Every name that would be accepted here."""
+        """Return every name that would be accepted here."""
         names = {key for table in self._sections.values() for key in table}
         return names.union(*(_names_of(section) for section in self._sections))
 

@@ -1,4 +1,4 @@
-"""The parameters that the testbed knows: type, range, unit, where each belongs, what it means.
+"""The parameters that the testbed knows: type, range, unit, sections and meaning.
 
 Configurations of other workflows may hold parameters of their own; these here are the ones that
 the shipped workflows and agents act on, and whose values are checked wherever they stand.
@@ -46,18 +46,18 @@ class Parameter:
 
     @property
     def sections(self) -> tuple[str, ...]:
-        """Every section in which it acts."""
+        """Return every section in which it has effect."""
         return (self.section, *self.also_in)
 
     @property
     def expected(self) -> str:
-        """What a value must be, in words."""
+        """Return a description of the values that are allowed."""
         kind = "a whole number" if self.kind is int else "a number"
         unit = f" {self.unit}" if self.unit else ""
         return f"{kind} from {self.minimum:.12g} to {self.maximum:.12g}{unit}"
 
     def accepts(self, value: Any) -> bool:
-        """Say whether ``value`` has the type (a whole number is a number too) and range."""
+        """Return whether ``value`` has the type (a whole number is a number too) and range."""
         if isinstance(value, bool) or not isinstance(value, int | float):
             return False
         if self.kind is int and not isinstance(value, int):

@@ -31,7 +31,7 @@ class Merged:
     """The sections that stand in the file itself."""
 
     def take(self, other: Merged) -> None:
-        """Lay the sections of ``other`` over these, key by key."""
+        """Overwrite the sections with those of ``other``, key by key."""
         for name, table in other.sections.items():
             self.sections.setdefault(name, {}).update(table)
         self.origin.update(other.origin)

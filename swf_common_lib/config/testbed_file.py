@@ -98,7 +98,7 @@ def parse_testbed_file(text: str, path: Path) -> TestbedFile:
 
 
 def namespace_problem(namespace: str) -> str | None:
-    """Say what is wrong with a namespace's name, or None when nothing is."""
+    """Return what is wrong with a namespace's name, or None when nothing is."""
     if not namespace.strip():
         return f"the namespace is empty. {_NAMESPACE_HINT}"
     if not _NAMESPACE.fullmatch(namespace):
@@ -110,7 +110,7 @@ def namespace_problem(namespace: str) -> str | None:
 
 
 def value_problem(label: str, section: str, key: str, value: Any) -> str | None:
-    """Say what is wrong with a value that stands in a file, or None when nothing is."""
+    """Return what is wrong with a value in a file, or None when nothing is."""
     where = f"{label}: [{section}] {key} = {value!r}"
     parameter = PARAMETERS.get(key)
     if parameter is not None and not parameter.accepts(value):

@@ -25,7 +25,7 @@ def read_toml(path: Path, label: str = "") -> dict[str, Any]:
 
 
 def read_text(path: Path, label: str = "") -> str:
-    """Read the text of a configuration file, whatever it says; errors call it ``label``.
+    """Read the text of a configuration file without parsing it; errors call it ``label``.
 
     Raises ConfigurationError when it cannot be read or is not UTF-8.
     """
@@ -80,7 +80,7 @@ def parse_assignment(text: str) -> tuple[str, Any]:
 
 
 def storable(value: Any) -> bool:
-    """Say whether ``value`` can be kept as JSON: no dates and no infinite numbers in it."""
+    """Return whether ``value`` can be kept as JSON: no dates and no infinite numbers in it."""
     if isinstance(value, Mapping):
         return all(isinstance(key, str) and storable(item) for key, item in value.items())
     if isinstance(value, list | tuple):

@@ -37,7 +37,7 @@ class FastProcessing:
 
 
 def data_taking(sections: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the parameters of the DAQ state machine for this configuration.
+    """Return the parameters of the DAQ state machine for this configuration.
 
     ``daq_state_machine`` overlaid by ``fast_processing``, then ``stf_processing``; older names in
     ``parameters`` count under their present ones. What is not configured has its default, but for
@@ -52,7 +52,7 @@ def data_taking(sections: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def fast_processing(sections: Mapping[str, Any]) -> FastProcessing | None:
-    """Give the parameters of fast processing, or None when the configuration asks for none.
+    """Return the parameters of fast processing, or None when the configuration asks for none.
 
     It asks for it with a section ``fast_processing``, or, in the older form, with
     fast-processing parameters in ``parameters``. What is not configured has its default.
@@ -85,7 +85,7 @@ def _belongs_to_fast(name: str) -> bool:
 
 
 def _present_names(table: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the table with older names replaced; a present name given beside wins."""
+    """Return the table with older names replaced; a present name given beside wins."""
     renamed = {
         parameter.legacy_of: table[name] * parameter.factor if parameter.factor != 1 else value
         for name, value in table.items()

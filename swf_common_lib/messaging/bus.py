@@ -1,4 +1,4 @@
-"""The message bus: publishing and receiving over a connection that heals."""
+"""The message bus: publishing and receiving over a connection that is renewed when lost."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class BusStatus:
-    """How the bus stands."""
+    """The state of the bus."""
 
     connected: bool
     detail: str
@@ -91,7 +91,7 @@ class MessageBus:
             )
 
     def close(self, timeout: float = 5.0) -> None:
-        """Give messages ``timeout`` seconds to be confirmed, then close the connection."""
+        """Wait up to ``timeout`` seconds for confirmations, then close the connection."""
         if self._thread.is_alive():
             self._outbox.wait_confirmed(self._outbox.last, timeout)
         self._closing.set()
@@ -102,15 +102,15 @@ class MessageBus:
 
     @property
     def connected(self) -> bool:
-        """Whether the broker is there."""
+        """Return whether the broker is connected."""
         return self._connected.is_set()
 
     def wait_connected(self, timeout: float) -> bool:
-        """Wait up to ``timeout`` seconds for the broker; tell whether it is there."""
+        """Wait up to ``timeout`` seconds for the broker; return whether it is connected."""
         return self._connected.wait(timeout)
 
     def status(self) -> BusStatus:
-        """Tell how the bus stands."""
+        """Return the state of the bus."""
         return BusStatus(
             connected=self.connected,
             detail="" if self.connected else self._detail,
@@ -156,7 +156,7 @@ class MessageBus:
                 )
 
     def receive(self, timeout: float) -> Delivery | None:
-        """Give the next delivery; None when there was none for ``timeout`` seconds.
+        """Return the next delivery; None when there was none for ``timeout`` seconds.
 
         What came over a connection lost since is left out: the broker delivers it again.
         """
@@ -197,7 +197,7 @@ class MessageBus:
         headers: Mapping[str, str] | None = None,
         latency: Latency | None = None,
     ) -> int:
-        """Publish a message and give its sequence number, without waiting for the broker.
+        """Publish a message and return its sequence number, without waiting for the broker.
 
         ``message_id`` and ``timestamp`` are added to the body where they are missing. Waits only
         while ``UNCONFIRMED_LIMIT`` messages are unconfirmed. ``headers`` are further ones beside
@@ -212,7 +212,7 @@ class MessageBus:
 
     @property
     def published(self) -> int:
-        """Sequence number of the last message published; 0 before the first."""
+        """Return the sequence number of the last message published; 0 before the first."""
         return self._outbox.last
 
     def flush(self, timeout: float | None = None, upto: int | None = None) -> None:
@@ -231,7 +231,7 @@ class MessageBus:
     def request(
         self, destination: Destination | str, body: Mapping[str, Any], timeout: float
     ) -> dict[str, Any]:
-        """Send a question and give the first answer to it.
+        """Send a request and return the first answer to it.
 
         Raises BrokerUnavailable when none came within ``timeout`` seconds.
         """
@@ -256,9 +256,9 @@ class MessageBus:
         return parse_body(delivery.body)
 
     def reply(self, delivery: Delivery, body: Mapping[str, Any]) -> None:
-        """Answer a request, if its sender awaits an answer.
+        """Answer a request, if its sender expects an answer.
 
-        An answer is sent once, unconfirmed: who asked may be gone, and a broker that refuses the
+        An answer is sent once, unconfirmed: the sender may be gone, and a broker that refuses the
         message for it must not hold up others.
         """
         if delivery.reply_to:
@@ -366,7 +366,7 @@ def _encode(
     ttl_ms: int | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> tuple[bytes, bytes]:
-    """Give the beginning of a SEND frame, and its body."""
+    """Return the head of a SEND frame, and its body."""
     message = dict(body)
     if not message.get("message_id"):
         message["message_id"] = str(uuid.uuid4())
@@ -397,7 +397,7 @@ def _json(message: dict[str, Any]) -> bytes:
 
 @lru_cache(maxsize=256)
 def _head(destination: str, persistent: bool, msg_type: str, namespace: str, run_id: str) -> bytes:
-    """Give the beginning of a SEND frame: the same for most messages of a run."""
+    """Return the head of a SEND frame: the same for most messages of a run."""
     return frames.send_head(
         {
             "destination": destination,

@@ -1,4 +1,4 @@
-"""Subscriptions and the messages that they bring."""
+"""Subscriptions and the deliveries that they bring."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ the broker; the second is for deliveries that are not done with in their order."
 
 @dataclass(eq=False)
 class Subscription:
-    """A wish to receive what a destination gets; replayed on every new connection.
+    """A subscription to a destination; replayed on every new connection.
 
     ``ack`` is STOMP's mode: ``auto``, ``CUMULATIVE`` or ``INDIVIDUAL``.
-    ``durable`` names a subscription that the broker keeps while we are away.
+    ``durable`` names a subscription that the broker keeps while this process is not connected.
     """
 
     id: str
@@ -30,7 +30,7 @@ class Subscription:
     active: bool = True
 
     def headers(self, durable_header: str) -> dict[str, str]:
-        """Give the headers of the SUBSCRIBE frame, the broker's extensions included."""
+        """Return the headers of the SUBSCRIBE frame, the broker's extensions included."""
         headers = {"activemq.prefetchSize": str(self.prefetch)}
         if self.durable:
             headers[durable_header] = self.durable
@@ -51,15 +51,15 @@ class Delivery:
 
     @property
     def destination(self) -> str:
-        """Where it was sent, as we name it; the header has the broker's name."""
+        """Return where it was sent, under our name; the header has the broker's name."""
         return str(self.subscription.destination)
 
     @property
     def identity(self) -> str:
-        """The broker's own id of the message."""
+        """Return the broker's own id of the message."""
         return self.headers.get("message-id", "")
 
     @property
     def reply_to(self) -> str:
-        """Where the sender awaits an answer; empty when it awaits none."""
+        """Return where the sender expects an answer; empty when it expects none."""
         return self.headers.get("reply-to", "")

@@ -13,7 +13,7 @@ _SENDABLE = re.compile(r"/(topic|queue|temp-queue|remote-temp-queue)/[^\s\x00-\x
 
 @dataclass(frozen=True)
 class Destination:
-    """A place on the broker; ``str()`` gives STOMP's form of it."""
+    """A destination on the broker; ``str()`` returns STOMP's form of it."""
 
     name: str
 
@@ -24,13 +24,13 @@ class Destination:
 
 
 class Topic(Destination):
-    """Everybody who subscribed gets every message."""
+    """A topic: every subscriber gets every message."""
 
     kind = "topic"
 
 
 class Queue(Destination):
-    """One consumer gets each message; it waits until there is one."""
+    """A queue: one consumer gets each message, which waits until there is one."""
 
     kind = "queue"
 
@@ -50,12 +50,12 @@ WORKERS = Topic("panda.slices")
 
 
 def slice_queue(stream: int) -> Queue:
-    """Give the slice queue of one of the run's streams, counted from 0; the first has no suffix."""
+    """Return the slice queue of a stream of the run, counted from 0; the first has no suffix."""
     return SLICES if stream == 0 else Queue(f"{SLICES.name}.{stream}")
 
 
 def check_destination(destination: Destination | str) -> None:
-    """Raise InvalidRequest unless something can be sent there."""
+    """Raise InvalidRequest unless it is a destination to which messages can be sent."""
     if not _SENDABLE.fullmatch(str(destination)):
         raise InvalidRequest(
             f"{str(destination)[:200]!r} is no destination",
@@ -64,7 +64,7 @@ def check_destination(destination: Destination | str) -> None:
 
 
 def for_broker(destination: Destination | str, settings: Settings) -> str:
-    """Give the broker's name of a destination: its prefixes may differ from ours."""
+    """Return the broker's name of a destination: its prefixes may differ from ours."""
     name = str(destination)
     for ours, theirs in (
         ("/queue/", settings.activemq_queue_prefix),

@@ -10,7 +10,7 @@ _SPECIAL = re.compile(r"[\\\n:\r]")
 
 
 def header_lines(headers: Mapping[str, str]) -> bytes:
-    """Encode headers, each on its line, escaped as STOMP 1.2 asks."""
+    """Encode headers, one per line, escaped as STOMP 1.2 requires."""
     lines = []
     for name, value in headers.items():
         if _SPECIAL.search(value):
@@ -20,12 +20,12 @@ def header_lines(headers: Mapping[str, str]) -> bytes:
 
 
 def send_head(headers: Mapping[str, str]) -> bytes:
-    """Encode a SEND frame up to its last header, so that a receipt may still be asked for."""
+    """Encode a SEND frame up to its last header; a receipt header can still be added."""
     return b"SEND\n" + header_lines(headers)
 
 
 def complete(head: bytes, body: bytes, receipt: int | None) -> bytes:
-    """Finish a SEND frame; ``receipt`` is the id of the receipt wanted, if any."""
+    """Complete a SEND frame; ``receipt`` is the id of the receipt wanted, if any."""
     if receipt is None:
         return b"%b\n%b\0" % (head, body)
     return b"%breceipt:%d\n\n%b\0" % (head, receipt, body)

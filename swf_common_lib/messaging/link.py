@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 
 class _Receipt:
-    """Somebody's wait for the broker's answer to one frame."""
+    """A wait for the broker's answer to one frame."""
 
     def __init__(self) -> None:
         self.answered = threading.Event()
@@ -39,7 +39,7 @@ class _Receipt:
 
 
 class Link(stomp.ConnectionListener):  # type: ignore[misc]
-    """A live connection. Its receiver thread only hands frames over, it never works or waits."""
+    """A live connection. Its receiver thread only passes frames on; it never works or waits."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class Link(stomp.ConnectionListener):  # type: ignore[misc]
     def open(self, patience: float = CONNECT_TIMEOUT) -> None:
         """Connect and log in. Raises BrokerUnavailable saying why that failed.
 
-        ``patience``: seconds that a broker which took the connection has to greet.
+        ``patience``: seconds in which the broker has to answer, once the connection is open.
         """
         settings = self._settings
         where = f"{settings.activemq_host}:{settings.activemq_port}"
@@ -140,7 +140,7 @@ class Link(stomp.ConnectionListener):  # type: ignore[misc]
             )
 
     def close(self) -> None:
-        """Say good-bye and close the socket; a connection already gone is no error."""
+        """Disconnect and close the socket; a connection that is lost already is no error."""
         try:
             if self._logged_in and not self.lost:
                 # Without waiting for the answer, unread data in our socket would make its close
@@ -176,7 +176,7 @@ class Link(stomp.ConnectionListener):  # type: ignore[misc]
     # Called by stomp.py on its receiver thread.
 
     def on_connected(self, frame: Any) -> None:
-        """Note the broker's acceptance."""
+        """Record that the broker accepted the login."""
         self.greeting = dict(frame.headers)
         # No more what a refusal of the login would have meant.
         self._connection.transport.failure = "it closed the connection"
@@ -184,11 +184,11 @@ class Link(stomp.ConnectionListener):  # type: ignore[misc]
         self._decided.set()
 
     def on_message(self, frame: Any) -> None:
-        """Hand a message over."""
+        """Pass a message to the bus."""
         self._on_message(frame.headers.get("subscription", ""), frame.body, frame.headers)
 
     def on_receipt(self, frame: Any) -> None:
-        """Hand a receipt over: a number confirms messages, the rest is somebody's who waits."""
+        """Process a receipt: a number confirms messages, any other ends a ``_Receipt``'s wait."""
         receipt = frame.headers.get("receipt-id", "")
         if receipt.isdigit():
             self._on_receipt(int(receipt))
@@ -196,7 +196,7 @@ class Link(stomp.ConnectionListener):  # type: ignore[misc]
             self._receipts[receipt].answered.set()
 
     def on_error(self, frame: Any) -> None:
-        """Tell the one whose frame was refused; refused messages need a new connection."""
+        """Raise the error where the refused frame is waited for; else end the connection."""
         text = frame.body.decode("utf-8", "replace") if frame.body else ""
         error = frame.headers.get("message", "") or text.strip() or "unexplained error"
         receipt = frame.headers.get("receipt-id", "")
@@ -214,7 +214,7 @@ class Link(stomp.ConnectionListener):  # type: ignore[misc]
             self._on_lost(self)
 
     def on_disconnected(self) -> None:
-        """Tell the bus that this connection is over."""
+        """Report to the bus, and to all who wait for receipts, that the connection is lost."""
         self.lost = True
         self.error = self.error or self._connection.transport.failure
         self._decided.set()

@@ -1,4 +1,4 @@
-"""Messages on their way out: kept until the broker has confirmed them."""
+"""Outgoing messages: kept until the broker has confirmed them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Latency:
 
     @property
     def mean(self) -> float:
-        """Mean over the messages that are confirmed; 0 before the first."""
+        """Return the mean over the confirmed messages; 0 before the first."""
         return self.total / self.messages if self.messages else 0.0
 
     def note(self, seconds: float) -> None:
@@ -83,7 +83,7 @@ class Outbox:
         closing: threading.Event,
         latency: Latency | None = None,
     ) -> int:
-        """Take a message and give its sequence number; wait while too many are unconfirmed.
+        """Add a message and return its sequence number; wait while too many are unconfirmed.
 
         ``latency`` counts it when it is confirmed.
         """
@@ -97,7 +97,7 @@ class Outbox:
             return self.last
 
     def add_ack(self, frame: bytes, generation: int, after: int) -> None:
-        """Take a frame that means something on one connection only: ACK, NACK, an answer.
+        """Add a frame that is valid on one connection only: ACK, NACK, an answer.
 
         It is sent once messages up to ``after`` are confirmed.
         """
@@ -107,11 +107,11 @@ class Outbox:
                 self.changed.notify_all()
 
     def has_work(self) -> bool:
-        """Tell whether there is something to send now. Call with ``changed`` held."""
+        """Return whether there is something to send now. Call with ``changed`` held."""
         return self._may_send() or self._due_acks()
 
     def next_window(self) -> bytes:
-        """Give the bytes to send next; their messages now await their receipt."""
+        """Return the bytes to send next; their messages now wait for their receipt."""
         pieces: list[bytes] = []
         with self.changed:
             while self._due_acks():
@@ -149,13 +149,13 @@ class Outbox:
             self.changed.notify_all()
 
     def drop_acks(self) -> None:
-        """Forget acknowledgements of a connection that is lost: what they are for comes again."""
+        """Drop the acknowledgements of a lost connection: the broker delivers again."""
         with self.changed:
             self._acks.clear()
             self.changed.notify_all()
 
     def restart(self, generation: int) -> None:
-        """Begin on a new connection: send again, in order, what was not confirmed."""
+        """Start again on a new connection: send, in order, what was not confirmed."""
         with self.changed:
             self._generation = generation
             self._waiting.extendleft(reversed(self._sent))
@@ -166,7 +166,7 @@ class Outbox:
     def wait_confirmed(self, sequence: int, timeout: float | None) -> bool:
         """Wait until messages up to ``sequence`` are confirmed and no acknowledgement is due.
 
-        False when that took more than ``timeout`` seconds.
+        Return False when that took more than ``timeout`` seconds.
         """
         with self.changed:
             return self.changed.wait_for(

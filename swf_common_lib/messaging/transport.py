@@ -105,7 +105,7 @@ class Transport(stomp.transport.Transport):  # type: ignore[misc]
             opened.sendall(encoded_frame)
 
     def receive(self) -> bytes:
-        """Give what came; nothing: the connection is over, ``failure`` says why if it can."""
+        """Return the bytes received; empty: the connection is over, ``failure`` may say why."""
         try:
             data: bytes = self.socket.recv(READ_BYTES)
         except ssl.SSLError as error:
@@ -167,7 +167,7 @@ class TlsSocket:
         self._raw.sendall(self._outgoing.read())
 
     def sendall(self, data: bytes) -> None:
-        """Send all of ``data``; for one thread at a time. Raises OSError when it is gone."""
+        """Send all of ``data``; for one thread at a time. Raises OSError when the peer is gone."""
         rest = memoryview(data)
         with self._state:
             while rest:
@@ -176,7 +176,7 @@ class TlsSocket:
         self._raw.sendall(records)
 
     def recv(self, most: int) -> bytes:
-        """Give what came, at most ``most`` bytes, waiting for it; nothing: the peer has closed."""
+        """Wait and return the bytes received, at most ``most``; empty: the peer has closed."""
         while True:
             with self._state:
                 data = self._decrypted(most)
@@ -201,11 +201,11 @@ class TlsSocket:
             self._incoming.write_eof()
 
     def getsockname(self) -> Any:
-        """Give the local address."""
+        """Return the local address."""
         return self._raw.getsockname()
 
     def shutdown(self, how: int) -> None:
-        """End the connection; who waits in ``recv`` returns."""
+        """Shut the connection down; a ``recv`` that waits returns."""
         self._raw.shutdown(how)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The runner as an agent: takes commands, executes what the monitor has on record."""
+"""The runner as an agent: receives commands, executes what the monitor has on record."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ OTHER_COMMANDS = "msg_type<>'run_workflow' OR msg_type IS NULL"
 class RunnerAgent(BaseAgent):
     """An agent that executes workflows: those that are announced on the queue of commands.
 
-    It takes no further start from the queue while ``max_executions`` are in hand. Commands
+    It accepts no further start from the queue while ``max_executions`` are in hand. Commands
     about an execution of another runner are passed on over a topic that all runners hear.
     """
 
@@ -70,24 +70,24 @@ class RunnerAgent(BaseAgent):
     # As an agent
 
     def subscriptions(self) -> list[SubscriptionSpec]:
-        """Hear every command but starts, which are taken as long as there is room."""
+        """Return the subscriptions to all commands but starts; those depend on free room."""
         return [
             SubscriptionSpec(WORKFLOW_CONTROL, prefetch=10, selector=OTHER_COMMANDS),
             SubscriptionSpec(RUNNER_CONTROL, ack="auto", prefetch=1000),
         ]
 
     def accepts(self, message: Message) -> bool:
-        """Take commands of every namespace: an execution's record says which it works in."""
+        """Return True: a runner serves every namespace; an execution's record names its own."""
         return True
 
     def heartbeat_metadata(self) -> dict[str, Any]:
-        """Name the executions in hand: their leases are renewed by it."""
+        """Return the executions in hand: the heartbeat renews their leases."""
         self.host.ownership.ask()
         executions = [execution.execution_id for execution in self.host.all()]
         return {"executions": executions, "max_executions": self.max_executions}
 
     def describe(self) -> dict[str, Any]:
-        """Give the body of a heartbeat: at work while executions are in hand."""
+        """Return the body of a heartbeat: ``PROCESSING`` while executions are in hand."""
         in_hand = self.host.all()
         body = {
             **super().describe(),
@@ -98,7 +98,7 @@ class RunnerAgent(BaseAgent):
         return body
 
     def heartbeat_answered(self, answer: dict[str, Any]) -> None:
-        """Let go of executions that the monitor has ended, or given to somebody else."""
+        """Abandon the executions that the monitor has ended or given to another runner."""
         for execution_id in (answer or {}).get("lost_executions") or []:
             execution = self.host.get(execution_id)
             if execution is not None:
@@ -107,11 +107,11 @@ class RunnerAgent(BaseAgent):
         self.host.ownership.answered()
 
     def started(self) -> None:
-        """Begin to take starts."""
+        """Subscribe to starts."""
         self._open_intake()
 
     def tick(self) -> None:
-        """Acknowledge what was begun; take starts when there is room."""
+        """Acknowledge starts that were carried out; subscribe to starts when there is room."""
         self.host.ownership.live()
         self._release_done()
         while self._waiting and not self._full:
@@ -155,7 +155,7 @@ class RunnerAgent(BaseAgent):
             self._intake = self.bus.subscribe(WORKFLOW_CONTROL, prefetch=1, selector=START_COMMANDS)
 
     def _close_intake(self) -> None:
-        """Take no more starts. One that came already, unacknowledged, goes back to the queue."""
+        """Unsubscribe from starts. One that came and is unacknowledged goes back to the queue."""
         intake, self._intake = self._intake, None
         if intake is not None:
             try:
@@ -164,7 +164,7 @@ class RunnerAgent(BaseAgent):
                 self.logger.info("%s", error.detail)
 
     def _begin(self, message: Message, delivery: Delivery) -> None:
-        """Claim and launch, beside the agent's own thread: commands are heard meanwhile."""
+        """Claim and launch on a thread of its own: the agent handles commands meanwhile."""
         asked = time.monotonic()
         with self._counting:
             self._starting += 1
@@ -232,15 +232,15 @@ class RunnerAgent(BaseAgent):
         self._command("stop", message)
 
     def on_pause_workflow(self, message: Message) -> None:
-        """Let an execution stand still."""
+        """Pause an execution."""
         self._command("pause", message)
 
     def on_resume_workflow(self, message: Message) -> None:
-        """Let an execution go on."""
+        """Resume an execution."""
         self._command("resume", message)
 
     def on_status_request(self, message: Message) -> None:
-        """Say what this runner has in hand, or where one execution stands."""
+        """Answer with the state of the executions in hand, or of the one asked about."""
         delivery = self.hold()
         wanted = message.execution_id
         chosen = [e for e in self.host.all() if not wanted or e.execution_id == wanted]

@@ -30,7 +30,7 @@ OK, FAILED = 0, 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and give its exit status."""
+    """Run the command line and return its exit status."""
     parser = _parser()
     options = parser.parse_args(arguments)
     if options.workflow and not options.run_once:
@@ -104,7 +104,7 @@ def _once(options: argparse.Namespace, settings: Settings) -> int:
 
 @contextmanager
 def _ended_by_signals(execution: Execution) -> Generator[None, None, None]:
-    """Let SIGINT and SIGTERM end the execution, in an orderly way the first time."""
+    """Stop the execution on SIGINT and SIGTERM, in an orderly way the first time."""
 
     def stop(number: int, _frame: Any) -> None:
         signal.signal(number, signal.SIG_DFL)

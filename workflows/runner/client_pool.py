@@ -1,4 +1,4 @@
-"""REST clients that executions take and give back, so that their connections stay warm."""
+"""A pool of REST clients for executions, which keeps their connections open."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class ClientPool:
         self._idle: queue.LifoQueue[MonitorClient] = queue.LifoQueue()
 
     def take(self) -> MonitorClient:
-        """Give a client that nobody else uses."""
+        """Return a client that nobody else uses."""
         try:
             return self._idle.get_nowait()
         except queue.Empty:
             return MonitorClient.from_settings(self._settings, self._patience, self._stop)
 
     def give_back(self, client: MonitorClient) -> None:
-        """Take back a client for the next who needs one."""
+        """Return a client to the pool."""
         self._idle.put(client)

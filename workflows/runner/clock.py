@@ -79,22 +79,22 @@ class Clock:
 
     @property
     def speed(self) -> float:
-        """Simulated seconds a wall second; ``UNPACED`` when it does not wait."""
+        """Return the simulated seconds per wall second; ``UNPACED`` when it does not wait."""
         return self._speed
 
     @property
     def paused(self) -> bool:
-        """Whether simulated time stands still."""
+        """Return whether simulated time stands still."""
         return self._paused
 
     @property
     def stopping(self) -> bool:
-        """Whether a stop was asked for, carried out already or not."""
+        """Return whether a stop was asked for, carried out already or not."""
         return self._stop_asked
 
     @property
     def tick(self) -> float:
-        """Simulated seconds since the beginning, the waiting for the next event included."""
+        """Return the simulated seconds since the start, including the wait for the next event."""
         if self._speed == UNPACED or self._paused or not self._anchor_wall or self._closing:
             return float(self.env.now)
         elapsed = (time.monotonic() - self._anchor_wall) * self._speed
@@ -106,15 +106,15 @@ class Clock:
         self._submit(lambda: self._begin_closing(Ending(reason)))
 
     def pause(self, reason: str = "") -> None:
-        """Let simulated time stand still. A clock that is paused already stays so."""
+        """Pause simulated time. A clock that is paused already stays paused."""
         self._submit(lambda: self._do_pause(reason))
 
     def resume(self) -> None:
-        """Let simulated time go on from where it stood still."""
+        """Resume simulated time from where it was paused."""
         self._submit(self._do_resume)
 
     def wait_stop(self, timeout: float) -> bool:
-        """Wait up to ``timeout`` wall seconds for a stop to be asked for; tell whether it was."""
+        """Wait up to ``timeout`` wall seconds for a stop to be asked for; return whether it was."""
         with self._wake:
             return self._wake.wait_for(lambda: self._stop_asked, timeout)
 
@@ -174,7 +174,7 @@ class Clock:
                 ) from None
 
     def _due(self) -> bool:
-        """Wait for the next event's time; False when a command came first."""
+        """Wait for the next event's time; return False when a command came first."""
         following = self.env.peek()
         if following == simpy.core.Infinity:
             return True
@@ -183,7 +183,7 @@ class Clock:
         return delay <= 0 or not self._wait(delay)
 
     def _wait(self, timeout: float | None) -> bool:
-        """Wait for a command; tell whether one came."""
+        """Wait for a command; return whether one came."""
         with self._wake:
             return self._wake.wait_for(lambda: bool(self._commands), timeout)
 
@@ -191,7 +191,7 @@ class Clock:
         self._anchor_wall, self._anchor_tick = time.monotonic(), float(self.env.now)
 
     def _advance(self) -> None:
-        """Bring the environment's time to the present moment between two events."""
+        """Advance the environment's time to the present moment between two events."""
         remaining = self.tick - float(self.env.now)
         if remaining > 0:
             moment = self.env.timeout(remaining)

@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 
 def carry_out(execution: Execution, action: str, reason: str, answer: Answer) -> None:
-    """Do ``action`` to an execution that is in hand; ``answer`` is called when it is done."""
+    """Carry out ``action`` on an execution in hand; ``answer`` is called when it is done."""
 
     def reached(status: str) -> None:
         answer(_done(execution.execution_id, action, status))
@@ -46,7 +46,7 @@ def _done(execution_id: str, action: str, status: str) -> dict[str, Any]:
 
 
 def refusal(error: TestbedError, execution_id: str = "") -> dict[str, Any]:
-    """Give the answer that says why a command was not carried out."""
+    """Return the answer that says why a command was not carried out."""
     answer: dict[str, Any] = {"ok": False, "detail": error.detail}
     if error.hint:
         answer["hint"] = error.hint
@@ -56,7 +56,7 @@ def refusal(error: TestbedError, execution_id: str = "") -> dict[str, Any]:
 
 
 class Lookup:
-    """Finds out from the monitor what is to be done about an execution that is not in hand."""
+    """Asks the monitor what to do with a command about an execution that is not in hand."""
 
     def __init__(
         self, client: MonitorClient, runner: str, in_hand: Callable[[str], Execution | None]
@@ -73,7 +73,7 @@ class Lookup:
         answer: Answer,
         pass_on: Callable[[], None],
     ) -> None:
-        """Answer, or hand the command to the owner with ``pass_on``."""
+        """Answer, or send the command to the owner with ``pass_on``."""
         try:
             record = self._client.get(execution_path(execution_id))
             status = str(record["status"])
@@ -98,7 +98,7 @@ class Lookup:
             answer(refusal(error, execution_id))
 
     def describe(self, execution_id: str) -> dict[str, Any]:
-        """Give the answer to a question for an execution's status."""
+        """Return the answer to a question for an execution's status."""
         try:
             record = self._client.get(execution_path(execution_id))
         except TestbedError as error:
@@ -109,7 +109,7 @@ class Lookup:
         return {"ok": True, "detail": detail, "executions": [known]}
 
     def _act_on_mine(self, execution_id: str, action: str, reason: str, answer: Answer) -> None:
-        """Act on an execution that was claimed a moment ago, or is just ending."""
+        """Carry out the action on an execution that was claimed a moment ago, or is just ending."""
         deadline = time.monotonic() + CLAIM_SECONDS
         while time.monotonic() < deadline:
             execution = self._in_hand(execution_id)

@@ -25,7 +25,7 @@ def follow(execution: Execution, console: Console) -> None:
 
 
 def describe(execution: Execution) -> str:
-    """Say in one line where the execution stands."""
+    """Return the state of the execution in one line."""
     handle = execution.handle
     state = f"{handle.state}/{handle.substate}" if handle.state else "no_beam/not_ready"
     run = f"run {handle.run_id}  " if handle.run_id else ""
@@ -36,7 +36,7 @@ def describe(execution: Execution) -> str:
 
 
 def summary(execution: Execution, wall: float) -> str:
-    """Say how the execution ended."""
+    """Return how the execution ended, in two lines."""
     handle, outcome = execution.handle, execution.outcome
     reason = outcome and (outcome.error or outcome.reason)
     ended = f"{execution.execution_id} {outcome.status if outcome else execution.status}"

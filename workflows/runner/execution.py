@@ -61,7 +61,7 @@ class Outcome:
 
 
 class _TimedBus:
-    """The bus as an execution uses it: how long its own messages take is noted."""
+    """The bus as an execution uses it: it measures how long its own messages take."""
 
     def __init__(self, bus: MessageBus, latency: Latency) -> None:
         self._bus, self._latency = bus, latency
@@ -74,7 +74,7 @@ class _TimedBus:
 class Execution:
     """Runs one claimed record in a thread of its own, from its first event to its last report.
 
-    ``status`` is what the monitor was told, or is about to be. ``ended(execution)`` is called
+    ``status`` was reported to the monitor, or is about to be. ``ended(execution)`` is called
     on the execution's thread when all is reported.
     """
 
@@ -135,32 +135,32 @@ class Execution:
     # From any thread
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def join(self, timeout: float | None = None) -> bool:
-        """Wait until it has ended and is reported; False when ``timeout`` (s) passed first."""
+        """Wait until it has ended and is reported; return False after ``timeout`` seconds."""
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
     def stop(self, reason: str, reached: Callable[[str], None] = lambda status: None) -> None:
-        """End it; ``reached(status)`` is called once it has ended."""
+        """Stop it; ``reached(status)`` is called once it has ended."""
         self._stop_reason = self._stop_reason or reason
         self._when(TERMINATED, reached)
         self.clock.stop(reason)
 
     def pause(self, reason: str, reached: Callable[[str], None] = lambda status: None) -> None:
-        """Let it stand still; ``reached(status)`` is called once it does, or has ended."""
+        """Pause it; ``reached(status)`` is called once it is paused, or has ended."""
         self._when(PAUSED, reached)
         self.clock.pause(reason)
 
     def resume(self, reached: Callable[[str], None] = lambda status: None) -> None:
-        """Let it go on; ``reached(status)`` is called once it does, or has ended."""
+        """Resume it; ``reached(status)`` is called once it runs, or has ended."""
         self._when(RUNNING, reached)
         self.clock.resume()
 
     def abandon(self, reason: str) -> None:
-        """End it without a further word: somebody else has ended its record."""
+        """End it without messages or reports: somebody else has ended its record."""
         if self.status not in FINAL:
             self.handle.muted = True
             self.outcome = Outcome(TERMINATED, reason)
@@ -169,7 +169,7 @@ class Execution:
                 reached(TERMINATED)
 
     def force_end(self, reason: str) -> None:
-        """End it from outside: its code, or the broker, keeps its thread waiting."""
+        """End it from another thread: its code, or the broker, keeps its own thread waiting."""
         self.handle.close_run(reason)
         self.handle.muted = True
         if self._executed is None:
@@ -177,7 +177,7 @@ class Execution:
         self._conclude(self._executed or Outcome(TERMINATED, reason))
 
     def describe(self) -> dict[str, Any]:
-        """Say in a few words where it stands."""
+        """Return a short description of its state."""
         return {
             "execution_id": self.execution_id,
             "status": self.status,
@@ -201,7 +201,7 @@ class Execution:
             self._ended(self)
 
     def _finish(self, outcome: Outcome) -> None:
-        """See the execution off: its run ended, its messages confirmed, its record closed."""
+        """Close the run, wait until its messages are confirmed, and close the record."""
         self._executed = outcome
         if self.outcome is None:
             self._close_run(outcome)
@@ -328,7 +328,7 @@ class Execution:
         self._reporter.report(changes, tell)
 
     def _waiters(self, status: str) -> list[Callable[[str], None]]:
-        """Take on a status, and give those who waited for it, once."""
+        """Set the status, and return the callbacks that waited for it, each once."""
         with self._lock:
             self.status = status
             final = status in FINAL

@@ -29,7 +29,7 @@ Maker = Callable[[ExecutionRecord, Services, MonitorClient, Ended], AnyExecution
 
 
 class ExecutionHost:
-    """Starts executions, each in its thread, and knows those that have not ended.
+    """Starts executions, each in its thread, and holds those that have not ended.
 
     ``changed()`` is called, on any thread, when one has ended.
     """
@@ -48,7 +48,7 @@ class ExecutionHost:
     def launch(
         self, claimed: Mapping[str, Any], bus: MessageBus, runner: str, asked: float
     ) -> Execution:
-        """Start a claimed execution, asked for at monotonic time ``asked``.
+        """Start a claimed execution that was asked for at monotonic time ``asked``.
 
         Raises WorkflowFailed when its record cannot be run, Conflict when it was taken before.
         """
@@ -62,7 +62,7 @@ class ExecutionHost:
     def take_in(
         self, make: Maker[AnyExecution], claimed: Mapping[str, Any], bus: MessageBus, runner: str
     ) -> AnyExecution:
-        """Make an execution of a claimed record and keep it in hand until it has ended.
+        """Return an execution made from a claimed record; it is in hand until it has ended.
 
         Raises Conflict when that was done before: it may be announced twice.
         """
@@ -86,15 +86,15 @@ class ExecutionHost:
         return execution
 
     def knows(self, execution_id: str) -> bool:
-        """Tell whether an execution is in hand or was lately."""
+        """Return whether an execution is in hand or was recently."""
         return execution_id in self._taken
 
     def get(self, execution_id: str) -> Execution | None:
-        """Give an execution that is in hand."""
+        """Return an execution that is in hand."""
         return self._executions.get(execution_id)
 
     def all(self) -> list[Execution]:
-        """Give all that are in hand, the oldest first."""
+        """Return all that are in hand, the oldest first."""
         with self._lock:
             return list(self._executions.values())
 
@@ -102,7 +102,7 @@ class ExecutionHost:
         return len(self._executions)
 
     def shut_down(self, reason: str) -> None:
-        """End all of them within ``ENDING_PATIENCE`` + ``LAST_PATIENCE`` seconds."""
+        """Stop all of them within ``ENDING_PATIENCE`` + ``LAST_PATIENCE`` seconds."""
         with self._lock:
             self._closing_reason = reason
         for execution in self.all():

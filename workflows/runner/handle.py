@@ -1,4 +1,4 @@
-"""What an executor sees as its ``runner``: sends its messages and keeps count of them."""
+"""The ``runner`` object of an executor: sends its messages and counts them."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _STATES = {
 
 
 class Publisher(Protocol):
-    """What sends messages: the message bus, or a recording of them."""
+    """What sends messages: the message bus, or a recorder of them."""
 
     def publish(self, destination: str, body: Mapping[str, Any], /) -> int:
-        """Take a message to be sent to a destination in STOMP's form."""
+        """Send a message to a destination in STOMP's form."""
         ...
 
 
@@ -77,23 +77,23 @@ class RunnerHandle:
         self._time_scale = time_scale
 
     def set_clock(self, tick: Callable[[], float], time_scale: Callable[[], float]) -> None:
-        """Take simulated time and its scale from here."""
+        """Set the functions that return the simulated time and its scale."""
         self._tick, self._time_scale = tick, time_scale
 
     @property
     def tick(self) -> float:
-        """Simulated seconds since the workflow began."""
+        """Return the simulated seconds since the workflow began."""
         return self._tick()
 
     @property
     def in_physics(self) -> bool:
-        """Whether data taking is going on."""
+        """Return whether data taking is going on."""
         return self._run_open and (self.state, self.substate) == ("run", "physics")
 
     def initialize_state(
         self, run_id: str | int, execution_id: str = "", config: Mapping[str, Any] | None = None
     ) -> None:
-        """Note the run that the execution makes; its state is kept from the messages about it."""
+        """Set the run of the execution; its state follows from the messages sent about it."""
         self.run_id = str(run_id)
 
     def send_message(self, destination: str, body: Mapping[str, Any]) -> None:
@@ -128,7 +128,7 @@ class RunnerHandle:
             self._held = True
 
     def continue_run(self) -> None:
-        """Take data again where ``hold_run`` had put data taking into standby."""
+        """Resume data taking if ``hold_run`` has put it into standby."""
         if self._held and self._run_open:
             self._announce("resume_run")
         self._held = False
@@ -144,7 +144,7 @@ class RunnerHandle:
         self.send_message(_BROADCAST, {**envelope, **fields})
 
     def _note(self, message: dict[str, Any]) -> None:
-        """Keep track of where the run stands."""
+        """Update the run's state from a message about it, and complete the message."""
         kind = message.get("msg_type", "")
         state, substate = _STATES.get(kind, (self.state, self.substate))
         message.setdefault("state", state)
@@ -159,7 +159,7 @@ class RunnerHandle:
 
 
 def _utc(given: Any) -> str:
-    """Give a time in UTC: the present one, or a given one that may lack its zone (local then)."""
+    """Return a time in UTC: the present one, or a given one, which is local if it has no zone."""
     if isinstance(given, str) and given:
         text = f"{given[:-1]}+00:00" if given.endswith("Z") else given
         try:

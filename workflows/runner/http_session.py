@@ -22,7 +22,7 @@ AWAY_STATUS = {502, 503, 504}
 class WorkflowSession(MonitorSession):
     """A ``requests.Session`` with the token, whose calls are tried again until they are answered.
 
-    ``wait_stop(seconds)`` waits that long for a stop of the execution and tells whether one was
+    ``wait_stop(seconds)`` waits that long for a stop of the execution and returns whether one was
     asked for: then a call that is not answered raises MonitorUnavailable. ``run_number`` is one
     that the monitor has given out for the execution.
     """
@@ -44,12 +44,12 @@ class WorkflowSession(MonitorSession):
         self._wait_stop = wait_stop
 
     def take_run_number(self) -> int | None:
-        """Give the run number that was brought along; None once it is taken."""
+        """Return the run number that came with the claim; None once it is taken."""
         number, self._run_number = self._run_number, None
         return number
 
     def request(self, method: str | bytes, url: str | bytes, **options: Any) -> requests.Response:  # type: ignore[override]
-        """Make a call; see ``requests.Session.request``."""
+        """Send a request; see ``requests.Session.request``."""
         options["timeout"] = options.get("timeout") or TIMEOUT
         delay = 0.1
         while True:

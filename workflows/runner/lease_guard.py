@@ -1,4 +1,4 @@
-"""Whether a runner may still take its executions for its own."""
+"""Suspends a runner's executions while it is unknown whether their leases still hold."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class Ownership:
         self._doubtful = False
 
     def live(self) -> None:
-        """Give a sign of life; due several times in ``SUSPENSION`` seconds."""
+        """Report that the process runs; call this several times in ``SUSPENSION`` seconds."""
         self.doubtful()
         self._last = time.monotonic()
 
     def doubtful(self) -> bool:
-        """Tell whether executions must stand still."""
+        """Return whether executions are suspended."""
         now = time.monotonic()
         if now - self._last > SUSPENSION:
             with self._lock:
@@ -38,11 +38,11 @@ class Ownership:
         return self._doubtful
 
     def ask(self) -> None:
-        """Note that a heartbeat is being sent."""
+        """Record that a heartbeat is being sent."""
         self._asked = time.monotonic()
 
     def answered(self) -> None:
-        """Note the answer to the last heartbeat; what was lost is known now."""
+        """Record the answer to the last heartbeat; lost executions are known now."""
         with self._lock:
             if self._asked > self._doubted:
                 self._doubtful = False

@@ -1,4 +1,4 @@
-"""What a command line can say about the execution that it starts."""
+"""The command-line options of an execution that is started."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def add_run_options(parser: argparse._ActionsContainer) -> None:
 
 @dataclass(frozen=True)
 class RunRequest:
-    """What is to be run, as ``POST /api/workflow-executions/start/`` calls it."""
+    """A request to run, with the fields of ``POST /api/workflow-executions/start/``."""
 
     fields: dict[str, Any]
 
@@ -97,7 +97,7 @@ class RunRequest:
 
 
 def _configuration(given: str | None) -> dict[str, Any]:
-    """Tell a name in ``workflows/`` from a file of the user's own, which is sent as text."""
+    """Return the fields for a name in ``workflows/``, or for a user's own file, sent as text."""
     if given is None:
         return {}
     path = Path(given)

@@ -1,4 +1,4 @@
-"""An execution as the monitor's record describes it to the runner that claimed it."""
+"""The monitor's record of an execution, as the runner that claimed it reads it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ REALTIME = 1.0
 
 @dataclass(frozen=True)
 class ExecutionRecord:
-    """What the runner needs to know to execute a claimed execution."""
+    """What the runner needs to carry out a claimed execution."""
 
     execution_id: str
     namespace: str
@@ -56,7 +56,7 @@ class ExecutionRecord:
 
 
 def start_body(command: Message, namespace: str, runner: str) -> dict[str, Any]:
-    """Give the body of ``POST /api/workflow-executions/start/`` for a ``run_workflow`` command.
+    """Return the body of ``POST /api/workflow-executions/start/`` for a ``run_workflow`` command.
 
     The execution is claimed for ``runner`` at once. A command that is delivered twice gives the
     same execution. Raises InvalidRequest for a command that does not say what to run.

@@ -1,4 +1,4 @@
-"""Telling the monitor what became of an execution, however long it takes to be heard."""
+"""Reports an execution's changes to the monitor, for as long as it takes to reach it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 class Reporter:
     """Sends the changes of one execution's record, in order, from a thread of its own.
 
-    A change is tried again until the monitor took or refused it, or ``give_up`` is set.
+    A change is tried again until the monitor accepts or refuses it, or ``give_up`` is set.
     """
 
     def __init__(self, client: MonitorClient, execution_id: str, give_up: threading.Event) -> None:
@@ -45,7 +45,7 @@ class Reporter:
         self._changes.put((changes, tried))
 
     def close(self) -> None:
-        """Wait until everything is reported, or given up."""
+        """Wait until everything is reported, or abandoned."""
         if self._thread is not None:
             self._changes.put(None)
             self._thread.join()
@@ -67,7 +67,7 @@ class Reporter:
                 logger.error("not reported: %s is %s", self._execution_id, status)
 
     def _send(self, changes: dict[str, Any]) -> bool:
-        """Try once; True when the monitor took the change, or refused it for good."""
+        """Try once; return True when the monitor accepted the change, or refused it for good."""
         try:
             self._client.patch(self._path, changes)
         except MonitorUnavailable as error:

@@ -1,4 +1,4 @@
-"""From the recorded source of a workflow to an executor that is ready to run."""
+"""Turns the recorded source of a workflow into an executor that is ready to run."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ class WorkflowSource:
 
     @property
     def filename(self) -> str:
-        """The name under which tracebacks show it."""
+        """Return the file name that tracebacks show for it."""
         return f"workflows/{self.workflow_name}.py"
 
     def trim(self, failure: BaseException) -> None:
-        """Let a failure's traceback begin in the workflow, if it comes from there."""
+        """Remove our own frames from a failure's traceback, if it comes from the workflow."""
         trace = failure.__traceback__
         while trace is not None and trace.tb_frame.f_code.co_filename != self.filename:
             trace = trace.tb_next
         failure.__traceback__ = trace or failure.__traceback__
 
     def traceback(self, failure: BaseException) -> str:
-        """Format a failure's traceback; lines of the workflow are those of this very source."""
+        """Return a failure's traceback as text, with the workflow's lines from this source."""
         lines = self.text.splitlines(keepends=True)
         linecache.cache[self.filename] = (len(self.text), None, lines, self.filename)
         return "".join(traceback.format_exception(type(failure), failure, failure.__traceback__))
@@ -54,7 +54,7 @@ def make_process(
     execution_id: str,
     env: simpy.Environment,
 ) -> simpy.Process:
-    """Make the SimPy process that executes a workflow in ``env``.
+    """Return the SimPy process that executes a workflow in ``env``.
 
     Raises WorkflowFailed when the source is no workflow, and whatever its own code raises.
     """
@@ -68,7 +68,7 @@ def make_events(
     execution_id: str,
     env: simpy.Environment,
 ) -> Any:
-    """Make the generator of a workflow's events; raises as ``make_process`` does."""
+    """Return the generator of a workflow's events; raises as ``make_process`` does."""
     executor = _instantiate(_executor_class(source), source, dict(config), runner, execution_id)
     execute = getattr(executor, "execute", None)
     if not callable(execute):
@@ -128,7 +128,7 @@ def _instantiate(
 
 
 def flat_parameters(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Give one flat table of all parameters, for workflows that take only ``parameters``."""
+    """Return one flat table of all parameters, for workflows that take only ``parameters``."""
     flat: dict[str, Any] = {}
     for name, section in config.items():
         if name not in ("workflow", "testbed") and isinstance(section, Mapping):

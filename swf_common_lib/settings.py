@@ -8,95 +8,174 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-import tomli
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    InitSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
 from swf_common_lib.database_url import parse_database_url
 from swf_common_lib.errors import ConfigurationError
 
 _TOPIC = re.compile(r"(/topic/[^\s/]+)?")
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
-_TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
-
-LISTEN_ADDRESSES = ("127.0.0.1", "0.0.0.0")  # noqa: S104  the default is loopback
 
 
-@dataclass(frozen=True)
-class Settings:
+def _web_address(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        good = False
+    if url and (not good or parts.query or parts.fragment or parts.username):
+        raise ValueError(f"{url!r} is not an address such as https://testbed.example.org")
+    return url
+
+
+# pydantic would take true for 1, and knows no empty text that means false.
+Port = Annotated[int, BeforeValidator(str), Field(ge=1, le=65535)]
+Seconds = Annotated[float, BeforeValidator(str), Field(gt=0, lt=1e9)]
+Switch = Annotated[bool, BeforeValidator(lambda word: word or False)]
+Address = Annotated[str, AfterValidator(_web_address)]
+BaseAddress = Annotated[Address, AfterValidator(lambda url: url.rstrip("/"))]
+
+
+class Settings(BaseSettings):
     """Every setting under its environment variable's name, in lower case."""
+
+    model_config = SettingsConfigDict(
+        alias_generator=str.upper,
+        case_sensitive=True,
+        coerce_numbers_to_str=True,
+        env_ignore_empty=True,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
 
     swf_home: Path
     """The checkout: holds ``testbed.toml``, ``workflows/``, the supervisord configurations."""
     swf_runtime_dir: Path
     """Database, sockets, logs, token: all that running writes."""
-    swf_testbed_config: Path
+    swf_testbed_config: Path = Field(
+        default_factory=lambda given: given["swf_home"] / "testbed.toml"
+    )
     """The ``testbed.toml`` to use."""
-    swf_monitor_url: str
-    """Base URL of the monitor, without a trailing slash."""
-    swf_monitor_http_url: str
-    """Base URL for log records; the monitor's, unless set."""
-    swf_monitor_ca_certs: str
-    """PEM file with the authorities of the monitor's certificate; empty: the well-known ones."""
-    swf_api_token: str = field(repr=False)
-    """Token for REST and MCP; from the runtime folder's ``token`` file, unless set."""
-    swf_web_port: int
+    swf_web_port: Port = 8002
     """Port on which this machine's monitor listens (loopback)."""
-    swf_mcp_port: int
+    swf_mcp_port: Port = 8001
     """Port on which this machine's MCP server listens (loopback)."""
-    swf_services: str
+    swf_monitor_url: BaseAddress = Field(
+        default_factory=lambda given: f"http://127.0.0.1:{given['swf_web_port']}"
+    )
+    """Base URL of the monitor, without a trailing slash."""
+    swf_monitor_http_url: BaseAddress = Field(
+        default_factory=lambda given: given["swf_monitor_url"]
+    )
+    """Base URL for log records; the monitor's, unless set."""
+    swf_monitor_ca_certs: str = ""
+    """PEM file with the authorities of the monitor's certificate; empty: the well-known ones."""
+    swf_api_token: str = Field(
+        default_factory=lambda given: _read_token(given["swf_runtime_dir"] / "token"), repr=False
+    )
+    """Token for REST and MCP; from the runtime folder's ``token`` file, unless set."""
+    swf_services: Literal["local", "compose", "elsewhere", "container"] = "local"
     """What runs the services: ``local`` (supervisord, here), ``compose`` (containers, here), or
     ``elsewhere``: this host has agents alone. ``container``: this is one of those containers."""
-    swf_mcp_url: str
+    swf_mcp_url: Address = Field(
+        default_factory=lambda given: f"http://127.0.0.1:{given['swf_mcp_port']}/mcp"
+    )
     """Address of the MCP server."""
-    swf_listen: str
+    swf_listen: Literal["127.0.0.1", "0.0.0.0"] = "127.0.0.1"  # noqa: S104  on request only
     """Where both listen: ``127.0.0.1``, or ``0.0.0.0`` for every address of this host."""
-    swf_public_url: str
+    swf_public_url: BaseAddress = ""
     """Address by which people and other hosts reach the monitor (a reverse proxy's); may be ""."""
-    swf_allowed_hosts: str
+    swf_allowed_hosts: str = ""
     """Further host names, comma-separated, under which monitor and MCP server take requests."""
-    swf_database_server: str
+    swf_database_server: Literal["external", "local"] = "external"
     """``external``: PostgreSQL, if any, runs elsewhere; ``local``: one is started here."""
-    swf_database_url: str = field(repr=False)
+    swf_database_url: str = Field("", repr=False, validate_default=True)
     """PostgreSQL: ``postgresql://user:password@host:port/name``; empty: the embedded SQLite."""
-    swf_broker: str
+    swf_broker: Literal["embedded", "activemq", "external"] = "embedded"
     """``embedded``: our own broker is started here; ``activemq``: an ActiveMQ is started here;
     ``external``: one runs elsewhere."""
-    swf_broker_keystore: str
+    swf_broker_keystore: str = ""
     """PKCS12 file with key and certificate of the ActiveMQ started here; for ACTIVEMQ_USE_SSL."""
-    swf_broker_truststore: str
+    swf_broker_truststore: str = ""
     """PKCS12 file with the authorities of its clients' certificates; empty: it asks for none."""
-    swf_broker_store_password: str = field(repr=False)
+    swf_broker_store_password: str = Field("", repr=False)
     """Password of both files."""
-    swf_catalogue: str
+    swf_catalogue: str = "monitor"
     """Where the data agent registers files: ``monitor`` (its database) or ``rucio``."""
-    swf_task_backend: str
+    swf_task_backend: str = "local"
     """Who processes complete STFs: ``local`` (the processing agent itself) or ``panda``."""
-    swf_secret_key: str = field(repr=False)
+    swf_secret_key: str = Field("", repr=False)
     """Signs the web UI's sessions; written by ``testbed init``."""
-    swf_log_networks: str
+    swf_log_networks: str = "127.0.0.0/8,::1/128"
     """Networks (CIDR, comma-separated) from which log records are taken without a token."""
-    swf_pending_timeout: float
+    swf_pending_timeout: Seconds = 300.0
     """Seconds after which an execution that no runner took is terminated."""
-    activemq_host: str
-    activemq_port: int
-    activemq_user: str
-    activemq_password: str = field(repr=False)
-    activemq_use_ssl: bool
-    activemq_ssl_ca_certs: str
-    activemq_ssl_cert_file: str
-    activemq_ssl_key_file: str
-    activemq_heartbeat_topic: str
-    activemq_queue_prefix: str
+    activemq_host: str = "127.0.0.1"
+    activemq_port: Port = 61613
+    activemq_user: str = "testbed"
+    activemq_password: str = Field("", repr=False)
+    activemq_use_ssl: Switch = False
+    activemq_ssl_ca_certs: str = ""
+    activemq_ssl_cert_file: str = ""
+    activemq_ssl_key_file: str = ""
+    activemq_heartbeat_topic: str = ""
+    activemq_queue_prefix: str = "/queue/"
     """What the broker writes before a queue's name; ``/queue/`` for ActiveMQ Classic."""
-    activemq_topic_prefix: str
+    activemq_topic_prefix: str = "/topic/"
     """What the broker writes before a topic's name; ``/topic/`` for ActiveMQ Classic."""
-    activemq_durable_header: str
+    activemq_durable_header: str = "activemq.subscriptionName"
     """Header that names a durable subscription; Artemis: ``durable-subscription-name``."""
+
+    @field_validator("swf_public_url")
+    @classmethod
+    def _has_no_path(cls, url: str) -> str:
+        if urlsplit(url).path:
+            raise ValueError("has a path; the monitor needs a host name of its own")
+        return url
+
+    @field_validator("swf_allowed_hosts")
+    @classmethod
+    def _are_host_names(cls, names: str) -> str:
+        for name in names.split(","):
+            if name.strip() and not _HOST_NAME.fullmatch(name.strip()):
+                raise ValueError(f"{name.strip()!r} is not a host name (no port)")
+        return names
+
+    @field_validator("swf_database_url")
+    @classmethod
+    def _is_database(cls, url: str, info: ValidationInfo) -> str:
+        if url:
+            parse_database_url(url)
+        elif info.data.get("swf_database_server") == "local":
+            raise ValueError("is empty, but SWF_DATABASE_SERVER is local")
+        return url
+
+    @field_validator("activemq_heartbeat_topic")
+    @classmethod
+    def _is_topic(cls, topic: str) -> str:
+        if not _TOPIC.fullmatch(topic):
+            raise ValueError(f"{topic!r} is no topic such as /topic/heartbeat")
+        return topic
 
     @property
     def log_token(self) -> str:
@@ -137,176 +216,61 @@ class Settings:
 
 
 def load_settings(home: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
-    """Read the settings of the installation at ``home``.
+    """Return the settings of the installation at ``home``.
 
     ``home`` defaults to ``SWF_HOME``, else to the folder that holds the installed packages.
     Raises ConfigurationError naming every setting whose value cannot be used.
     """
-    env = os.environ if environ is None else environ
+    environ = os.environ if environ is None else environ
+    env = {name: value for name, value in environ.items() if value}
     home = (home or Path(env.get("SWF_HOME") or Path(__file__).parent.parent)).resolve()
     runtime = Path(env.get("SWF_RUNTIME_DIR") or home / ".testbed").absolute()
-    stored = _read_toml(runtime / "settings.toml")
-    values: dict[str, Any] = {**_defaults(home), **stored}
-    values.update({k: v for k, v in env.items() if k in _names() and v != ""})
-    values["SWF_HOME"], values["SWF_RUNTIME_DIR"] = home, runtime
-    given = set(values)
-    web_port = values["SWF_WEB_PORT"]
-    values.setdefault("SWF_MONITOR_URL", f"http://127.0.0.1:{web_port}")
-    values.setdefault("SWF_MCP_URL", f"http://127.0.0.1:{values['SWF_MCP_PORT']}/mcp")
-    values.setdefault("SWF_MONITOR_HTTP_URL", values["SWF_MONITOR_URL"])
-    values.setdefault("SWF_API_TOKEN", _read_token(runtime / "token"))
-    return _typed(values, runtime / "settings.toml", env, given)
-
-
-def _defaults(home: Path) -> dict[str, Any]:
-    return {
-        "SWF_TESTBED_CONFIG": home / "testbed.toml",
-        "SWF_WEB_PORT": 8002,
-        "SWF_MCP_PORT": 8001,
-        "SWF_SERVICES": "local",
-        "SWF_MONITOR_CA_CERTS": "",
-        "SWF_LISTEN": LISTEN_ADDRESSES[0],
-        "SWF_PUBLIC_URL": "",
-        "SWF_ALLOWED_HOSTS": "",
-        "SWF_DATABASE_SERVER": "external",
-        "SWF_DATABASE_URL": "",
-        "SWF_BROKER": "embedded",
-        "SWF_BROKER_KEYSTORE": "",
-        "SWF_BROKER_TRUSTSTORE": "",
-        "SWF_BROKER_STORE_PASSWORD": "",
-        "SWF_CATALOGUE": "monitor",
-        "SWF_TASK_BACKEND": "local",
-        "SWF_SECRET_KEY": "",
-        "SWF_LOG_NETWORKS": "127.0.0.0/8,::1/128",
-        "SWF_PENDING_TIMEOUT": 300.0,
-        "ACTIVEMQ_HOST": "127.0.0.1",
-        "ACTIVEMQ_PORT": 61613,
-        "ACTIVEMQ_USER": "testbed",
-        "ACTIVEMQ_PASSWORD": "",
-        "ACTIVEMQ_USE_SSL": False,
-        "ACTIVEMQ_SSL_CA_CERTS": "",
-        "ACTIVEMQ_SSL_CERT_FILE": "",
-        "ACTIVEMQ_SSL_KEY_FILE": "",
-        "ACTIVEMQ_HEARTBEAT_TOPIC": "",
-        "ACTIVEMQ_QUEUE_PREFIX": "/queue/",
-        "ACTIVEMQ_TOPIC_PREFIX": "/topic/",
-        "ACTIVEMQ_DURABLE_HEADER": "activemq.subscriptionName",
-    }
-
-
-def _names() -> set[str]:
-    return {each.name.upper() for each in fields(Settings)}
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
+    path = runtime / "settings.toml"
+    places = InitSettingsSource(Settings, {"SWF_HOME": home, "SWF_RUNTIME_DIR": runtime})
+    environment = EnvSettingsSource(Settings)
+    environment.env_vars = env
     try:
-        return tomli.loads(path.read_text(encoding="utf-8"))
-    except (tomli.TOMLDecodeError, UnicodeDecodeError) as error:
+        file = TomlConfigSettingsSource(Settings, path)
+    except ValueError as error:
         raise ConfigurationError([f"{path}: not valid TOML: {error}"]) from error
+    try:
+        return Settings(_build_sources=((places, environment, file), {}))
+    except ValidationError as error:
+        problems = list(_problems(error, given=environment(), path=path))
+    # Not from pydantic's error, which holds the values: some are secrets.
+    raise ConfigurationError(problems, "Correct these settings and start again.")
 
 
 def _read_token(path: Path) -> str:
     return path.read_text(encoding="utf-8").strip() if path.is_file() else ""
 
 
-def _typed(values: dict[str, Any], path: Path, env: Mapping[str, str], given: set[str]) -> Settings:
-    problems: list[str] = []
-    typed: dict[str, Any] = {}
-    hints = get_type_hints(Settings)
-    for name in sorted(set(values) - _names()):
-        problems.append(f"{path}: {name} is not a setting")
-    for each in fields(Settings):
-        name = each.name.upper()
-        try:
-            typed[each.name] = _convert(values[name], hints[each.name])
-        except ValueError as error:
-            where = "the environment" if env.get(name) else str(path)
-            problems.append(f"{name} in {where}: {error}")
-    if typed.get("swf_broker") not in ("embedded", "activemq", "external"):
-        problems.append(
-            f"SWF_BROKER: {values['SWF_BROKER']!r} is not 'embedded', 'activemq' or 'external'"
-        )
-    problems += _database_problems(values["SWF_DATABASE_URL"])
-    problems += _address_problems(values, given)
-    if problems:
-        raise ConfigurationError(problems, "Correct these settings and start again.")
-    for name in ("swf_monitor_url", "swf_monitor_http_url", "swf_public_url"):
-        typed[name] = typed[name].rstrip("/")
-    return Settings(**typed)
+_EXPECTED = {
+    "bool_parsing": "{input!r} is not a truth value (true or false)",
+    "bool_type": "{input!r} is not a truth value (true or false)",
+    "float_parsing": "{input!r} is not a number of seconds",
+    "greater_than": "{input} is not a positive number of seconds",
+    "greater_than_equal": "{input} is not a port (1 to 65535)",
+    "int_parsing": "{input!r} is not a whole number",
+    "less_than": "{input} is not a positive number of seconds",
+    "less_than_equal": "{input} is not a port (1 to 65535)",
+    "literal_error": "{input!r} is not {expected}",
+    "path_type": "is not a path",
+    "string_type": "is not a text",
+    "value_error": "{error}",
+}
+"""What is said of a value, by pydantic's code of the fault."""
 
 
-def _database_problems(url: Any) -> list[str]:
-    if not url:
-        return []
-    try:
-        parse_database_url(str(url))
-    except ValueError as error:
-        return [f"SWF_DATABASE_URL: {error}"]
-    return []
-
-
-def _address_problems(values: Mapping[str, Any], given: set[str]) -> list[str]:
-    problems = []
-    for name in ("SWF_MONITOR_URL", "SWF_MONITOR_HTTP_URL", "SWF_PUBLIC_URL", "SWF_MCP_URL"):
-        # Those that follow from a port are as good as it.
-        if name in given and (url := str(values[name])):
-            problems += _url_problems(name, url)
-    if urlsplit(str(values["SWF_PUBLIC_URL"])).path not in ("", "/"):
-        problems.append("SWF_PUBLIC_URL: has a path; the monitor needs a host name of its own")
-    for host in str(values["SWF_ALLOWED_HOSTS"]).split(","):
-        if host.strip() and not _HOST_NAME.fullmatch(host.strip()):
-            problems.append(f"SWF_ALLOWED_HOSTS: {host.strip()!r} is not a host name (no port)")
-    for name, allowed in (
-        ("SWF_SERVICES", ("local", "compose", "elsewhere", "container")),
-        ("SWF_LISTEN", LISTEN_ADDRESSES),
-        ("SWF_DATABASE_SERVER", ("external", "local")),
-    ):
-        if values[name] not in allowed:
-            problems.append(f"{name}: {values[name]!r} is not one of {', '.join(allowed)}")
-    if not _TOPIC.fullmatch(topic := str(values["ACTIVEMQ_HEARTBEAT_TOPIC"])):
-        problems.append(f"ACTIVEMQ_HEARTBEAT_TOPIC: {topic!r} is no topic such as /topic/heartbeat")
-    if values["SWF_DATABASE_SERVER"] == "local" and not values["SWF_DATABASE_URL"]:
-        problems.append("SWF_DATABASE_SERVER is local, but SWF_DATABASE_URL is empty")
-    return problems
-
-
-def _url_problems(name: str, url: str) -> list[str]:
-    try:
-        parts = urlsplit(url)
-        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        good = False
-    if not good or parts.query or parts.fragment or parts.username:
-        return [f"{name}: {url!r} is not an address such as https://testbed.example.org"]
-    return []
-
-
-def _convert(value: Any, kind: type) -> Any:
-    if kind is bool:
-        word = str(value).lower()
-        if word not in _TRUE | _FALSE:
-            raise ValueError(f"{value!r} is not a truth value (true or false)")
-        return word in _TRUE
-    if kind is float:
-        return _seconds(value)
-    if kind is int:
-        try:
-            port = int(str(value))
-        except ValueError:
-            raise ValueError(f"{value!r} is not a whole number") from None
-        if not 1 <= port <= 65535:
-            raise ValueError(f"{port} is not a port (1 to 65535)")
-        return port
-    return kind(value)
-
-
-def _seconds(value: Any) -> float:
-    try:
-        seconds = float(value)
-    except (TypeError, ValueError):
-        raise ValueError(f"{value!r} is not a number of seconds") from None
-    if not 0 < seconds < 1e9:
-        raise ValueError(f"{seconds:g} is not a positive number of seconds")
-    return seconds
+def _problems(error: ValidationError, given: Mapping[str, Any], path: Path) -> Iterator[str]:
+    for fault in error.errors():
+        if fault["type"] == "default_factory_not_called":  # it follows from another, which is told
+            continue
+        name = str(fault["loc"][0])
+        if fault["type"] == "extra_forbidden":
+            yield f"{path}: {name} is not a setting"
+            continue
+        name = name.upper()  # pydantic names a default by its field
+        place = "the environment" if name in given else path
+        text = _EXPECTED.get(fault["type"], "{msg}")
+        yield f"{name} in {place}: " + text.format(**{**fault, **fault.get("ctx", {})})

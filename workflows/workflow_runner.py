@@ -14,7 +14,6 @@ import threading
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from swf_common_lib.errors import BrokerUnavailable, TestbedError, WorkflowFailed
@@ -46,7 +45,9 @@ class WorkflowRunner(RunnerAgent):
         settings = settings or load_settings()
         if monitor_url:
             url = monitor_url.rstrip("/")
-            settings = replace(settings, swf_monitor_url=url, swf_monitor_http_url=url)
+            settings = settings.model_copy(
+                update={"swf_monitor_url": url, "swf_monitor_http_url": url}
+            )
         super().__init__(
             settings, namespace, max_executions=max_executions, serves_starts=serves_starts
         )

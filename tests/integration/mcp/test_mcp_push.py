@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -220,7 +219,7 @@ def postgres_application(
     """An application that takes its database for a PostgreSQL, and that one's address."""
     postgres.create_database("told")
     url = postgres.url("told")
-    application.settings = replace(application.settings, swf_database_url=url)
+    application.settings = application.settings.model_copy(update={"swf_database_url": url})
     return application, url
 
 

@@ -138,9 +138,7 @@ def test_as_a_library_by_url(
 
 
 def test_as_a_library_without_broker(here: Settings) -> None:
-    from dataclasses import replace
-
-    runner = WorkflowRunner(settings=replace(here, activemq_port=free_port()))
+    runner = WorkflowRunner(settings=here.model_copy(update={"activemq_port": free_port()}))
     with pytest.raises(BrokerUnavailable):
         runner.run_workflow("stf_datataking", "quick")
 

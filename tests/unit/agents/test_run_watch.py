@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -45,7 +44,7 @@ def runs() -> Runs:
 def watch(runs: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunWatch]:
     monkeypatch.setattr(run_watch, "SCAN_INTERVAL", 0.0)
     with serving(runs.answer) as url:
-        settings = dataclasses.replace(load_settings(tmp_path, {}), swf_monitor_url=url)
+        settings = load_settings(tmp_path, {"SWF_MONITOR_URL": url})
         watching = RunWatch(settings, "n", lambda: None)
         yield watching
         watching.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from pathlib import Path
 
 import pytest
@@ -49,9 +50,67 @@ def test_every_wrong_setting_is_named_with_its_place(tmp_path: Path) -> None:
         "SWF_WEB_PORT in",
         "ACTIVEMQ_PORT in the environment: 70000",
         "ACTIVEMQ_USE_SSL in the environment: 'maybe'",
-        "SWF_BROKER: 'x'",
+        "SWF_BROKER in the environment: 'x' is not 'embedded', 'activemq' or 'external'",
     ):
         assert expected in text
+
+
+def test_no_secret_is_in_what_is_shown_or_refused(tmp_path: Path) -> None:
+    secrets = {
+        "SWF_API_TOKEN": "t0ken-value",
+        "SWF_BROKER_STORE_PASSWORD": "store-value",
+        "SWF_DATABASE_URL": "postgresql://me:database-value@host/name",
+        "SWF_SECRET_KEY": "signing-value",
+        "ACTIVEMQ_PASSWORD": "broker-value",
+    }
+    assert "-value" not in repr(load_settings(tmp_path, secrets))
+    (tmp_path / ".testbed").mkdir()
+    text = "".join(f"{name} = ['{value}']\n" for name, value in secrets.items())
+    (tmp_path / ".testbed/settings.toml").write_text(text)
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings(tmp_path, {})
+    assert len(caught.value.problems) == len(secrets)
+    told = "".join(traceback.format_exception(caught.value))
+    assert "-value" not in told
+
+
+def test_what_one_writes_for_a_setting_of_each_kind(tmp_path: Path) -> None:
+    (tmp_path / ".testbed").mkdir()
+    (tmp_path / ".testbed/settings.toml").write_text(
+        "ACTIVEMQ_PASSWORD = 12345\nACTIVEMQ_USE_SSL = ''\nSWF_PENDING_TIMEOUT = 5\n"
+        "SWF_WEB_PORT = '9000'\nSWF_LOG_NETWORKS = ''\nSWF_HOME = '/elsewhere'\n"
+    )
+    settings = load_settings(tmp_path, {"SWF_WEB_PORT": "", "swf_mcp_port": "1"})
+    assert settings.activemq_password == "12345"
+    assert settings.activemq_use_ssl is False
+    assert settings.swf_pending_timeout == 5.0
+    assert (settings.swf_web_port, settings.swf_mcp_port) == (9000, 8001)
+    assert settings.swf_log_networks == ""
+    assert settings.swf_home == tmp_path
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("SWF_WEB_PORT = true", "'True' is not a whole number"),
+        ("SWF_WEB_PORT = 0", "0 is not a port (1 to 65535)"),
+        ("SWF_PENDING_TIMEOUT = 'soon'", "'soon' is not a number of seconds"),
+        ("SWF_PENDING_TIMEOUT = nan", "is not a positive number of seconds"),
+        ("SWF_PENDING_TIMEOUT = 0", "0 is not a positive number of seconds"),
+        ("SWF_PENDING_TIMEOUT = 1e9", "is not a positive number of seconds"),
+        ("SWF_BROKER = 1", "1 is not 'embedded', 'activemq' or 'external'"),
+        ("ACTIVEMQ_USE_SSL = 2", "2 is not a truth value (true or false)"),
+    ],
+)
+def test_values_that_are_refused_in_our_words(tmp_path: Path, line: str, said: str) -> None:
+    (tmp_path / ".testbed").mkdir()
+    (tmp_path / ".testbed/settings.toml").write_text(line)
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings(tmp_path, {})
+    (problem,) = caught.value.problems
+    name = line.partition(" ")[0]
+    assert problem.startswith(f"{name} in {tmp_path}/.testbed/settings.toml: ")
+    assert said in problem
 
 
 def test_file_that_is_not_toml(tmp_path: Path) -> None:

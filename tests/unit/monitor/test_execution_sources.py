@@ -15,7 +15,6 @@ from monitor.executions.definitions import check_code, read_workflow, workflow_n
 from monitor.executions.plan import _as_toml
 from monitor.executions.request import StartRequest
 from monitor.executions.source import source_of
-from monitor.server_zone import server_zone_name
 from swf_common_lib.errors import ConfigurationError, InvalidRequest, NotFound
 from tests.waiting import PATIENCE
 
@@ -149,10 +148,3 @@ def test_a_stored_configuration_is_written_as_toml(sections: dict[str, Any]) -> 
 def test_values_that_cannot_be_meant(fields: dict[str, Any], said: str) -> None:
     with pytest.raises(InvalidRequest, match=said):
         StartRequest(workflow="w", **fields).check()
-
-
-def test_the_servers_zone_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TZ", ":/usr/share/zoneinfo/America/New_York")
-    assert server_zone_name() == "America/New_York"
-    monkeypatch.setenv("TZ", "nonsense")
-    assert server_zone_name() != "nonsense"

@@ -57,7 +57,7 @@ def test_every_lasting_service_of_ours_restarts_and_says_how_it_is_asked():
 
 
 def test_every_setting_in_it_is_one_that_the_services_know():
-    known = {name.upper() for name in Settings.__dataclass_fields__}
+    known = {name.upper() for name in Settings.model_fields}
     for name in OURS:
         assert set(services()[name]["environment"]) <= known
 

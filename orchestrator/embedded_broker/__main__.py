@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 
 from orchestrator.embedded_broker.database import Database
-from orchestrator.embedded_broker.server import MAX_FRAME, Login, Server
+from orchestrator.embedded_broker.server import MAX_FRAME, Server
+from orchestrator.embedded_broker.session import Login
 from swf_common_lib.errors import ConfigurationError, TestbedError
 from swf_common_lib.settings import Settings, load_settings
 

@@ -8,14 +8,11 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
+from orchestrator.embedded_broker.consumer import Consumer
+from orchestrator.embedded_broker.lane import Lane, Waiting
 from orchestrator.embedded_broker.message import Message
-from orchestrator.embedded_broker.selector import compile_selector
 from orchestrator.embedded_broker.store import Store
-
-if TYPE_CHECKING:
-    from orchestrator.embedded_broker.consumer import Consumer
 
 logger = logging.getLogger(__name__)
 
@@ -29,18 +26,6 @@ UNSAVED_LIMIT = 128 * 1024 * 1024
 """Bytes of messages that are not persistent that a box takes."""
 MAX_REDELIVERIES = 6
 """How often a queue's message may fail its consumer before it is a dead letter."""
-
-Waiting = OrderedDict[int, Message]
-
-
-class Lane:
-    """The waiting messages of a box that match one selector."""
-
-    def __init__(self, selector: str) -> None:
-        self.selector = selector
-        self.matches = compile_selector(selector)
-        self.waiting: Waiting = OrderedDict()
-        self.consumers = 0
 
 
 class Box:
@@ -58,7 +43,7 @@ class Box:
         """What of a topic belongs in here; None: everything."""
         self.redelivers = False
         """Whether failed deliveries are counted against a message."""
-        self.consumers: list[Consumer] = []
+        self.consumers: list[Consumer[Box]] = []
         self.enqueued = self.dequeued = 0
         self.closed = self.overflowed = False
         self.recovered = 0
@@ -144,7 +129,7 @@ class Box:
                 if lane.matches(headers):
                     lane.waiting[message.number] = message
 
-    def _next_for(self, consumer: Consumer) -> Message | None:
+    def _next_for(self, consumer: Consumer[Box]) -> Message | None:
         waiting = self._ready if consumer.lane is None else consumer.lane.waiting
         while waiting:
             message = waiting.popitem(last=False)[1]
@@ -162,7 +147,7 @@ class Box:
         if not (message.persistent and self.id):
             self._unsaved_bytes -= message.size
 
-    def feed(self, consumer: Consumer) -> None:
+    def feed(self, consumer: Consumer[Box]) -> None:
         """Deliver messages to one consumer, as many as it has room for."""
         while consumer.has_room():
             message = self._next_for(consumer)
@@ -221,7 +206,7 @@ class Box:
         self._bury(message, cause)
         self.settle(message)
 
-    def attach(self, consumer: Consumer, selector: str = "") -> None:
+    def attach(self, consumer: Consumer[Box], selector: str = "") -> None:
         """Add a consumer; raises SelectorError."""
         if selector:
             lane = self._lanes.get(selector)
@@ -235,7 +220,7 @@ class Box:
             consumer.lane = lane
         self.consumers.append(consumer)
 
-    def detach(self, consumer: Consumer, *, failed: bool) -> None:
+    def detach(self, consumer: Consumer[Box], *, failed: bool) -> None:
         """Remove a consumer; what it had not acknowledged goes back, in order.
 
         ``failed`` counts against the message that it worked on; giving back in order does not.

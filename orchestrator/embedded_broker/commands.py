@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+from orchestrator.embedded_broker.box import Box
 from orchestrator.embedded_broker.consumer import (
     ACK_MODES,
     Consumer,
@@ -17,11 +16,8 @@ from orchestrator.embedded_broker.errors import FrameError, Refusal
 from orchestrator.embedded_broker.frames import Frame
 from orchestrator.embedded_broker.message import Message
 from orchestrator.embedded_broker.selector import SelectorError
+from orchestrator.embedded_broker.session import Command, Session
 from orchestrator.embedded_broker.statistics import STATISTICS, statistics
-
-if TYPE_CHECKING:
-    from orchestrator.embedded_broker.box import Box
-    from orchestrator.embedded_broker.session import Session
 
 SHORTEST_BEAT = 200
 """Milliseconds; a heart-beat that is asked for more often comes this often."""
@@ -97,7 +93,8 @@ def send(session: Session, frame: Frame) -> None:
     if "reply-to" in headers:
         headers["reply-to"] = session.public_name(headers["reply-to"])
     if destination == STATISTICS:
-        destination, body = _required(frame, "reply-to"), statistics(server)
+        destination = _required(frame, "reply-to")
+        body = statistics(server.destinations, len(server.sessions), server.store.failure)
     target = session.target(destination)
     if isinstance(target, TemporaryQueue):
         destination = target.name
@@ -193,7 +190,7 @@ def nack(session: Session, frame: Frame) -> None:
     consumer.box.feed(consumer)
 
 
-def _delivered(session: Session, frame: Frame) -> tuple[Consumer, int]:
+def _delivered(session: Session, frame: Frame) -> tuple[Consumer[Box], int]:
     """Return the consumer and the number of the message that an ACK or NACK names."""
     if session.version == "1.2":
         identity = _required(frame, "id")
@@ -211,7 +208,7 @@ def _delivered(session: Session, frame: Frame) -> tuple[Consumer, int]:
     return consumer, number
 
 
-def _acknowledged(consumer: Consumer, number: int) -> list[Message]:
+def _acknowledged(consumer: Consumer[Box], number: int) -> list[Message]:
     return consumer.acknowledge(number) or []
 
 
@@ -262,7 +259,7 @@ def _required(frame: Frame, name: str) -> str:
     return value
 
 
-COMMANDS: dict[str, Callable[[Session, Frame], None]] = {
+COMMANDS: dict[str, Command] = {
     "CONNECT": connect,
     "STOMP": connect,
     "DISCONNECT": disconnect,

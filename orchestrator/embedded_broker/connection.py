@@ -6,13 +6,11 @@ import asyncio
 import logging
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from orchestrator.embedded_broker.errors import FrameError
 from orchestrator.embedded_broker.frames import Frame, FrameSplitter, frame_bytes
-
-if TYPE_CHECKING:
-    from orchestrator.embedded_broker.server import Server
+from orchestrator.embedded_broker.store import Store
 
 logger = logging.getLogger(__name__)
 
@@ -26,10 +24,22 @@ ABORT_AFTER = 30.0
 """Seconds after which a connection is gone even if the client has not read all of it."""
 
 
+class Host(Protocol):
+    """What a connection needs of the broker that it belongs to."""
+
+    loop: asyncio.AbstractEventLoop
+    max_frame: int
+    store: Store
+    held_up: set[Connection]
+
+    def stir(self, connection: Connection) -> None:
+        """Have a connection flushed at the end of this turn of the event loop."""
+
+
 class Connection(asyncio.Protocol):
     """The byte stream of a client's connection; ``Session`` carries out its frames."""
 
-    def __init__(self, server: Server, number: int) -> None:
+    def __init__(self, server: Host, number: int) -> None:
         self.server = server
         self.number = number
         self.splitter = FrameSplitter(server.max_frame)

@@ -3,19 +3,43 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import Generic, Protocol, TypeVar
 
 from orchestrator.embedded_broker.frames import escape
+from orchestrator.embedded_broker.lane import Lane
 from orchestrator.embedded_broker.message import NAME, Message
-
-if TYPE_CHECKING:
-    from orchestrator.embedded_broker.box import Box, Lane
-    from orchestrator.embedded_broker.session import Session
 
 ACK_MODES = ("auto", "client", "client-individual")
 
 
-class Consumer:
+class Client(Protocol):
+    """What a consumer needs of the connection that it belongs to."""
+
+    version: str
+    writable: bool
+
+    def write(self, pieces: Iterable[bytes], size: int) -> None:
+        """Send bytes; ``size`` counts for messages."""
+
+    def fail(self, text: str, receipt: str | None = None) -> None:
+        """Send an ERROR and close the connection."""
+
+
+class Source(Protocol):
+    """What a consumer needs of the box that its messages come from."""
+
+    recovered: int
+    returned: dict[int, int]
+
+    def settle(self, message: Message) -> None:
+        """Be done with a message."""
+
+
+BoxType = TypeVar("BoxType", bound=Source)
+
+
+class Consumer(Generic[BoxType]):
     """A subscription; ``identity`` is its id header, ``number`` its place on the connection.
 
     It is given messages while fewer than ``prefetch`` are unacknowledged and the connection takes
@@ -27,18 +51,24 @@ class Consumer:
         "_tail",
         "ack_mode",
         "box",
+        "client",
         "identity",
         "lane",
         "number",
         "prefetch",
-        "session",
         "unacked",
     )
 
     def __init__(
-        self, session: Session, identity: str, number: int, box: Box, ack_mode: str, prefetch: int
+        self,
+        client: Client,
+        identity: str,
+        number: int,
+        box: BoxType,
+        ack_mode: str,
+        prefetch: int,
     ) -> None:
-        self.session = session
+        self.client = client
         self.identity = identity
         self.number = number
         self.box = box
@@ -48,12 +78,12 @@ class Consumer:
         self.unacked: OrderedDict[int, Message] = OrderedDict()
         self._head = f"MESSAGE\nsubscription:{escape(identity)}\n".encode()
         self._tail = b""
-        if session.version == "1.2" and ack_mode != "auto":
+        if client.version == "1.2" and ack_mode != "auto":
             self._tail = b"@%d\n" % number
 
     def has_room(self) -> bool:
         """Return whether it has room for another message now."""
-        return self.session.writable and len(self.unacked) < self.prefetch
+        return self.client.writable and len(self.unacked) < self.prefetch
 
     def deliver(self, message: Message) -> None:
         """Write a message to the connection."""
@@ -69,7 +99,7 @@ class Consumer:
             box.settle(message)
         else:
             self.unacked[message.number] = message
-        self.session.write((head, message.head, b"\n", message.body, b"\0"), message.size)
+        self.client.write((head, message.head, b"\n", message.body, b"\0"), message.size)
 
     def acknowledge(self, number: int) -> list[Message] | None:
         """Return the messages that an ACK or NACK of a number covers; None: it is not here."""

@@ -101,7 +101,7 @@ def _overflow(box: Box) -> None:
             )
         box.overflowed = True
         return
-    box.consumers[0].session.fail(
+    box.consumers[0].client.fail(
         f"the subscription to {box.destination} is closed: its messages are not read fast enough, "
         f"{box.waiting} wait"
     )

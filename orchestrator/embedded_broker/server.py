@@ -6,12 +6,12 @@ import asyncio
 import errno
 import logging
 import secrets
-from dataclasses import dataclass
 
+from orchestrator.embedded_broker.commands import COMMANDS
 from orchestrator.embedded_broker.connection import Connection
 from orchestrator.embedded_broker.database import Database
 from orchestrator.embedded_broker.destinations import Destinations
-from orchestrator.embedded_broker.session import Session
+from orchestrator.embedded_broker.session import Login, Session
 from orchestrator.embedded_broker.store import Store
 from swf_common_lib.errors import ConfigurationError
 
@@ -25,14 +25,6 @@ SWEEP = 30.0
 """Seconds between two looks for expired messages that nobody takes."""
 CLOSE_WITHIN = 2.0
 """Seconds that clients have to take what was written to them when the broker ends."""
-
-
-@dataclass(frozen=True)
-class Login:
-    """The user name and password that clients have to send."""
-
-    user: str
-    password: str
 
 
 class Server:
@@ -73,7 +65,7 @@ class Server:
 
     def _new_session(self) -> Session:
         self._connections += 1
-        session = Session(self, self._connections)
+        session = Session(self, self._connections, COMMANDS)
         self.sessions.add(session)
         return session
 

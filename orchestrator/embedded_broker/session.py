@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
 
-from orchestrator.embedded_broker.commands import COMMANDS
-from orchestrator.embedded_broker.connection import Connection
+from orchestrator.embedded_broker.box import Box
+from orchestrator.embedded_broker.connection import Connection, Host
 from orchestrator.embedded_broker.consumer import Consumer
-from orchestrator.embedded_broker.destinations import TEMPORARY, Queue, TemporaryQueue, Topic
+from orchestrator.embedded_broker.destinations import (
+    TEMPORARY,
+    Destinations,
+    Queue,
+    TemporaryQueue,
+    Topic,
+)
 from orchestrator.embedded_broker.errors import FrameError, Refusal
 from orchestrator.embedded_broker.frames import Frame
-
-if TYPE_CHECKING:
-    from orchestrator.embedded_broker.server import Server
 
 logger = logging.getLogger(__name__)
 
@@ -21,16 +26,43 @@ OWN = "/temp-queue/"
 """What the client's own temporary queues start with."""
 
 
-class Session(Connection):
-    """A client's session: its connection, subscriptions, transactions and temporary queues."""
+@dataclass(frozen=True)
+class Login:
+    """The user name and password that clients have to send."""
 
-    def __init__(self, server: Server, number: int) -> None:
+    user: str
+    password: str
+
+
+class Broker(Host, Protocol):
+    """What a session needs of the broker that it belongs to."""
+
+    login: Login
+    identity: str
+    destinations: Destinations
+    sessions: set[Session]
+    clients: dict[str, Session]
+
+    def ended(self, session: Session) -> None:
+        """Forget a session."""
+
+
+class Session(Connection):
+    """A client's session: its connection, subscriptions, transactions and temporary queues.
+
+    ``commands``: what each frame does.
+    """
+
+    server: Broker
+
+    def __init__(self, server: Broker, number: int, commands: Mapping[str, Command]) -> None:
         super().__init__(server, number)
+        self.commands = commands
         self.version = ""
         self.client_id = ""
-        self.consumers: dict[str, Consumer] = {}
+        self.consumers: dict[str, Consumer[Box]] = {}
         """By the subscription's id."""
-        self.numbered: dict[int, Consumer] = {}
+        self.numbered: dict[int, Consumer[Box]] = {}
         """The same by their number on this connection."""
         self.transactions: dict[str, list[Frame]] = {}
         self.dirty = 0
@@ -40,7 +72,7 @@ class Session(Connection):
 
     def handle(self, frame: Frame) -> None:
         """Carry out the command of a frame and confirm it; raises FrameError."""
-        command = COMMANDS.get(frame.command)
+        command = self.commands.get(frame.command)
         if command is None:
             raise FrameError(f"not a STOMP command: {frame.command[:60]!r}")
         if not self.logged_in and frame.command not in ("CONNECT", "STOMP"):
@@ -84,7 +116,7 @@ class Session(Connection):
 
     # Subscriptions
 
-    def add_consumer(self, consumer: Consumer) -> None:
+    def add_consumer(self, consumer: Consumer[Box]) -> None:
         """Add a subscription."""
         self.consumers[consumer.identity] = consumer
         self.numbered[consumer.number] = consumer
@@ -94,7 +126,7 @@ class Session(Connection):
         self._last_consumer += 1
         return self._last_consumer
 
-    def drop_consumer(self, consumer: Consumer, *, failed: bool) -> None:
+    def drop_consumer(self, consumer: Consumer[Box], *, failed: bool) -> None:
         """End a subscription; its queue too, unless that outlives it.
 
         ``failed``: its connection ended with it, perhaps over the message that it worked on.
@@ -138,3 +170,7 @@ class Session(Connection):
 
     def __str__(self) -> str:
         return f"connection {self.number} ({self.client_id or 'no client-id'})"
+
+
+Command = Callable[[Session, Frame], None]
+"""What a frame of a kind does; raises Refusal or FrameError."""

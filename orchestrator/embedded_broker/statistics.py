@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from orchestrator.embedded_broker.box import Box
-
-if TYPE_CHECKING:
-    from orchestrator.embedded_broker.server import Server
+from orchestrator.embedded_broker.destinations import Destinations
 
 STATISTICS = "/queue/testbed.broker.statistics"
 """A message sent here with a ``reply-to`` is answered with JSON."""
 
 
-def statistics(server: Server) -> bytes:
-    """Return queues, topics and connections as JSON."""
-    durables = server.destinations.durables.values()
+def statistics(destinations: Destinations, connections: int, failure: str) -> bytes:
+    """Return queues, topics, the number of connections and the store's failure as JSON."""
+    durables = destinations.durables.values()
     return json.dumps(
         {
-            "destinations": list(_destinations(server)),
-            "connections": len(server.sessions),
+            "destinations": list(_rows(destinations)),
+            "connections": connections,
             "durable_subscriptions": [
                 {
                     "client_id": box.client_id,
@@ -33,15 +31,15 @@ def statistics(server: Server) -> bytes:
                 }
                 for box in durables
             ],
-            "store": {"failure": server.store.failure},
+            "store": {"failure": failure},
         }
     ).encode()
 
 
-def _destinations(server: Server) -> Iterator[dict[str, Any]]:
-    for queue in server.destinations.queues.values():
+def _rows(destinations: Destinations) -> Iterator[dict[str, Any]]:
+    for queue in destinations.queues.values():
         yield _row(queue.destination, [queue], queue.enqueued)
-    for topic in server.destinations.topics.values():
+    for topic in destinations.topics.values():
         yield _row(topic.name, topic.boxes, topic.enqueued)
 
 

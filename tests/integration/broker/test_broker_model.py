@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from orchestrator.embedded_broker import box
 from orchestrator.embedded_broker.database import Database
-from orchestrator.embedded_broker.server import Login, Server
+from orchestrator.embedded_broker.server import Server
+from orchestrator.embedded_broker.session import Login
 from tests.waiting import PATIENCE
 
 _DELIVERY = re.compile(r"MESSAGE\nsubscription:(\w)\nack:([^\n]+)\n[^\0]*?\n\n(\d+)\0", re.DOTALL)

@@ -31,13 +31,28 @@ def process_exists(pid: int) -> bool:
 
 def programs_of(socket: Path) -> list[int]:
     """Return the ids of all processes that the supervisord listening on ``socket`` started."""
+    return [pid for pid in named_programs_of(socket) if pid != os.getpid()]
+
+
+def named_programs_of(socket: Path) -> dict[int, str]:
+    """Return the program that each living process of that supervisord belongs to, by process id.
+
+    The calling process is among them if it is one.
+    """
     mark = f"SUPERVISOR_SERVER_URL=unix://{socket}".encode()
-    found = []
+    found = {}
     for folder in _PROC.glob("[0-9]*"):
         with suppress(OSError):
-            if mark in (folder / "environ").read_bytes().split(b"\0"):
-                found.append(int(folder.name))
-    return [pid for pid in found if pid != os.getpid() and process_exists(pid)]
+            environment = (folder / "environ").read_bytes().split(b"\0")
+            if mark in environment:
+                found[int(folder.name)] = _program_name(environment)
+    return {pid: name for pid, name in found.items() if process_exists(pid)}
+
+
+def _program_name(environment: list[bytes]) -> str:
+    start = b"SUPERVISOR_PROCESS_NAME="
+    names = (entry.removeprefix(start) for entry in environment if entry.startswith(start))
+    return next(names, b"").decode(errors="replace")
 
 
 def end_programs_of(socket: Path, patience: float = 10.0) -> list[int]:

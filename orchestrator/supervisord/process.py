@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ class Process:
     uptime: float
     """Seconds since it started; 0 when it does not run."""
     log_file: Path
+    ended_at: datetime | None = None
+    """When it ended last, as supervisord remembers; None while it is up, or never ended."""
 
     @property
     def running(self) -> bool:
@@ -65,4 +68,9 @@ def process_from(info: dict[str, Any], log_dir: Path) -> Process:
         description=info["spawnerr"] or info["description"],
         uptime=max(0.0, float(info["now"] - info["start"])) if up else 0.0,
         log_file=Path(info["stdout_logfile"] or log_dir / f"{name}.log"),
+        ended_at=None if up or not info["stop"] else _moment(info["stop"]),
     )
+
+
+def _moment(epoch: int) -> datetime:
+    return datetime.fromtimestamp(epoch, timezone.utc)

@@ -1,0 +1,176 @@
+"""How this host's processes stand: what needs a hand, from both supervisords, without Django.
+
+For the terminal, also while the monitor is down, for the monitor and for the MCP server. One
+question to each supervisord, a second's patience, bounded reads; nothing is waited for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime, timezone
+
+import psutil
+
+from orchestrator import ports
+from orchestrator.listeners import Stranger, stranger_on
+from orchestrator.process_rules import Answer, Host, Program, findings_of
+from orchestrator.services import (
+    Service,
+    services_of,
+    supervisor_of_agents,
+    supervisor_of_services,
+)
+from orchestrator.supervisord.configuration import SupervisorConfiguration
+from orchestrator.supervisord.connection import ShuttingDown, SupervisorUnavailable
+from orchestrator.supervisord.log import End, History, read_histories
+from orchestrator.supervisord.orphans import named_programs_of
+from orchestrator.supervisord.process import Process
+from orchestrator.supervisord.supervisor import Supervisor
+from swf_common_lib.database_url import parse_database_url
+from swf_common_lib.errors import ConfigurationError
+from swf_common_lib.findings import (
+    Finding,
+    FindingCode,
+    Remedy,
+    Severity,
+    Subject,
+    SubjectKind,
+    evidence,
+    ranked,
+)
+from swf_common_lib.settings import Settings
+
+PATIENCE = 1.0
+"""Seconds that supervisord has to answer; it answers at once or is in trouble."""
+
+
+def process_findings(settings: Settings) -> list[Finding]:
+    """Return what needs a hand among the processes that this host is to have, the worst first.
+
+    Services that run elsewhere, or in containers, are not looked at.
+    """
+    now = datetime.now(timezone.utc)
+    found: list[Finding] = []
+    for look in (_look_at_services, _look_at_agents):
+        try:
+            found += findings_of(look(settings), now)
+        except ConfigurationError as error:
+            found.append(_unusable(error))
+    return ranked(found)
+
+
+def last_end_of(settings: Settings, program: str) -> End | None:
+    """Return how a program that is down ended, as supervisord's log tells.
+
+    None for one that is up, was never started, or whose end the log does not have.
+    Raises ConfigurationError for a configuration of supervisord that cannot be used.
+    """
+    for supervisor_of in (supervisor_of_agents, supervisor_of_services):
+        supervisor = supervisor_of(settings)
+        if program in supervisor.configuration.programs:
+            return _history(supervisor, program).end
+    return None
+
+
+def _history(supervisor: Supervisor, program: str) -> History:
+    return read_histories(supervisor.configuration.log_file).get(program, History())
+
+
+def _look_at_services(settings: Settings) -> Host:
+    services = services_of(settings)
+    if not services:
+        return Host(True, Answer.GIVEN, ())  # they run elsewhere
+    supervisor = supervisor_of_services(settings)
+    answer, processes = _ask(supervisor)
+    histories = read_histories(supervisor.configuration.log_file)
+    programs = []
+    for service in services:
+        process = processes.get(service.name)
+        programs.append(
+            Program(
+                service.name,
+                process,
+                histories.get(service.name, History()),
+                service.port(settings) or 0,
+                _stranger(service, settings, process, supervisor)
+                if answer in (Answer.GIVEN, Answer.NONE)
+                else None,
+            )
+        )
+    return _host(supervisor, answer, programs, services=True)
+
+
+def _look_at_agents(settings: Settings) -> Host:
+    supervisor = supervisor_of_agents(settings)
+    answer, processes = _ask(supervisor)
+    histories = read_histories(supervisor.configuration.log_file) if processes else {}
+    programs = [
+        Program(name, process, histories.get(name, History()))
+        for name, process in processes.items()
+    ]
+    return _host(supervisor, answer, programs, services=False)
+
+
+def _ask(supervisor: Supervisor) -> tuple[Answer, Mapping[str, Process]]:
+    try:
+        return Answer.GIVEN, supervisor.processes(PATIENCE)
+    except ShuttingDown:
+        return Answer.ENDING, {}
+    except SupervisorUnavailable:
+        alive = _daemon_pid(supervisor.configuration)
+        return Answer.LATE if alive else Answer.NONE, {}
+
+
+def _host(
+    supervisor: Supervisor, answer: Answer, programs: Sequence[Program], *, services: bool
+) -> Host:
+    if answer in (Answer.GIVEN, Answer.ENDING):
+        return Host(services, answer, programs)
+    return Host(
+        services,
+        answer,
+        programs,
+        _daemon_pid(supervisor.configuration),
+        named_programs_of(supervisor.socket),
+    )
+
+
+def _daemon_pid(configuration: SupervisorConfiguration) -> int:
+    """Return the id of the daemon's process, which may have left its file behind; 0 for none."""
+    with suppress(OSError, ValueError, psutil.Error):
+        process = psutil.Process(int(configuration.pid_file.read_text()))
+        # Its number may be another program's by now.
+        if any("supervisord" in word for word in process.cmdline()):
+            return int(process.pid)
+    return 0
+
+
+def _stranger(
+    service: Service, settings: Settings, process: Process | None, supervisor: Supervisor
+) -> Stranger | None:
+    port = service.port(settings)
+    if port is None:
+        return None
+    return stranger_on(
+        _host_of(service, settings), port, process.pid if process else 0, supervisor.socket
+    )
+
+
+def _host_of(service: Service, settings: Settings) -> str:
+    """Return where a service of this host is to listen."""
+    if service.name == "broker":
+        return settings.activemq_host
+    if service.name == "postgres":
+        return parse_database_url(settings.swf_database_url).host
+    return ports.LOOPBACK
+
+
+def _unusable(error: ConfigurationError) -> Finding:
+    return Finding(
+        FindingCode.CONFIGURATION_BROKEN,
+        Severity.ERROR,
+        Subject(SubjectKind.FILE, error.problems[0].partition(":")[0]),
+        Remedy.MEND_FILE,
+        evidence=evidence(problem="; ".join(error.problems)),
+    )

@@ -9,196 +9,123 @@ Persistent (``python workflows/workflow_runner.py``): serves the queue of comman
 
 from __future__ import annotations
 
-import atexit
-import threading
+import argparse
+import logging
+import signal
+import sys
 import time
-import uuid
-from collections.abc import Mapping
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-from swf_common_lib.errors import BrokerUnavailable, TestbedError, WorkflowFailed
+from rich.console import Console
+
+from swf_common_lib.agent_main import agent_namespace, stop_on_signals
+from swf_common_lib.command_line import CommandParser
+from swf_common_lib.errors import ConfigurationError, TestbedError
+from swf_common_lib.logs import log_to_stderr
 from swf_common_lib.settings import Settings, load_settings
-from workflows.runner.agent import MAX_EXECUTIONS, RunnerAgent
-from workflows.runner.execution import FAILED, Execution
-from workflows.runner.executions import ExecutionHost
+from workflows.runner.agent import MAX_EXECUTIONS
+from workflows.runner.display import follow, summary
+from workflows.runner.execution import COMPLETED, Execution
+from workflows.runner.options import RunRequest, add_run_options
+from workflows.runner.workflow_runner import WorkflowRunner
 
-OPEN_PATIENCE = 4.0
-"""Seconds that ``open`` waits for monitor and broker."""
+__all__ = ["WorkflowRunner", "main"]
+
+OK, FAILED = 0, 1
+"""Exit statuses. A command line that is none at all gives 2, as everywhere."""
 
 
-class WorkflowRunner(RunnerAgent):
-    """A runner that a program can use: ``run_workflow`` returns when the workflow has ended.
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.workflow and not options.run_once:
+        parser.error(f"to run {options.workflow} once, say --run-once {options.workflow}")
+    try:
+        settings = load_settings()
+        if options.run_once:
+            return _once(options, settings)
+        return _persistent(options, settings)
+    except TestbedError as error:
+        print(f"workflow_runner: {error}", file=sys.stderr)
+        return FAILED
 
-    ``monitor_url`` replaces the one of ``settings`` (default: this installation's). Used as a
-    context manager, or closed with ``close``, or at the end of the program.
-    """
 
-    def __init__(
-        self,
-        monitor_url: str = "",
-        *,
-        settings: Settings | None = None,
-        namespace: str = "",
-        max_executions: int = MAX_EXECUTIONS,
-        serves_starts: bool = False,
-    ) -> None:
-        settings = settings or load_settings()
-        if monitor_url:
-            url = monitor_url.rstrip("/")
-            settings = settings.model_copy(
-                update={"swf_monitor_url": url, "swf_monitor_http_url": url}
-            )
-        super().__init__(
-            settings, namespace, max_executions=max_executions, serves_starts=serves_starts
-        )
-        self._loop: threading.Thread | None = None
+def _parser() -> argparse.ArgumentParser:
+    parser = CommandParser(
+        prog="workflow_runner.py",
+        description="Execute workflows: those that are announced on the queue of commands, or"
+        " with --run-once a single one.",
+    )
+    parser.add_argument("--run-once", action="store_true", help="run WORKFLOW, then end")
+    parser.add_argument(
+        "workflow",
+        nargs="?",
+        metavar="WORKFLOW",
+        help="what --run-once runs (default: testbed.toml's)",
+    )
+    parser.add_argument("--testbed-config", type=Path, metavar="T", help="the testbed.toml to use")
+    parser.add_argument("--namespace", help="namespace (default: testbed.toml's)")
+    parser.add_argument(
+        "--max-executions",
+        type=int,
+        default=MAX_EXECUTIONS,
+        metavar="N",
+        help=f"executions at once; further starts wait in the queue (default {MAX_EXECUTIONS})",
+    )
+    parser.add_argument("--debug", action="store_true", help="log more")
+    add_run_options(parser.add_argument_group("with --run-once"))
+    return parser
 
-    def __enter__(self) -> WorkflowRunner:
-        """Open it."""
-        self.open()
-        return self
 
-    def __exit__(self, *exception: object) -> None:
-        """Close it."""
-        self.close()
+def _persistent(options: argparse.Namespace, settings: Settings) -> int:
+    if options.max_executions < 1:
+        raise ConfigurationError([f"--max-executions {options.max_executions}: at least 1"])
+    log_to_stderr(logging.DEBUG if options.debug else logging.INFO)
+    runner = WorkflowRunner(
+        settings=settings,
+        namespace=agent_namespace(options, settings),
+        max_executions=options.max_executions,
+        serves_starts=True,
+    )
+    stop_on_signals(runner)
+    runner.run()
+    return OK
 
-    def open(self) -> None:
-        """Connect to monitor and broker, and take commands about executions in hand.
 
-        Does nothing when it is open. Raises MonitorUnavailable or BrokerUnavailable after
-        ``OPEN_PATIENCE`` seconds.
-        """
-        if self._loop is not None:
-            return
-        self.stopping.clear()
-        self.host = ExecutionHost(self.settings, self._wake)  # one that was shut down takes nothing
-        self.monitor.patience = OPEN_PATIENCE / 2
-        # Connecting goes on until it succeeds or the agent is to stop.
-        alarm = threading.Timer(OPEN_PATIENCE, self.stopping.set)
-        alarm.daemon = True
-        alarm.start()
-        try:
-            self._start()
-        except TestbedError:
-            self._stop()
-            raise
-        finally:
-            alarm.cancel()
-        if not self.bus.connected:
-            detail = self.bus.status().detail
-            self._stop()
-            raise BrokerUnavailable(
-                detail,
-                "Start the broker (testbed start-local), or correct ACTIVEMQ_HOST and so on.",
-            )
-        self._loop = threading.Thread(target=self._work_until_stopped, name="runner", daemon=True)
-        self._loop.start()
-        atexit.register(self.close)
+def _once(options: argparse.Namespace, settings: Settings) -> int:
+    log_to_stderr(logging.DEBUG if options.debug else logging.ERROR)
+    request = RunRequest.from_options(options, options.workflow, settings)
+    fields = {**request.fields, "through": "once"}
+    console = Console(highlight=False)
+    with WorkflowRunner(settings=settings, namespace=str(fields["namespace"])) as runner:
+        began = time.monotonic()
+        execution = runner.begin(fields)
+        console.print(f"{execution.execution_id} started, namespace {fields['namespace']}")
+        with _ended_by_signals(execution):
+            follow(execution, console)
+        console.print(summary(execution, time.monotonic() - began), soft_wrap=True)
+    return OK if execution.status == COMPLETED else FAILED
 
-    def close(self) -> None:
-        """End the executions in hand, and log out at monitor and broker."""
-        loop, self._loop = self._loop, None
-        if loop is not None:
-            atexit.unregister(self.close)
-            self.stop()
-            loop.join()
 
-    def _work_until_stopped(self) -> None:
-        try:
-            while not self.stopping.is_set():
-                self._work()
-        finally:
-            self._stop()
+@contextmanager
+def _ended_by_signals(execution: Execution) -> Generator[None, None, None]:
+    """Stop the execution on SIGINT and SIGTERM, in an orderly way the first time."""
 
-    def begin(self, request: Mapping[str, Any]) -> Execution:
-        """Start what ``request`` (the fields of ``POST /api/workflow-executions/start/``) says.
+    def stop(number: int, _frame: Any) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        execution.stop(f"the runner was ended by {signal.Signals(number).name}")
 
-        Returns the execution, which has begun. Raises ConfigurationError and the like when the
-        monitor refuses it.
-        """
-        self.open()
-        asked = time.monotonic()
-        return self.host.launch(self.claim(request), self.bus, self.name, asked)
-
-    def claim(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Create an execution at the monitor, claimed for this runner, and return its record."""
-        body = {
-            "namespace": self.namespace,
-            "executed_by": self.username,
-            # Asked twice, as when an answer was lost, the monitor makes one execution.
-            "idempotency_key": str(uuid.uuid4()),
-            **request,
-            "runner": self.name,
-        }
-        claimed: dict[str, Any] = self.monitor.post("workflow-executions/start/", body)
-        return claimed
-
-    def run_workflow(
-        self,
-        workflow_name: str,
-        config_name: str | None = None,
-        duration: float = 0,
-        realtime: bool = False,
-        *,
-        speed: float | None = None,
-        **overrides: Any,
-    ) -> str:
-        """Run a workflow to its end and return its execution id.
-
-        ``config_name``: a configuration in ``workflows/`` (default: the workflow's own);
-        ``duration``: simulated seconds after which it is ended (0: at its own end);
-        ``realtime`` and ``speed`` pace it. ``overrides`` are parameters, such as ``stf_count=5``.
-        Raises WorkflowFailed when the workflow fails, ConfigurationError for faulty parameters.
-        """
-        request: dict[str, Any] = {
-            "workflow": workflow_name,
-            "config": config_name,
-            "duration": duration,
-            "realtime": realtime,
-            "speed": speed,
-            "parameters": overrides,
-            "through": "once",
-        }
-        return self._finish({k: v for k, v in request.items() if v is not None})
-
-    def run_by_name(
-        self,
-        workflow_name: str,
-        version: str | None = None,
-        parameter_overrides: Mapping[str, Any] | None = None,
-    ) -> str:
-        """Run a definition stored in the database to its end and return its execution id.
-
-        A definition that is not there yet is registered from its file. Raises as
-        ``run_workflow`` does.
-        """
-        request: dict[str, Any] = {
-            "workflow": workflow_name,
-            "parameters": dict(parameter_overrides or {}),
-            "from_definition": True,
-            "through": "once",
-        }
-        if version:
-            request["version"] = version
-        return self._finish(request)
-
-    def _finish(self, request: Mapping[str, Any]) -> str:
-        execution = self.begin(request)
-        try:
-            execution.join()
-        except KeyboardInterrupt:
-            execution.stop("interrupted at the terminal")
-            execution.join()
-            raise
-        outcome = execution.outcome
-        if outcome is not None and outcome.status == FAILED:
-            raise WorkflowFailed(
-                f"{execution.execution_id} failed: {outcome.error}", outcome.stack_trace
-            )
-        return execution.execution_id
+    former = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
 
 
 if __name__ == "__main__":
-    from workflows.runner.cli import main
-
     raise SystemExit(main())

@@ -14,7 +14,7 @@ from swf_common_lib.errors import ConfigurationError
 from swf_common_lib.messages import UNPACED
 from workflows.runner.execution import COMPLETED, TERMINATED, Execution, Outcome
 from workflows.runner.source import make_events
-from workflows.workflow_runner import WorkflowRunner
+from workflows.runner.workflow_runner import WorkflowRunner
 
 
 class WorkflowSimulator:

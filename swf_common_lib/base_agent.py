@@ -273,6 +273,7 @@ class BaseAgent:
             "namespace": self.namespace,
             "workflow_enabled": True,
             "total_stf_processed": self.total_stf_processed,
+            "heartbeat_interval": self.heartbeat_interval,
             "metadata": {"unconfirmed_messages": status.unconfirmed, **self.heartbeat_metadata()},
         }
 

@@ -26,6 +26,7 @@ from swf_common_lib.command_line import CommandParser
 from swf_common_lib.errors import ConfigurationError, TestbedError
 from swf_common_lib.logs import log_to_stderr
 from swf_common_lib.settings import Settings, load_settings
+from swf_common_lib.states import EndCause
 from workflows.runner.agent import MAX_EXECUTIONS
 from workflows.runner.display import follow, summary
 from workflows.runner.execution import COMPLETED, Execution
@@ -117,7 +118,8 @@ def _ended_by_signals(execution: Execution) -> Generator[None, None, None]:
 
     def stop(number: int, _frame: Any) -> None:
         signal.signal(number, signal.SIG_DFL)
-        execution.stop(f"the runner was ended by {signal.Signals(number).name}")
+        reason = f"the runner was ended by {signal.Signals(number).name}"
+        execution.stop(reason, cause=EndCause.RUNNER_STOPPED)
 
     former = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

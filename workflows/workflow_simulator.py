@@ -12,6 +12,7 @@ from simpy.rt import RealtimeEnvironment
 
 from swf_common_lib.errors import ConfigurationError
 from swf_common_lib.messages import UNPACED
+from swf_common_lib.states import EndCause
 from workflows.runner.execution import COMPLETED, TERMINATED, Execution, Outcome
 from workflows.runner.source import make_events
 from workflows.runner.workflow_runner import WorkflowRunner
@@ -85,9 +86,16 @@ def _configuration(given: Path) -> dict[str, Any]:
 class EmbeddedExecution(Execution):
     """An execution whose events another program's SimPy environment processes."""
 
-    def stop(self, reason: str, reached: Callable[[str], None] = lambda status: None) -> None:
+    def stop(
+        self,
+        reason: str,
+        reached: Callable[[str], None] = lambda status: None,
+        *,
+        cause: EndCause = EndCause.STOPPED,
+    ) -> None:
         """Stop it at its next event."""
-        self._stop_reason = self._stop_reason or reason
+        if not self._stop_reason:
+            self._stop_reason, self._stop_cause = reason, cause
         self._when(TERMINATED, reached)
 
     def pause(self, reason: str, reached: Callable[[str], None] = lambda status: None) -> None:
@@ -101,7 +109,7 @@ class EmbeddedExecution(Execution):
     def abandon(self, reason: str) -> None:
         """Stop it at its next event, without messages or reports."""
         self.handle.muted = True
-        self.outcome = Outcome(TERMINATED, reason)
+        self.outcome = Outcome(TERMINATED, EndCause.RUNNER_LOST, reason)
         self._stop_reason = reason
 
     def join(self, timeout: float | None = None) -> bool:
@@ -119,14 +127,17 @@ class EmbeddedExecution(Execution):
             )
             yield from self._until_stopped(events)
         except GeneratorExit:
-            self._finish(Outcome(TERMINATED, "its environment was given up"))
+            self._finish(Outcome(TERMINATED, EndCause.STOPPED, "its environment was given up"))
             raise
         except Exception as error:
             self._finish(self._failed(error))
             raise
         else:
             stopped = self._stop_reason
-            self._finish(Outcome(TERMINATED if stopped else COMPLETED, stopped))
+            if stopped:
+                self._finish(Outcome(TERMINATED, self._stop_cause, stopped))
+            else:
+                self._finish(Outcome(COMPLETED, EndCause.FINISHED))
         finally:
             self.handle.api_session.close()
             self._ended(self)

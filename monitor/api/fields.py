@@ -20,6 +20,12 @@ def printable(text: str) -> None:
         raise serializers.ValidationError("Expected printable characters alone.")
 
 
+def positive(number: float) -> None:
+    """Refuse what is not above 0, and what is no number."""
+    if not number > 0:  # as NaN is not
+        raise serializers.ValidationError("Expected a number greater than 0.")
+
+
 class TimeField(serializers.DateTimeField):
     """ISO 8601: read without a zone as the server's local time, always written in UTC."""
 
@@ -37,6 +43,16 @@ class RecordSerializer(serializers.ModelSerializer[Any]):
         **serializers.ModelSerializer.serializer_field_mapping,
         models.DateTimeField: TimeField,
     }
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Read a record. An optional field that is null counts as not given."""
+        if isinstance(data, dict):
+            data = {name: value for name, value in data.items() if not self._left_out(name, value)}
+        return super().to_internal_value(data)
+
+    def _left_out(self, name: str, value: Any) -> bool:
+        field = self.fields.get(name) if value is None else None
+        return field is not None and not (field.required or field.allow_null)
 
 
 class TableField(serializers.JSONField):

@@ -11,6 +11,7 @@ from monitor.api.fields import (
     StfFileField,
     TableField,
     find_sample,
+    positive,
     printable,
 )
 from monitor.records.models import (
@@ -27,12 +28,19 @@ from monitor.records.models import (
     Worker,
     WorkflowMessage,
 )
+from monitor.records.models.agents import LONGEST_INTERVAL, UNDECLARED_INTERVAL
 
 
 class AgentSerializer(RecordSerializer):
     """An agent."""
 
     metadata = TableField(required=False)
+    heartbeat_interval = serializers.FloatField(
+        required=False,
+        max_value=LONGEST_INTERVAL,
+        validators=[positive],
+        help_text=f"seconds from one heartbeat to the next; {UNDECLARED_INTERVAL:.0f} if not said",
+    )
 
     class Meta:
         model = SystemAgent

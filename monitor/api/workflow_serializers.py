@@ -61,6 +61,11 @@ class ExecutionSerializer(RecordSerializer):
             "announced_at",
             "created_at",
             "idempotency_key",
+            "requested_change",
+            "change_requested_at",
+            "change_requested_by",
+            "simulation_tick",
+            "tick_changed_at",
         ]
 
     def get_source(self, execution: WorkflowExecution) -> dict[str, Any]:

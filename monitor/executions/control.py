@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from difflib import get_close_matches
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Case, F, Q, Value, When
 from django.utils import timezone
 
 from monitor.executions.announcer import COMMAND_LIFE_MS, announcer
 from monitor.records.database.notify import tell_changed
 from monitor.records.models import WorkflowExecution
-from monitor.records.states import EXECUTION_SOURCES, TERMINAL, ExecutionStatus
+from monitor.records.states import ACTIVE, EXECUTION_SOURCES, TERMINAL, ExecutionStatus
 from monitor.records.transitions import record_event, transition
 from swf_common_lib.config import did_you_mean
 from swf_common_lib.errors import Conflict, InvalidRequest, NotFound
+from swf_common_lib.states import Change, EndCause
 
 LEASE = timedelta(seconds=15)
 """A runner keeps an execution this long after a heartbeat that names it."""
@@ -26,6 +28,7 @@ LONGEST_REASON = 2000
 REPORTED = (
     "status",
     "status_reason",
+    "end_cause",
     "start_time",
     "end_time",
     "performance_metrics",
@@ -35,8 +38,9 @@ REPORTED = (
     "run_number",
 )
 """What a runner may report of an execution."""
+_REQUEST = ("requested_change", "change_requested_at", "change_requested_by")
 _MERGED = ("performance_metrics", "execution_environment")
-_REACHED = {"pause": ExecutionStatus.PAUSED, "resume": ExecutionStatus.RUNNING}
+_REACHED = {Change.PAUSE: ExecutionStatus.PAUSED, Change.RESUME: ExecutionStatus.RUNNING}
 
 
 @dataclass(frozen=True)
@@ -106,22 +110,24 @@ def request_change(
     for one that is over or cannot be changed so, BrokerUnavailable when the runner cannot be told;
     whatever it raises, nothing was changed.
     """
-    if change not in ("stop", "pause", "resume"):
-        known = ["stop", "pause", "resume"]
+    known = [one.value for one in Change]
+    if change not in known:
         raise InvalidRequest(f"{change!r} is no change; {did_you_mean(change, known)}")
+    asked = Change(change)
     if len(reason) > LONGEST_REASON or "\0" in reason:
         raise InvalidRequest(
             f"the reason has {len(reason)} characters: expected up to {LONGEST_REASON}, none NUL",
             f"Give a shorter one; {execution_id[:250]} was not changed.",
         )
     execution = find(execution_id)
-    if execution.status == ExecutionStatus.PENDING and change == "stop":
+    if execution.status == ExecutionStatus.PENDING and asked is Change.STOP:
         if transition(
             execution_id,
             ExecutionStatus.TERMINATED,
             actor=actor,
             via=via,
             reason=reason or f"stopped by {actor} before it began",
+            cause=EndCause.STOPPED,
             sources=[ExecutionStatus.PENDING],
         ):
             return Requested(find(execution_id))
@@ -135,11 +141,13 @@ def request_change(
         raise Conflict(
             f"{execution_id} is pending: it cannot {change}", "It can be stopped, or waited for."
         )
-    if execution.status == _REACHED.get(change):
+    if execution.status == _REACHED.get(asked):
         return Requested(execution)
     announcer().require_broker()
     # Before it is said: whoever reads that the database does not answer may count on no change.
-    record_event(execution_id, f"{change}_requested", actor=actor, via=via, reason=reason)
+    with transaction.atomic():
+        _note_request(execution, asked, actor)
+        record_event(execution_id, f"{change}_requested", actor=actor, via=via, reason=reason)
     if announcer().command(execution, change, reason):
         return Requested(execution)
     return Requested(
@@ -147,6 +155,19 @@ def request_change(
         f"The broker has not confirmed the {change} yet: it is sent as soon as the broker takes "
         f"it, and lapses after {COMMAND_LIFE_MS // 1000} s.",
     )
+
+
+def _note_request(execution: WorkflowExecution, change: Change, actor: str) -> None:
+    """Note what is asked of the runner. A stop that is not reached yet is not forgotten."""
+    rows = WorkflowExecution.objects.filter(pk=execution.pk, status__in=ACTIVE)
+    if change is not Change.STOP:
+        rows = rows.exclude(requested_change=Change.STOP)
+    rows.update(
+        requested_change=change,
+        change_requested_at=timezone.now(),
+        change_requested_by=actor[:100],
+    )
+    execution.refresh_from_db(fields=_REQUEST)
 
 
 def report(
@@ -164,6 +185,7 @@ def report(
                 f"{name} of an execution cannot be changed; {did_you_mean(name, REPORTED)}"
             )
     status = fields.pop("status", None)
+    cause = EndCause(fields.pop("end_cause", None) or EndCause.REPORTED)
     with transaction.atomic():
         execution = _locked(execution_id)
         for name in _MERGED:
@@ -176,15 +198,21 @@ def report(
                     execution.status_reason,
                 )
             reason = fields.pop("status_reason", "")
-            transition(execution_id, status, actor=actor, via=via, reason=reason, **fields)
+            transition(
+                execution_id, status, actor=actor, via=via, reason=reason, cause=cause, **fields
+            )
         elif fields:
             WorkflowExecution.objects.filter(pk=execution_id).update(**fields)
             tell_changed([execution_id])
     return find(execution_id)
 
 
-def renew_leases(runner: str, execution_ids: list[str]) -> list[str]:
-    """Renew a runner's leases on executions; give those that are not (or no longer) its own."""
+def renew_leases(runner: str, ticks: Mapping[str, float | None]) -> list[str]:
+    """Renew a runner's leases; return the executions that are not (or no longer) its own.
+
+    ``ticks``: by execution, how far its simulated clock is; None where that is not said.
+    """
+    execution_ids = list(ticks)
     if not execution_ids:
         return []
     mine = WorkflowExecution.objects.filter(
@@ -192,10 +220,27 @@ def renew_leases(runner: str, execution_ids: list[str]) -> list[str]:
         runner=runner,
         status__in=[ExecutionStatus.RUNNING, ExecutionStatus.PAUSED],
     )
-    if mine.update(lease_expires_at=timezone.now() + LEASE) == len(set(execution_ids)):
+    now = timezone.now()
+    if mine.update(lease_expires_at=now + LEASE, **_clocks(ticks, now)) == len(execution_ids):
         return []
     kept = set(mine.values_list("execution_id", flat=True))
     return [execution_id for execution_id in execution_ids if execution_id not in kept]
+
+
+def _clocks(ticks: Mapping[str, float | None], now: datetime) -> dict[str, Case]:
+    """Return what notes the ticks, and for those that changed when."""
+    known = {execution_id: tick for execution_id, tick in ticks.items() if tick is not None}
+    if not known:
+        return {}
+    news = [
+        When(Q(pk=execution_id) & ~Q(simulation_tick=tick), then=Value(now))
+        for execution_id, tick in known.items()
+    ]
+    values = [When(pk=execution_id, then=Value(tick)) for execution_id, tick in known.items()]
+    return {
+        "tick_changed_at": Case(*news, default=F("tick_changed_at")),
+        "simulation_tick": Case(*values, default=F("simulation_tick")),
+    }
 
 
 def _locked(execution_id: str) -> WorkflowExecution:

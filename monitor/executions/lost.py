@@ -27,6 +27,7 @@ from monitor.records.states import (
     WorkerStatus,
 )
 from monitor.records.transitions import transition
+from swf_common_lib.states import EndCause
 
 ACTOR, VIA = "monitor", "sweeper"
 LOST_AFTER = timedelta(minutes=3)
@@ -69,6 +70,7 @@ def _end_execution(execution_id: str, runner: str) -> None:
         actor=ACTOR,
         via=VIA,
         reason=reason,
+        cause=EndCause.RUNNER_LOST,
         error_message=reason,
         end_unannounced=True,
     ):

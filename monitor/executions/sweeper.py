@@ -24,6 +24,7 @@ from monitor.records.models import SystemAgent, WorkflowExecution
 from monitor.records.states import ACTIVE, ExecutionStatus
 from monitor.records.transitions import transition
 from swf_common_lib.errors import TestbedError
+from swf_common_lib.states import EndCause
 
 INTERVAL = 1.0
 STALLED = 3.0
@@ -178,6 +179,7 @@ class Sweeper(threading.Thread):
             actor=ACTOR,
             via=VIA,
             reason=f"no workflow runner took it within {waited:.0f} s",
+            cause=EndCause.NEVER_CLAIMED,
             sources=[ExecutionStatus.PENDING],
         ):
             logger.warning("%s is terminated: nobody took it", execution.execution_id)
@@ -193,6 +195,7 @@ class Sweeper(threading.Thread):
             actor=ACTOR,
             via=VIA,
             reason=reason,
+            cause=EndCause.RUNNER_LOST,
             only_if=Q(lease_expires_at__lt=now),
             error_message=reason,
             end_unannounced=True,

@@ -28,6 +28,7 @@ def note_look(now: datetime) -> None:
             "pid": os.getpid(),
             "hostname": socket.gethostname()[:100],
             "last_heartbeat": now,
+            "heartbeat_interval": NOTE_INTERVAL,
         },
     )
 

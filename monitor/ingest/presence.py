@@ -84,6 +84,7 @@ class Presence:
             "operational_state": states.EXITED if ending else busy,
             "workflow_enabled": True,
             "last_heartbeat": now(),
+            "heartbeat_interval": INTERVAL,
             "metadata": {
                 "lag_seconds": round(self._lag, 3),
                 "messages_total": self.messages_total,

@@ -6,14 +6,18 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Case, F, Q, Value, When
 from django.utils import timezone
 
 from monitor.records.database.notify import tell_changed
 from monitor.records.models import SystemStateEvent, WorkflowExecution
-from monitor.records.states import EXECUTION_SOURCES, TERMINAL
+from monitor.records.states import EXECUTION_SOURCES, TERMINAL, ExecutionStatus
+from swf_common_lib.states import Change, EndCause
 
 ANY = Q()
+_REACHES = {ExecutionStatus.PAUSED: Change.PAUSE, ExecutionStatus.RUNNING: Change.RESUME}
+"""What was asked for once an execution has the status; its end leaves nothing to be asked for."""
+_NO_REQUEST = {"requested_change": "", "change_requested_at": None, "change_requested_by": ""}
 
 
 def transition(
@@ -23,16 +27,17 @@ def transition(
     actor: str,
     via: str,
     reason: str = "",
+    cause: EndCause | None = None,
     sources: Iterable[str] | None = None,
     only_if: Q = ANY,
     **fields: Any,
 ) -> bool:
-    """Bring an execution into status ``to``, with ``fields`` set along; tell whether it was done.
+    """Bring an execution into status ``to``, set ``fields`` along; return whether it was done.
 
     It is done only from the statuses that may precede ``to`` (or those of them in ``sources``)
     and only if the row fulfils ``only_if`` at that very moment. ``reason`` becomes the
-    execution's ``status_reason``. A terminal status gets ``end_time``, unless given, and gives
-    up the lease.
+    execution's ``status_reason``. A terminal status needs its ``cause``, gets ``end_time``,
+    unless given, and gives up the lease. A request for change that is reached by it is cleared.
     """
     allowed = set(EXECUTION_SOURCES[to])
     if sources is not None:
@@ -42,12 +47,30 @@ def transition(
     if to in TERMINAL:
         changes.setdefault("end_time", now)
         changes["lease_expires_at"] = None
+        changes["end_cause"] = _required(cause, to)
+        changes.update(_NO_REQUEST)
+    else:
+        changes.update(_cleared_if_reached(_REACHES[ExecutionStatus(to)]))
     with transaction.atomic(savepoint=False):
         rows = WorkflowExecution.objects.filter(only_if, pk=execution_id, status__in=allowed)
         if not rows.update(**changes):
             return False
         record_event(execution_id, f"execution_{to}", actor=actor, via=via, reason=reason)
     return True
+
+
+def _required(cause: EndCause | None, to: str) -> EndCause:
+    if cause is None:
+        raise ValueError(f"a transition to {to} names no cause")
+    return cause
+
+
+def _cleared_if_reached(change: Change) -> dict[str, Case]:
+    reached = Q(requested_change=change)
+    return {
+        name: Case(When(reached, then=Value(empty)), default=F(name))
+        for name, empty in _NO_REQUEST.items()
+    }
 
 
 def record_event(

@@ -22,8 +22,10 @@ from swf_common_lib.messaging import RUNNER_CONTROL, WORKFLOW_CONTROL, Delivery,
 from swf_common_lib.monitor_client import FOREVER, MonitorClient, execution_path
 from swf_common_lib.roles import RUNNER
 from swf_common_lib.settings import Settings
+from swf_common_lib.states import EndCause
 from workflows.runner.client_pool import ClientPool
 from workflows.runner.commands import LOOKUP_PATIENCE, Lookup, carry_out, refusal
+from workflows.runner.execution import FAILED
 from workflows.runner.executions import ExecutionHost
 from workflows.runner.record import start_body
 
@@ -81,9 +83,16 @@ class RunnerAgent(BaseAgent):
         return True
 
     def heartbeat_metadata(self) -> dict[str, Any]:
-        """Return the executions in hand: the heartbeat renews their leases."""
+        """Return the executions in hand, with their clocks: a heartbeat renews their leases."""
         self.host.ownership.ask()
-        executions = [execution.execution_id for execution in self.host.all()]
+        executions = [
+            {
+                "execution_id": execution.execution_id,
+                "tick": float(execution.clock.tick),
+                "speed": execution.clock.speed,
+            }
+            for execution in self.host.all()
+        ]
         return {"executions": executions, "max_executions": self.max_executions}
 
     def describe(self) -> dict[str, Any]:
@@ -215,7 +224,11 @@ class RunnerAgent(BaseAgent):
             try:
                 self.host.launch(claimed, self.bus, self.name, asked)
             except WorkflowFailed as error:
-                failure = {"status": "failed", "error_message": error.detail}
+                failure = {
+                    "status": FAILED,
+                    "error_message": error.detail,
+                    "end_cause": EndCause.CONFIGURATION,
+                }
                 client.patch(f"workflow-executions/{execution_id}/", failure)
                 raise
         return {

@@ -72,6 +72,7 @@ class Clock:
         self._ended = False
         self._ending = Ending()
         self._stop_asked = False
+        self._stepping = False
         self._closing = False
         self._closing_tick = self._closing_deadline = 0.0
 
@@ -94,8 +95,12 @@ class Clock:
 
     @property
     def tick(self) -> float:
-        """Return the simulated seconds since the start, including the wait for the next event."""
-        if self._speed == UNPACED or self._paused or not self._anchor_wall or self._closing:
+        """Return the simulated seconds since the start, including the wait for the next event.
+
+        While an event is processed it stands still, however long the workflow's code takes.
+        """
+        stands = self._paused or self._stepping or self._closing
+        if self._speed == UNPACED or stands or not self._anchor_wall:
             return float(self.env.now)
         elapsed = (time.monotonic() - self._anchor_wall) * self._speed
         return max(float(self.env.now), min(self._anchor_tick + elapsed, float(self.env.peek())))
@@ -164,6 +169,7 @@ class Clock:
                 if congested is not None and congested():
                     self._wait(CONGESTION_POLL)
                     continue
+            self._stepping = True
             try:
                 env.step()
             except simpy.core.EmptySchedule:
@@ -172,6 +178,8 @@ class Clock:
                     "Every event that WorkflowExecutor.execute yields must be triggered by"
                     " somebody, or be a timeout.",
                 ) from None
+            finally:
+                self._stepping = False
 
     def _due(self) -> bool:
         """Wait for the next event's time; return False when a command came first."""

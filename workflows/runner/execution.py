@@ -12,10 +12,16 @@ from typing import Any
 
 import simpy
 
-from swf_common_lib.errors import BrokerUnavailable, MonitorUnavailable
+from swf_common_lib.errors import (
+    BrokerUnavailable,
+    ConfigurationError,
+    InvalidRequest,
+    MonitorUnavailable,
+)
 from swf_common_lib.messaging import Latency, MessageBus
 from swf_common_lib.monitor_client import MonitorClient
 from swf_common_lib.settings import Settings
+from swf_common_lib.states import EndCause
 from workflows.runner.clock import Clock, Ending
 from workflows.runner.environment import execution_environment
 from workflows.runner.handle import RunnerHandle
@@ -55,6 +61,7 @@ class Outcome:
     """How an execution ended."""
 
     status: str
+    cause: EndCause
     reason: str = ""
     error: str = ""
     stack_trace: str = ""
@@ -123,6 +130,7 @@ class Execution:
         self._lock = threading.Lock()
         self._waiting: list[tuple[str, Callable[[str], None]]] = []
         self._stop_reason = ""
+        self._stop_cause = EndCause.STOPPED
         self._executed: Outcome | None = None
         self._next_look = UNCONFIRMED_LOOK
         self._began = time.monotonic()
@@ -143,9 +151,16 @@ class Execution:
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
-    def stop(self, reason: str, reached: Callable[[str], None] = lambda status: None) -> None:
+    def stop(
+        self,
+        reason: str,
+        reached: Callable[[str], None] = lambda status: None,
+        *,
+        cause: EndCause = EndCause.STOPPED,
+    ) -> None:
         """Stop it; ``reached(status)`` is called once it has ended."""
-        self._stop_reason = self._stop_reason or reason
+        if not self._stop_reason:
+            self._stop_reason, self._stop_cause = reason, cause
         self._when(TERMINATED, reached)
         self.clock.stop(reason)
 
@@ -163,7 +178,7 @@ class Execution:
         """End it without messages or reports: somebody else has ended its record."""
         if self.status not in FINAL:
             self.handle.muted = True
-            self.outcome = Outcome(TERMINATED, reason)
+            self.outcome = Outcome(TERMINATED, EndCause.RUNNER_LOST, reason)
             self.clock.stop(reason)
             for reached in self._waiters(TERMINATED):
                 reached(TERMINATED)
@@ -174,7 +189,8 @@ class Execution:
         self.handle.muted = True
         if self._executed is None:
             reason = f"{reason}; the workflow's code did not answer"
-        self._conclude(self._executed or Outcome(TERMINATED, reason))
+        cause = self._stop_cause if self._stop_reason else EndCause.RUNNER_STOPPED
+        self._conclude(self._executed or Outcome(TERMINATED, cause, reason))
 
     def describe(self) -> dict[str, Any]:
         """Return a short description of its state."""
@@ -219,7 +235,7 @@ class Execution:
             ending = self.clock.run(process, record.duration)
         except MonitorUnavailable as error:
             if self.clock.stopping:
-                return Outcome(TERMINATED, self._stop_reason)
+                return Outcome(TERMINATED, self._stop_cause, self._stop_reason)
             return self._failed(error)
         except (Exception, SystemExit) as error:  # whatever a workflow raises is its failure
             record.source.trim(error)
@@ -229,12 +245,15 @@ class Execution:
 
     def _outcome_of(self, ending: Ending) -> Outcome:
         if ending.reason and not ending.limit_reached:
-            return Outcome(TERMINATED, ending.reason)
-        return Outcome(COMPLETED, ending.reason)
+            return Outcome(TERMINATED, self._stop_cause, ending.reason)
+        reached = EndCause.DURATION_REACHED if ending.limit_reached else EndCause.FINISHED
+        return Outcome(COMPLETED, reached, ending.reason)
 
     def _failed(self, error: BaseException) -> Outcome:
         text = f"{type(error).__name__}: {error}"
-        return Outcome(FAILED, error=text, stack_trace=self.record.source.traceback(error))
+        unusable = isinstance(error, ConfigurationError | InvalidRequest)
+        cause = EndCause.CONFIGURATION if unusable else EndCause.WORKFLOW_RAISED
+        return Outcome(FAILED, cause, error=text, stack_trace=self.record.source.traceback(error))
 
     def _close_run(self, outcome: Outcome) -> None:
         reason = outcome.reason or (outcome.error and f"the workflow failed: {outcome.error}")
@@ -260,6 +279,7 @@ class Execution:
             "status": outcome.status,
             "end_time": datetime.now(timezone.utc).isoformat(),
             "status_reason": outcome.reason,
+            "end_cause": outcome.cause,
             "performance_metrics": self._metrics(),
             "execution_environment": execution_environment(
                 self._services.settings, self.record, self._services.runner

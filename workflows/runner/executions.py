@@ -12,6 +12,7 @@ from swf_common_lib.errors import Conflict
 from swf_common_lib.messaging import MessageBus
 from swf_common_lib.monitor_client import MonitorClient
 from swf_common_lib.settings import Settings
+from swf_common_lib.states import EndCause
 from workflows.runner.client_pool import ClientPool
 from workflows.runner.execution import Execution, Services
 from workflows.runner.lease_guard import Ownership
@@ -56,7 +57,7 @@ class ExecutionHost:
         execution.asked = asked
         execution.start()
         if self._closing_reason:
-            execution.stop(self._closing_reason)
+            execution.stop(self._closing_reason, cause=EndCause.RUNNER_STOPPED)
         return execution
 
     def take_in(
@@ -106,7 +107,7 @@ class ExecutionHost:
         with self._lock:
             self._closing_reason = reason
         for execution in self.all():
-            execution.stop(reason)
+            execution.stop(reason, cause=EndCause.RUNNER_STOPPED)
         self._join(ENDING_PATIENCE)
         self._give_up.set()
         for execution in self.all():

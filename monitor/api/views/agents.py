@@ -23,8 +23,13 @@ from monitor.api.serializers import (
 )
 from monitor.executions.control import renew_leases
 from monitor.records.models import Namespace, SystemAgent
+from monitor.records.models.agents import UNDECLARED_INTERVAL
 from monitor.records.queries.selections import AGENTS, NAMESPACES, SUBSCRIBERS
 from swf_common_lib.config.testbed_file import namespace_problem
+
+MOST_EXECUTIONS = 1000
+"""Executions that a heartbeat may name."""
+MOST_TICKS = 1e15
 
 
 class AgentViewSet(RecordViewSet):
@@ -47,7 +52,12 @@ class AgentViewSet(RecordViewSet):
         """Note that an agent lives, and how it is; renew the leases of a runner's executions."""
         said = HeartbeatSerializer(data=request.data, partial=True)
         said.is_valid(raise_exception=True)
-        values = {**said.validated_data, "last_heartbeat": timezone.now()}
+        declared = said.validated_data.get("heartbeat_interval", UNDECLARED_INTERVAL)
+        values = {
+            **said.validated_data,
+            "last_heartbeat": timezone.now(),
+            "heartbeat_interval": declared,
+        }
         name = values.pop("instance_name", "")
         executions = values.get("metadata", {}).get("executions")
         with transaction.atomic():
@@ -57,7 +67,7 @@ class AgentViewSet(RecordViewSet):
                 # The first one has to say more: who it is and of which type.
                 HeartbeatSerializer(data=request.data).is_valid(raise_exception=True)
                 created = _create(name, values)
-            lost = renew_leases(name, _texts(executions)) if executions else []
+            lost = renew_leases(name, _ticks(executions)) if executions else []
             answer = said.to_representation(agents.get())
         answer["lost_executions"] = lost
         return Response(answer, status=201 if created else 200)
@@ -73,8 +83,21 @@ def _create(name: str, values: dict[str, Any]) -> bool:
     return True
 
 
-def _texts(value: Any) -> list[str]:
-    return [str(item) for item in value[:1000]] if isinstance(value, list) else []
+def _ticks(value: Any) -> dict[str, float | None]:
+    """Return the executions that a heartbeat names, by id, with how far their clocks are.
+
+    Each is an id, or a table with ``execution_id`` and ``tick``.
+    """
+    ticks: dict[str, float | None] = {}
+    for item in value[:MOST_EXECUTIONS] if isinstance(value, list) else []:
+        if isinstance(item, dict):
+            tick = item.get("tick")
+            ticks[str(item.get("execution_id"))] = (
+                float(tick) if isinstance(tick, int | float) and abs(tick) < MOST_TICKS else None
+            )
+        else:
+            ticks[str(item)] = None
+    return ticks
 
 
 class SubscriberViewSet(CreateModelMixin, ChangeableViewSet):

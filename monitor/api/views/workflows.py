@@ -35,8 +35,10 @@ from monitor.records.database.sequences import next_run_number
 from monitor.records.models import Namespace, WorkflowDefinition, WorkflowExecution
 from monitor.records.models.access import TokenScope
 from monitor.records.queries.selections import DEFINITIONS, EXECUTIONS
+from monitor.records.states import TERMINAL
 from monitor.records.transitions import record_event
 from swf_common_lib.errors import Conflict, NotAllowed, TestbedError
+from swf_common_lib.states import EndCause
 
 _SOURCE_KEYS = ("org", "repo", "path", "branch")
 _FIXED = ("workflow_name", "version", "workflow_type", "definition", "parameter_values")
@@ -106,7 +108,11 @@ class ExecutionViewSet(CreateModelMixin, RecordViewSet):
         """Record an execution that its runner makes itself; nothing is announced."""
         values = serializer.validated_data
         user = values.get("executed_by") or user_name(self.request)
-        execution = serializer.save(created_at=timezone.now(), executed_by=user)
+        over = values["status"] in TERMINAL
+        cause = values.get("end_cause") or EndCause.REPORTED
+        execution = serializer.save(
+            created_at=timezone.now(), executed_by=user, end_cause=cause if over else ""
+        )
         Namespace.objects.get_or_create(name=execution.namespace, defaults={"owner": user})
         record_event(
             execution.execution_id, f"execution_{execution.status}", actor=user, via="rest"

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from django.db import models
 
+UNDECLARED_INTERVAL = 60.0
+"""Seconds between the heartbeats of an agent that declares none: agents in the field."""
+LONGEST_INTERVAL = 3600.0
+
 
 class Namespace(models.Model):
     """A name that keeps one user's or group's work apart from others'."""
@@ -54,6 +58,8 @@ class SystemAgent(models.Model):
     metadata = models.JSONField(default=dict, blank=True)
     first_seen = models.DateTimeField(auto_now_add=True)
     last_heartbeat = models.DateTimeField(null=True, blank=True)
+    heartbeat_interval = models.FloatField(default=UNDECLARED_INTERVAL)
+    """Seconds from one heartbeat to the next, as the agent declares them."""
 
     def __str__(self) -> str:
         return self.instance_name

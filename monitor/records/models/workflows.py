@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Q
 
 from monitor.records.states import ExecutionStatus
+from swf_common_lib.states import Change, EndCause
 
 
 class WorkflowDefinition(models.Model):
@@ -68,9 +69,21 @@ class WorkflowExecution(models.Model):
     stack_trace = models.TextField(blank=True, default="")
     status_reason = models.TextField(blank=True, default="")
     """Why the status is what it is: the reason of a stop or pause, or what it waits for."""
+    end_cause = models.CharField(max_length=20, choices=EndCause.choices(), blank=True, default="")
+    """What brought it to its end; empty before, and where nobody knows."""
+    requested_change = models.CharField(
+        max_length=10, choices=Change.choices(), blank=True, default=""
+    )
+    """What was asked of its runner and is not reached yet."""
+    change_requested_at = models.DateTimeField(null=True, blank=True)
+    change_requested_by = models.CharField(max_length=100, blank=True, default="")
     run_number = models.BigIntegerField(null=True, blank=True, db_index=True)
     runner = models.CharField(max_length=100, blank=True, default="")
     """Agent that claimed it."""
+    simulation_tick = models.FloatField(null=True, blank=True)
+    """Simulated seconds since its beginning, as its runner's last heartbeat said."""
+    tick_changed_at = models.DateTimeField(null=True, blank=True)
+    """When ``simulation_tick`` last became another: before that its clock stood still."""
     lease_expires_at = models.DateTimeField(null=True, blank=True)
     """An active execution whose runner does not renew this in time is ended by the sweeper."""
     expires_at = models.DateTimeField(null=True, blank=True)

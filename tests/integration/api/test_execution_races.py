@@ -20,8 +20,10 @@ from monitor.records.models import (
     WorkflowExecution,
 )
 from monitor.records.slices import SliceChange, SliceCounts, follow_slices, register_slices
+from monitor.records.states import TERMINAL
 from monitor.records.transitions import transition
 from swf_common_lib.errors import Conflict
+from swf_common_lib.states import EndCause
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -73,7 +75,14 @@ def test_one_end_wins(new_execution: Callable[..., WorkflowExecution]) -> None:
 
     def end(number: int) -> bool:
         to = ends[number % 3]
-        return transition(execution_id, to, actor=f"a{number}", via="rest", reason=to)
+        return transition(
+            execution_id,
+            to,
+            actor=f"a{number}",
+            via="rest",
+            reason=to,
+            cause=EndCause.REPORTED,
+        )
 
     assert sum(at_once(end)) == 1
     execution = WorkflowExecution.objects.get()
@@ -134,7 +143,8 @@ def test_transitions_follow_the_states(new_execution: Callable[..., WorkflowExec
     execution_id = new_execution().execution_id
 
     def to(status: str) -> bool:
-        return transition(execution_id, status, actor="a", via="rest")
+        cause = EndCause.REPORTED if status in TERMINAL else None
+        return transition(execution_id, status, actor="a", via="rest", cause=cause)
 
     assert not to("paused")
     assert not to("completed")

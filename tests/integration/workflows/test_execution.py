@@ -31,6 +31,14 @@ class WorkflowExecutor:
         yield env.timeout(1)
         raise LookupError("the beam is gone")
 """
+REFUSING = """
+from swf_common_lib.errors import ConfigurationError
+
+
+class WorkflowExecutor:
+    def __init__(self, config, runner, execution_id):
+        raise ConfigurationError(["daq.depth: expected a number"])
+"""
 CARELESS = """
 class WorkflowExecutor:
     def __init__(self, config, runner, execution_id):
@@ -55,6 +63,7 @@ def test_a_fast_run(launch: Launch, listener: Listener, monitor: ScriptedMonitor
     assert {m["sender"] for m in listener.messages} == {"runner-under-test"}
     (report,) = monitor.reports[execution.execution_id]
     assert (report["status"], report["status_reason"]) == ("completed", "")
+    assert report["end_cause"] == "finished"
     metrics = report["performance_metrics"]
     assert (metrics["messages_sent"], metrics["stf_files"]) == (8, 5)
     assert metrics["simulated_seconds"] == pytest.approx(16)
@@ -76,6 +85,7 @@ def test_stop_while_physics_goes_on_in_real_time(
     assert reached.get(timeout=PATIENCE) == "terminated"
     (report,) = monitor.reports[execution.execution_id]
     assert (report["status"], report["status_reason"]) == ("terminated", "shift is over")
+    assert report["end_cause"] == "stopped"
 
 
 def test_pause_and_resume(launch: Launch, listener: Listener, monitor: ScriptedMonitor) -> None:
@@ -117,7 +127,7 @@ def test_failure_is_reported_with_its_trace(
     execution = launch(FAILING)
     assert execution.join(PATIENCE)
     (report,) = monitor.reports[execution.execution_id]
-    assert report["status"] == "failed"
+    assert (report["status"], report["end_cause"]) == ("failed", "workflow_raised")
     assert report["error_message"] == "LookupError: the beam is gone"
     assert 'raise LookupError("the beam is gone")' in report["stack_trace"]
     end = listener.wait_for("end_run")
@@ -128,8 +138,15 @@ def test_code_that_is_no_workflow_fails(launch: Launch, monitor: ScriptedMonitor
     execution = launch("import nothing_of_this_name")
     assert execution.join(PATIENCE)
     (report,) = monitor.reports[execution.execution_id]
-    assert report["status"] == "failed"
+    assert (report["status"], report["end_cause"]) == ("failed", "workflow_raised")
     assert "nothing_of_this_name" in report["error_message"]
+
+
+def test_a_configuration_that_its_code_refuses(launch: Launch, monitor: ScriptedMonitor) -> None:
+    execution = launch(REFUSING)
+    assert execution.join(PATIENCE)
+    (report,) = monitor.reports[execution.execution_id]
+    assert (report["status"], report["end_cause"]) == ("failed", "configuration")
 
 
 def test_end_run_is_sent_in_place_of_a_workflow_that_does_not(
@@ -149,7 +166,7 @@ def test_duration_ends_a_run_that_counts_as_completed(
     execution = launch(duration=100, **ENDLESS)
     assert execution.join(PATIENCE)
     (report,) = monitor.reports[execution.execution_id]
-    assert report["status"] == "completed"
+    assert (report["status"], report["end_cause"]) == ("completed", "duration_reached")
     assert "100" in report["status_reason"]
     assert "100" in listener.wait_for("end_run")["reason"]
 
@@ -229,6 +246,7 @@ def test_code_that_does_not_let_go_is_ended_from_outside(
     execution.force_end("the runner stops")
     assert listener.wait_for("end_run")["reason"] == "the runner stops"
     wait_until(lambda: monitor.statuses(execution.execution_id) == ["terminated"])
+    assert monitor.reports[execution.execution_id][0]["end_cause"] == "runner_stopped"
     monkeypatch.setenv("LET_GO", "yes")
     assert execution.join(PATIENCE)
 

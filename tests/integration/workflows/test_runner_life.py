@@ -24,6 +24,7 @@ def test_an_orderly_end_terminates_executions(installation: Installation, heard:
         record = installation.execution(execution_id)
         assert record["status"] == "terminated"
         assert "is stopping" in record["status_reason"]
+        assert record["end_cause"] == "runner_stopped"
         assert "is stopping" in heard.wait_for("end_run", execution_id)["reason"]
     states = [a["operational_state"] for a in installation.agents() if a["pid"] == runner.pid]
     assert states == ["EXITED"]
@@ -46,6 +47,7 @@ def test_a_killed_and_a_suspended_runner_leave_nothing_running(
     for execution_id in executions:
         record = installation.reaches(execution_id, "failed")
         assert "stopped answering" in record["status_reason"]
+        assert record["end_cause"] == "runner_lost"
         assert "stopped answering" in heard.wait_for("end_run", execution_id)["reason"]
 
     said = len([m for m in heard.take() if m["execution_id"] == by_pid[suspended.pid]])

@@ -291,3 +291,19 @@ def test_simulated_time_waits_while_congested() -> None:
         congestion.set()
         it.clock.stop("enough")
         it.wait_end()
+
+
+def test_time_stands_still_in_code_that_does_not_come_back() -> None:
+    inside, let_go = threading.Event(), threading.Event()
+
+    def stuck(env: simpy.Environment) -> Generator[Any, Any, None]:
+        yield env.timeout(1)
+        inside.set()
+        let_go.wait(PATIENCE)
+
+    with driven(1000.0, stuck) as it:
+        assert inside.wait(PATIENCE)
+        began = time.monotonic()
+        wait_until(lambda: time.monotonic() > began)  # at this speed some simulated time as well
+        assert it.clock.tick == 1.0
+        let_go.set()

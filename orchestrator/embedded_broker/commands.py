@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 
-from orchestrator.embedded_broker.box import Box
 from orchestrator.embedded_broker.consumer import (
     ACK_MODES,
     Consumer,
@@ -12,9 +11,10 @@ from orchestrator.embedded_broker.consumer import (
     named_number,
 )
 from orchestrator.embedded_broker.destinations import TemporaryQueue, check_name
-from orchestrator.embedded_broker.errors import FrameError, Refusal
+from orchestrator.embedded_broker.errors import CommandRejected, FrameError
 from orchestrator.embedded_broker.frames import Frame
-from orchestrator.embedded_broker.message import Message
+from orchestrator.embedded_broker.message import QueuedMessage
+from orchestrator.embedded_broker.message_queue import MessageQueue
 from orchestrator.embedded_broker.selector import SelectorError
 from orchestrator.embedded_broker.session import Command, Session
 from orchestrator.embedded_broker.statistics import STATISTICS, statistics
@@ -110,23 +110,25 @@ def subscribe(session: Session, frame: Frame) -> None:
     headers = frame.headers
     identity, destination = _required(frame, "id"), _required(frame, "destination")
     if identity in session.consumers:
-        raise Refusal(f"subscription id {identity[:60]!r} is already in use on this connection")
+        raise CommandRejected(
+            f"subscription id {identity[:60]!r} is already in use on this connection"
+        )
     ack_mode = headers.get("ack", "auto")
     if ack_mode not in ACK_MODES:
-        raise Refusal(f"ack is {ack_mode[:60]!r}; it may be {', '.join(ACK_MODES)}")
+        raise CommandRejected(f"ack is {ack_mode[:60]!r}; it may be {', '.join(ACK_MODES)}")
     prefetch = _prefetch(headers.get("activemq.prefetchSize"))
-    box, kind, selector = _box_for(session, frame, destination)
+    queue, kind, selector = _queue_for(session, frame, destination)
     number = session.next_consumer()
-    consumer = Consumer(session, identity, number, box, ack_mode, prefetch or PREFETCH[kind])
+    consumer = Consumer(session, identity, number, queue, ack_mode, prefetch or PREFETCH[kind])
     try:
-        box.attach(consumer, selector)
+        queue.attach(consumer, selector)
     except SelectorError as error:
-        raise Refusal(str(error)) from error
+        raise CommandRejected(str(error)) from error
     session.add_consumer(consumer)
-    box.feed(consumer)
+    queue.feed(consumer)
 
 
-def _box_for(session: Session, frame: Frame, destination: str) -> tuple[Box, str, str]:
+def _queue_for(session: Session, frame: Frame, destination: str) -> tuple[MessageQueue, str, str]:
     """Return the queue to consume from, its kind, and the selector that its consumer brings."""
     destinations, selector = session.server.destinations, frame.headers.get("selector", "").strip()
     if destination.startswith("/temp-queue/"):
@@ -135,20 +137,26 @@ def _box_for(session: Session, frame: Frame, destination: str) -> tuple[Box, str
     if destination.startswith("/queue/"):
         return destinations.queue(destination), "queue", selector
     if not destination.startswith("/topic/"):
-        raise Refusal(f"{destination} belongs to another connection: only its owner may subscribe")
+        raise CommandRejected(
+            f"{destination} belongs to another connection: only its owner may subscribe"
+        )
     name = frame.headers.get("activemq.subscriptionName", "")
     if not name:
-        return destinations.topic_box(destination, selector), "topic", ""
+        return destinations.topic_subscription(destination, selector), "topic", ""
     if not session.client_id:
-        raise Refusal("a durable subscription needs a client-id header on CONNECT")
-    return destinations.durable_box(session.client_id, name, destination, selector), "durable", ""
+        raise CommandRejected("a durable subscription needs a client-id header on CONNECT")
+    return (
+        destinations.durable_subscription(session.client_id, name, destination, selector),
+        "durable",
+        "",
+    )
 
 
 def _prefetch(text: str | None) -> int:
     if text is None:
         return 0
     if not text.isdecimal() or len(text) > 9 or not int(text):
-        raise Refusal(f"activemq.prefetchSize is not a number from 1 on: {text[:60]!r}")
+        raise CommandRejected(f"activemq.prefetchSize is not a number from 1 on: {text[:60]!r}")
     return int(text)
 
 
@@ -158,7 +166,7 @@ def unsubscribe(session: Session, frame: Frame) -> None:
     name = frame.headers.get("activemq.subscriptionName", "")
     consumer = session.consumers.get(identity)
     if consumer is None and not name:
-        raise Refusal(f"no subscription {identity[:60]!r} on this connection")
+        raise CommandRejected(f"no subscription {identity[:60]!r} on this connection")
     if consumer is not None:
         session.drop_consumer(consumer, failed=False)
     if name:
@@ -172,10 +180,10 @@ def ack(session: Session, frame: Frame) -> None:
         _postpone(session, frame)
         return
     consumer, number = _delivered(session, frame)
-    box = consumer.box
+    queue = consumer.queue
     for message in _acknowledged(consumer, number):
-        box.settle(message)
-    box.feed(consumer)
+        queue.settle(message)
+    queue.feed(consumer)
 
 
 def nack(session: Session, frame: Frame) -> None:
@@ -186,11 +194,11 @@ def nack(session: Session, frame: Frame) -> None:
         return
     consumer, number = _delivered(session, frame)
     for message in _acknowledged(consumer, number):
-        consumer.box.bury(message, f"NACK by {session.client_id or session}")
-    consumer.box.feed(consumer)
+        consumer.queue.dead_letter(message, f"NACK by {session.client_id or session}")
+    consumer.queue.feed(consumer)
 
 
-def _delivered(session: Session, frame: Frame) -> tuple[Consumer[Box], int]:
+def _delivered(session: Session, frame: Frame) -> tuple[Consumer[MessageQueue], int]:
     """Return the consumer and the number of the message that an ACK or NACK names."""
     if session.version == "1.2":
         identity = _required(frame, "id")
@@ -201,14 +209,14 @@ def _delivered(session: Session, frame: Frame) -> tuple[Consumer[Box], int]:
         number = named_number(identity)
         consumer = session.consumers.get(_required(frame, "subscription"))
     if consumer is None or number not in consumer.unacked:
-        raise Refusal(
+        raise CommandRejected(
             f"unexpected {frame.command} for {identity[:60]!r}: no such message waits for one on "
             "this connection"
         )
     return consumer, number
 
 
-def _acknowledged(consumer: Consumer[Box], number: int) -> list[Message]:
+def _acknowledged(consumer: Consumer[MessageQueue], number: int) -> list[QueuedMessage]:
     return consumer.acknowledge(number) or []
 
 
@@ -216,7 +224,7 @@ def begin(session: Session, frame: Frame) -> None:
     """Start a transaction."""
     name = _required(frame, "transaction")
     if name in session.transactions:
-        raise Refusal(f"transaction {name[:60]!r} has already begun")
+        raise CommandRejected(f"transaction {name[:60]!r} has already begun")
     session.transactions[name] = []
 
 
@@ -227,10 +235,10 @@ def commit(session: Session, frame: Frame) -> None:
         del held.headers["transaction"]
         try:
             COMMANDS[held.command](session, held)
-        except Refusal as refusal:
-            problems.append(str(refusal))
+        except CommandRejected as rejection:
+            problems.append(str(rejection))
     if problems:
-        raise Refusal("; ".join(problems))
+        raise CommandRejected("; ".join(problems))
 
 
 def abort(session: Session, frame: Frame) -> None:
@@ -241,14 +249,14 @@ def abort(session: Session, frame: Frame) -> None:
 def _postpone(session: Session, frame: Frame) -> None:
     name = frame.headers["transaction"]
     if name not in session.transactions:
-        raise Refusal(f"no transaction {name[:60]!r} has begun")
+        raise CommandRejected(f"no transaction {name[:60]!r} has begun")
     session.transactions[name].append(frame)
 
 
 def _transaction(session: Session, frame: Frame) -> list[Frame]:
     name = _required(frame, "transaction")
     if name not in session.transactions:
-        raise Refusal(f"no transaction {name[:60]!r} has begun")
+        raise CommandRejected(f"no transaction {name[:60]!r} has begun")
     return session.transactions.pop(name)
 
 

@@ -24,22 +24,22 @@ ABORT_AFTER = 30.0
 """Seconds after which a connection is gone even if the client has not read all of it."""
 
 
-class Host(Protocol):
+class ConnectionServer(Protocol):
     """What a connection needs of the broker that it belongs to."""
 
     loop: asyncio.AbstractEventLoop
     max_frame: int
     store: Store
-    held_up: set[Connection]
+    blocked_senders: set[Connection]
 
-    def stir(self, connection: Connection) -> None:
+    def schedule_flush(self, connection: Connection) -> None:
         """Have a connection flushed at the end of this turn of the event loop."""
 
 
 class Connection(asyncio.Protocol):
     """The byte stream of a client's connection; ``Session`` carries out its frames."""
 
-    def __init__(self, server: Host, number: int) -> None:
+    def __init__(self, server: ConnectionServer, number: int) -> None:
         self.server = server
         self.number = number
         self.splitter = FrameSplitter(server.max_frame)
@@ -53,7 +53,7 @@ class Connection(asyncio.Protocol):
         self._congested = False
         self._out: list[bytes] = []
         self._out_size = 0
-        self._stirred = False
+        self._to_flush = False
         self._late = False
         self._made = self._received = self._sent = server.loop.time()
 
@@ -92,7 +92,7 @@ class Connection(asyncio.Protocol):
             self.fail(str(error))
         if self.server.store.crowded and self._transport is not None and not self.closing:
             self._transport.pause_reading()
-            self.server.held_up.add(self)
+            self.server.blocked_senders.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Requeue what the client had not acknowledged."""
@@ -120,9 +120,9 @@ class Connection(asyncio.Protocol):
         self._out_size += size
         if self._out_size > OUT_LIMIT:
             self.writable = False
-        if not self._stirred:
-            self._stirred = True
-            self.server.stir(self)
+        if not self._to_flush:
+            self._to_flush = True
+            self.server.schedule_flush(self)
 
     def write_frame(self, command: str, headers: Mapping[str, str], body: bytes = b"") -> None:
         """Send a frame that is not a message."""
@@ -130,7 +130,7 @@ class Connection(asyncio.Protocol):
 
     def flush(self) -> None:
         """Pass to the transport what was written in this turn."""
-        self._stirred = False
+        self._to_flush = False
         if self.closing:
             return
         self._write_out()

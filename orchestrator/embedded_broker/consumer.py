@@ -7,14 +7,14 @@ from collections.abc import Iterable
 from typing import Generic, Protocol, TypeVar
 
 from orchestrator.embedded_broker.frames import escape
-from orchestrator.embedded_broker.lane import Lane
-from orchestrator.embedded_broker.message import NAME, Message
+from orchestrator.embedded_broker.message import NAME, QueuedMessage
+from orchestrator.embedded_broker.selector_index import SelectorIndex
 
 ACK_MODES = ("auto", "client", "client-individual")
 
 
 class Client(Protocol):
-    """What a consumer needs of the connection that it belongs to."""
+    """The connection that a consumer belongs to, as the consumer needs it."""
 
     version: str
     writable: bool
@@ -26,20 +26,20 @@ class Client(Protocol):
         """Send an ERROR and close the connection."""
 
 
-class Source(Protocol):
-    """What a consumer needs of the box that its messages come from."""
+class DeliveringQueue(Protocol):
+    """The queue that a consumer's messages come from, as the consumer needs it."""
 
     recovered: int
     returned: dict[int, int]
 
-    def settle(self, message: Message) -> None:
-        """Be done with a message."""
+    def settle(self, message: QueuedMessage) -> None:
+        """Remove a message that was acknowledged."""
 
 
-BoxType = TypeVar("BoxType", bound=Source)
+QueueType = TypeVar("QueueType", bound=DeliveringQueue)
 
 
-class Consumer(Generic[BoxType]):
+class Consumer(Generic[QueueType]):
     """A subscription; ``identity`` is its id header, ``number`` its place on the connection.
 
     It is given messages while fewer than ``prefetch`` are unacknowledged and the connection takes
@@ -50,12 +50,12 @@ class Consumer(Generic[BoxType]):
         "_head",
         "_tail",
         "ack_mode",
-        "box",
         "client",
         "identity",
-        "lane",
+        "index",
         "number",
         "prefetch",
+        "queue",
         "unacked",
     )
 
@@ -64,18 +64,18 @@ class Consumer(Generic[BoxType]):
         client: Client,
         identity: str,
         number: int,
-        box: BoxType,
+        queue: QueueType,
         ack_mode: str,
         prefetch: int,
     ) -> None:
         self.client = client
         self.identity = identity
         self.number = number
-        self.box = box
+        self.queue = queue
         self.ack_mode = ack_mode
         self.prefetch = prefetch
-        self.lane: Lane | None = None
-        self.unacked: OrderedDict[int, Message] = OrderedDict()
+        self.index: SelectorIndex | None = None
+        self.unacked: OrderedDict[int, QueuedMessage] = OrderedDict()
         self._head = f"MESSAGE\nsubscription:{escape(identity)}\n".encode()
         self._tail = b""
         if client.version == "1.2" and ack_mode != "auto":
@@ -85,23 +85,23 @@ class Consumer(Generic[BoxType]):
         """Return whether it has room for another message now."""
         return self.client.writable and len(self.unacked) < self.prefetch
 
-    def deliver(self, message: Message) -> None:
+    def deliver(self, message: QueuedMessage) -> None:
         """Write a message to the connection."""
-        box, head = self.box, self._head
+        queue, head = self.queue, self._head
         if self._tail:
             head += b"ack:%d%b" % (message.number, self._tail)
-        if message.number <= box.recovered or message.number in box.returned:
-            count = box.returned.get(message.number, 0)
+        if message.number <= queue.recovered or message.number in queue.returned:
+            count = queue.returned.get(message.number, 0)
             head += b"redelivered:true\n"
             if count:
                 head += b"redelivery-count:%d\n" % count
         if self.ack_mode == "auto":
-            box.settle(message)
+            queue.settle(message)
         else:
             self.unacked[message.number] = message
         self.client.write((head, message.head, b"\n", message.body, b"\0"), message.size)
 
-    def acknowledge(self, number: int) -> list[Message] | None:
+    def acknowledge(self, number: int) -> list[QueuedMessage] | None:
         """Return the messages that an ACK or NACK of a number covers; None: it is not here."""
         if number not in self.unacked:
             return None

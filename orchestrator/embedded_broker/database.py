@@ -13,6 +13,7 @@ from swf_common_lib.errors import ConfigurationError
 VERSION = 1
 """Of the tables; a file of another version is not touched."""
 
+# The table "box" holds the queues and durable subscriptions: files of earlier versions name it so.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS box (
     id INTEGER PRIMARY KEY,
@@ -40,7 +41,7 @@ Row = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
-class StoredBox:
+class StoredQueue:
     """A queue (no subscription name) or a durable subscription, as it is kept."""
 
     id: int
@@ -52,10 +53,10 @@ class StoredBox:
 
 
 @dataclass
-class Page:
-    """A question for the next messages of a box, in order; the answer is put in ``rows``."""
+class PageRequest:
+    """A question for the next messages of a queue, in order; the answer is put in ``rows``."""
 
-    box: int
+    queue: int
     after: int
     limit: int
     rows: list[Row] = field(default_factory=list)
@@ -67,22 +68,22 @@ class Batch:
     """What one transaction does: rows to write and to remove, then pages to read."""
 
     serial: int
-    boxes: list[StoredBox] = field(default_factory=list)
+    new_queues: list[StoredQueue] = field(default_factory=list)
     messages: dict[int, Row] = field(default_factory=dict)
     entries: set[tuple[int, int]] = field(default_factory=set)
     removed: dict[int, list[int]] = field(default_factory=dict)
     dropped: list[int] = field(default_factory=list)
-    dropped_boxes: list[int] = field(default_factory=list)
-    pages: list[Page] = field(default_factory=list)
+    dropped_queues: list[int] = field(default_factory=list)
+    pages: list[PageRequest] = field(default_factory=list)
     orphans: list[int] = field(default_factory=list)
-    """Answer: the messages that lay in the dropped boxes."""
+    """Answer: the messages that were in the dropped queues."""
     size: int = 0
     """Bytes to be written."""
 
     def writes(self) -> bool:
         """Return whether there is anything to write."""
         return bool(
-            self.entries or self.removed or self.dropped or self.boxes or self.dropped_boxes
+            self.entries or self.removed or self.dropped or self.new_queues or self.dropped_queues
         )
 
 
@@ -123,10 +124,10 @@ class Database:
             "DELETE FROM message WHERE number NOT IN (SELECT message FROM entry)"
         )
 
-    def boxes(self) -> list[StoredBox]:
+    def queues(self) -> list[StoredQueue]:
         """Return the stored queues, with the number of messages in each."""
         return [
-            StoredBox(*row)
+            StoredQueue(*row)
             for row in self._connection.execute(
                 "SELECT id, destination, client_id, subscription, selector,"
                 " (SELECT COUNT(*) FROM entry WHERE box = box.id) FROM box ORDER BY id"
@@ -159,12 +160,12 @@ class Database:
         for page in batch.pages:
             page.rows = self._read(page)
 
-    def _read(self, page: Page) -> list[Row]:
+    def _read(self, page: PageRequest) -> list[Row]:
         rows, size = [], 0
         for row in self._connection.execute(
             "SELECT number, expires, head, body FROM entry JOIN message ON number = message"
             " WHERE box = ? AND message > ? ORDER BY message LIMIT ?",
-            (page.box, page.after, page.limit),
+            (page.queue, page.after, page.limit),
         ):
             rows.append(row)
             size += len(row[3])
@@ -174,22 +175,22 @@ class Database:
 
     def _write_rows(self, batch: Batch) -> None:
         execute = self._connection.execute
-        for box in batch.boxes:
+        for queue in batch.new_queues:
             execute(
                 "INSERT OR IGNORE INTO box VALUES (?, ?, ?, ?, ?)",
-                (box.id, box.destination, box.client_id, box.subscription, box.selector),
+                (queue.id, queue.destination, queue.client_id, queue.subscription, queue.selector),
             )
         self._insert("message", 4, list(batch.messages.values()))
         self._insert("entry", 2, sorted(batch.entries))
-        for box_id, numbers in batch.removed.items():
-            self._delete(f"entry WHERE box = {box_id:d} AND message", numbers)
+        for queue_id, numbers in batch.removed.items():
+            self._delete(f"entry WHERE box = {queue_id:d} AND message", numbers)
         self._delete("message WHERE number", batch.dropped)
         batch.orphans = []
-        for box_id in batch.dropped_boxes:
-            rows = execute("SELECT message FROM entry WHERE box = ?", (box_id,))
+        for queue_id in batch.dropped_queues:
+            rows = execute("SELECT message FROM entry WHERE box = ?", (queue_id,))
             batch.orphans += [row[0] for row in rows]
-            execute("DELETE FROM entry WHERE box = ?", (box_id,))
-            execute("DELETE FROM box WHERE id = ?", (box_id,))
+            execute("DELETE FROM entry WHERE box = ?", (queue_id,))
+            execute("DELETE FROM box WHERE id = ?", (queue_id,))
 
     def _insert(self, table: str, columns: int, rows: Sequence[Row]) -> None:
         # OR IGNORE: a batch is written again when its COMMIT failed, even if it failed after all.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Refusal(Exception):
+class CommandRejected(Exception):
     """A valid frame that cannot be carried out; its sender gets an ERROR and stays connected."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
-from orchestrator.embedded_broker.errors import Refusal
+from orchestrator.embedded_broker.errors import CommandRejected
 from orchestrator.embedded_broker.frames import header_lines, parse_frame
 
 NAME = "testbed-"
@@ -25,8 +25,8 @@ _BROKERS_OWN = (
 )
 
 
-class Message:
-    """One message, shared by all boxes it lies in.
+class QueuedMessage:
+    """One message, shared by all queues that hold it.
 
     ``number`` orders messages by arrival and is unique over restarts. ``head`` holds the header
     lines that every delivery of it has, encoded once. ``expires``: ms since the epoch, 0: never.
@@ -59,10 +59,10 @@ class Message:
 
 def new_message(
     number: int, destination: str, headers: Mapping[str, str], body: bytes, now: float
-) -> Message:
+) -> QueuedMessage:
     """Return a message for what was sent to ``destination`` at ``now`` (s since the epoch).
 
-    Raises Refusal for ``ttl`` or ``expires`` (both ms) that is not a number.
+    Raises CommandRejected for ``ttl`` or ``expires`` (both ms) that is not a number.
     """
     arrived = int(now * 1000)
     expires = _milliseconds(headers, "expires")
@@ -81,7 +81,7 @@ def new_message(
         header_lines(kept),
     )
     persistent = headers.get("persistent") in ("true", "True", "TRUE")
-    return Message(number, head, body, persistent=persistent, expires=expires)
+    return QueuedMessage(number, head, body, persistent=persistent, expires=expires)
 
 
 def _milliseconds(headers: Mapping[str, str], name: str) -> int:
@@ -93,5 +93,5 @@ def _milliseconds(headers: Mapping[str, str], name: str) -> int:
     except ValueError:
         value = -1
     if not 0 <= value < 2**62:
-        raise Refusal(f"{name} is not a number of milliseconds: {text[:60]!r}")
+        raise CommandRejected(f"{name} is not a number of milliseconds: {text[:60]!r}")
     return value

@@ -43,9 +43,9 @@ class Server:
         self.sessions: set[Session] = set()
         self.clients: dict[str, Session] = {}
         """The sessions with a client-id."""
-        self.held_up: set[Connection] = set()
+        self.blocked_senders: set[Connection] = set()
         """Connections not read until the store has written what waits."""
-        self._stirred: list[Connection] = []
+        self._to_flush: list[Connection] = []
         self._connections = 0
         self._listening: asyncio.Server | None = None
         self._pulse: asyncio.Task[None] | None = None
@@ -72,25 +72,25 @@ class Server:
     def ended(self, session: Session) -> None:
         """Forget a session."""
         self.sessions.discard(session)
-        self.held_up.discard(session)
+        self.blocked_senders.discard(session)
         if self.clients.get(session.client_id) is session:
             del self.clients[session.client_id]
 
-    def stir(self, connection: Connection) -> None:
+    def schedule_flush(self, connection: Connection) -> None:
         """Flush a connection at the end of this turn of the event loop."""
-        if not self._stirred:
+        if not self._to_flush:
             self.loop.call_soon(self._flush)
-        self._stirred.append(connection)
+        self._to_flush.append(connection)
 
     def _flush(self) -> None:
-        stirred, self._stirred = self._stirred, []
-        for connection in stirred:
+        connections, self._to_flush = self._to_flush, []
+        for connection in connections:
             connection.flush()
 
     def _read_on(self) -> None:
-        if self.held_up and not self.store.crowded:
-            held_up, self.held_up = self.held_up, set()
-            for connection in held_up:
+        if self.blocked_senders and not self.store.crowded:
+            blocked_senders, self.blocked_senders = self.blocked_senders, set()
+            for connection in blocked_senders:
                 connection.read_on()
 
     async def _beat(self) -> None:

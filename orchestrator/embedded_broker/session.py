@@ -7,18 +7,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from orchestrator.embedded_broker.box import Box
-from orchestrator.embedded_broker.connection import Connection, Host
+from orchestrator.embedded_broker.connection import Connection, ConnectionServer
 from orchestrator.embedded_broker.consumer import Consumer
 from orchestrator.embedded_broker.destinations import (
     TEMPORARY,
+    BrokerTopic,
     Destinations,
-    Queue,
+    NamedQueue,
     TemporaryQueue,
-    Topic,
 )
-from orchestrator.embedded_broker.errors import FrameError, Refusal
+from orchestrator.embedded_broker.errors import CommandRejected, FrameError
 from orchestrator.embedded_broker.frames import Frame
+from orchestrator.embedded_broker.message_queue import MessageQueue
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class Login:
     password: str
 
 
-class Broker(Host, Protocol):
+class Broker(ConnectionServer, Protocol):
     """What a session needs of the broker that it belongs to."""
 
     login: Login
@@ -60,9 +60,9 @@ class Session(Connection):
         self.commands = commands
         self.version = ""
         self.client_id = ""
-        self.consumers: dict[str, Consumer[Box]] = {}
+        self.consumers: dict[str, Consumer[MessageQueue]] = {}
         """By the subscription's id."""
-        self.numbered: dict[int, Consumer[Box]] = {}
+        self.numbered: dict[int, Consumer[MessageQueue]] = {}
         """The same by their number on this connection."""
         self.transactions: dict[str, list[Frame]] = {}
         self.dirty = 0
@@ -82,9 +82,9 @@ class Session(Connection):
         changes = store.changes
         try:
             command(self, frame)
-        except Refusal as refusal:
-            logger.warning("%s: %s refused: %s", self, frame.command, refusal)
-            self.error(str(refusal), receipt)
+        except CommandRejected as rejection:
+            logger.warning("%s: %s refused: %s", self, frame.command, rejection)
+            self.error(str(rejection), receipt)
             return
         except FrameError as error:
             self.fail(str(error), receipt)
@@ -112,11 +112,11 @@ class Session(Connection):
     def resume(self) -> None:
         """Deliver what waits for its subscriptions."""
         for consumer in list(self.consumers.values()):
-            consumer.box.feed(consumer)
+            consumer.queue.feed(consumer)
 
     # Subscriptions
 
-    def add_consumer(self, consumer: Consumer[Box]) -> None:
+    def add_consumer(self, consumer: Consumer[MessageQueue]) -> None:
         """Add a subscription."""
         self.consumers[consumer.identity] = consumer
         self.numbered[consumer.number] = consumer
@@ -126,21 +126,21 @@ class Session(Connection):
         self._last_consumer += 1
         return self._last_consumer
 
-    def drop_consumer(self, consumer: Consumer[Box], *, failed: bool) -> None:
+    def drop_consumer(self, consumer: Consumer[MessageQueue], *, failed: bool) -> None:
         """End a subscription; its queue too, unless that outlives it.
 
         ``failed``: its connection ended with it, perhaps over the message that it worked on.
         """
         del self.consumers[consumer.identity], self.numbered[consumer.number]
-        box = consumer.box
-        if not box.id and not isinstance(box, Queue | TemporaryQueue):
-            self.server.destinations.close_box(box)
-        box.detach(consumer, failed=failed)
+        queue = consumer.queue
+        if not queue.id and not isinstance(queue, NamedQueue | TemporaryQueue):
+            self.server.destinations.close_queue(queue)
+        queue.detach(consumer, failed=failed)
 
     # Destinations as this client names them
 
-    def target(self, destination: str) -> Queue | Topic | TemporaryQueue:
-        """Return the queue or topic that ``destination`` names; raises Refusal."""
+    def target(self, destination: str) -> NamedQueue | BrokerTopic | TemporaryQueue:
+        """Return the queue or topic that ``destination`` names; raises CommandRejected."""
         if destination.startswith(OWN):
             return self.temporary(destination)
         return self.server.destinations.target(destination)
@@ -164,7 +164,7 @@ class Session(Connection):
         for consumer in list(self.consumers.values()):
             self.drop_consumer(consumer, failed=True)
         for queue in self._temporaries.values():
-            self.server.destinations.close_box(queue)
+            self.server.destinations.close_queue(queue)
         self.transactions.clear()
         self.server.ended(self)
 
@@ -173,4 +173,4 @@ class Session(Connection):
 
 
 Command = Callable[[Session, Frame], None]
-"""What a frame of a kind does; raises Refusal or FrameError."""
+"""What a frame of a kind does; raises CommandRejected or FrameError."""

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from orchestrator.embedded_broker.box import Box
 from orchestrator.embedded_broker.destinations import Destinations
+from orchestrator.embedded_broker.message_queue import MessageQueue
 
 STATISTICS = "/queue/testbed.broker.statistics"
 """A message sent here with a ``reply-to`` is answered with JSON."""
@@ -22,14 +22,14 @@ def statistics(destinations: Destinations, connections: int, failure: str) -> by
             "connections": connections,
             "durable_subscriptions": [
                 {
-                    "client_id": box.client_id,
-                    "name": box.name,
-                    "destination": box.destination,
-                    "selector": box.selector,
-                    "pending": box.waiting + box.unacknowledged,
-                    "connected": bool(box.consumers),
+                    "client_id": queue.client_id,
+                    "name": queue.name,
+                    "destination": queue.destination,
+                    "selector": queue.selector,
+                    "pending": queue.waiting + queue.unacknowledged,
+                    "connected": bool(queue.consumers),
                 }
-                for box in durables
+                for queue in durables
             ],
             "store": {"failure": failure},
         }
@@ -40,16 +40,16 @@ def _rows(destinations: Destinations) -> Iterator[dict[str, Any]]:
     for queue in destinations.queues.values():
         yield _row(queue.destination, [queue], queue.enqueued)
     for topic in destinations.topics.values():
-        yield _row(topic.name, topic.boxes, topic.enqueued)
+        yield _row(topic.name, topic.subscriptions, topic.enqueued)
 
 
-def _row(destination: str, boxes: list[Any], enqueued: int) -> dict[str, Any]:
-    parts: list[Box] = boxes
+def _row(destination: str, queues: list[Any], enqueued: int) -> dict[str, Any]:
+    parts: list[MessageQueue] = queues
     return {
         "destination": destination,
-        "depth": sum(box.waiting for box in parts),
-        "unacknowledged": sum(box.unacknowledged for box in parts),
-        "consumers": sum(len(box.consumers) for box in parts),
+        "depth": sum(queue.waiting for queue in parts),
+        "unacknowledged": sum(queue.unacknowledged for queue in parts),
+        "consumers": sum(len(queue.consumers) for queue in parts),
         "enqueued": enqueued,
-        "dequeued": sum(box.dequeued for box in parts),
+        "dequeued": sum(queue.dequeued for queue in parts),
     }

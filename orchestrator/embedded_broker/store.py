@@ -13,8 +13,8 @@ import threading
 from collections.abc import Callable, Iterable
 from queue import SimpleQueue
 
-from orchestrator.embedded_broker.database import Batch, Database, Page, StoredBox
-from orchestrator.embedded_broker.message import Message
+from orchestrator.embedded_broker.database import Batch, Database, PageRequest, StoredQueue
+from orchestrator.embedded_broker.message import QueuedMessage
 
 logger = logging.getLogger(__name__)
 
@@ -39,15 +39,15 @@ class Store:
         self._under_way: Batch | None = None
         self._scheduled = False
         self._told: dict[int, list[Told]] = {}
-        self._read: dict[int, list[tuple[Page, Callable[[list[Message]], None]]]] = {}
+        self._read: dict[int, list[tuple[PageRequest, Callable[[list[QueuedMessage]], None]]]] = {}
         self._owners = database.shared()
         self._jobs: SimpleQueue[Batch | None] = SimpleQueue()
         self._idle = asyncio.Event()
         self._idle.set()
         self._thread = threading.Thread(target=self._work, name="broker-store", daemon=True)
         self._thread.start()
-        self.boxes = database.boxes()
-        self._last_box = max((box.id for box in self.boxes), default=0)
+        self.queues = database.queues()
+        self._last_queue = max((queue.id for queue in self.queues), default=0)
         self.committed = 0
         self.changes = 0
         """Counts the changes made: who sees it grow has something to wait for."""
@@ -66,45 +66,45 @@ class Store:
         waiting = self._batch.size + (self._under_way.size if self._under_way else 0)
         return waiting > BACKLOG_LIMIT
 
-    def create_box(
+    def create_queue(
         self, destination: str, client_id: str = "", subscription: str = "", selector: str = ""
     ) -> int:
         """Store a queue or durable subscription from now on; return its id."""
         self.changes += 1
-        self._last_box += 1
-        self._batch.boxes.append(
-            StoredBox(self._last_box, destination, client_id, subscription, selector)
+        self._last_queue += 1
+        self._batch.new_queues.append(
+            StoredQueue(self._last_queue, destination, client_id, subscription, selector)
         )
         self._soon()
-        return self._last_box
+        return self._last_queue
 
-    def drop_box(self, box: int) -> None:
+    def drop_queue(self, queue: int) -> None:
         """Delete a queue and the messages in it."""
         self.changes += 1
-        self._batch.dropped_boxes.append(box)
+        self._batch.dropped_queues.append(queue)
         self._soon()
 
-    def put(self, message: Message, boxes: list[int]) -> None:
-        """Store a message that is in ``boxes``."""
+    def put(self, message: QueuedMessage, queues: list[int]) -> None:
+        """Store a message that is in ``queues``."""
         self.changes += 1
         batch, number = self._batch, message.number
         batch.messages[number] = (number, message.expires, message.head, message.body)
         batch.size += len(message.body) + len(message.head)
-        for box in boxes:
-            batch.entries.add((box, number))
-        if len(boxes) > 1:
-            self._owners[number] = len(boxes)
+        for queue in queues:
+            batch.entries.add((queue, number))
+        if len(queues) > 1:
+            self._owners[number] = len(queues)
         if not self._scheduled:
             self._soon()
 
-    def remove(self, box: int, number: int) -> None:
+    def remove(self, queue: int, number: int) -> None:
         """Remove a message from a queue; it is deleted when no queue holds it any more."""
         self.changes += 1
         batch = self._batch
-        if (box, number) in batch.entries:
-            batch.entries.remove((box, number))
+        if (queue, number) in batch.entries:
+            batch.entries.remove((queue, number))
         else:
-            batch.removed.setdefault(box, []).append(number)
+            batch.removed.setdefault(queue, []).append(number)
         self._release(number)
         if not self._scheduled:
             self._soon()
@@ -116,9 +116,11 @@ class Store:
         elif not owners and self._batch.messages.pop(number, None) is None:
             self._batch.dropped.append(number)
 
-    def page(self, box: int, after: int, limit: int, then: Callable[[list[Message]], None]) -> None:
+    def page(
+        self, queue: int, after: int, limit: int, then: Callable[[list[QueuedMessage]], None]
+    ) -> None:
         """Read messages of a queue that follow number ``after``; ``then`` is called with them."""
-        page = Page(box, after, limit)
+        page = PageRequest(queue, after, limit)
         self._batch.pages.append(page)
         self._read.setdefault(self._batch.serial, []).append((page, then))
         self._soon()
@@ -200,6 +202,6 @@ class Store:
             told(failure)
 
 
-def _message(row: tuple[int, int, bytes, bytes]) -> Message:
+def _message(row: tuple[int, int, bytes, bytes]) -> QueuedMessage:
     number, expires, head, body = row
-    return Message(number, head, body, persistent=True, expires=expires)
+    return QueuedMessage(number, head, body, persistent=True, expires=expires)

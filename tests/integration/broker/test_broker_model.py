@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from orchestrator.embedded_broker import box
+from orchestrator.embedded_broker import message_queue
 from orchestrator.embedded_broker.database import Database
 from orchestrator.embedded_broker.server import Server
 from orchestrator.embedded_broker.session import Login
@@ -37,10 +37,10 @@ operations = st.lists(
 
 @pytest.fixture(autouse=True)
 def _small_windows(monkeypatch):
-    monkeypatch.setattr(box, "WINDOW", 6)
-    monkeypatch.setattr(box, "LOW", 2)
-    monkeypatch.setattr(box, "PAGE", 3)
-    monkeypatch.setattr(box, "MAX_REDELIVERIES", 10**6)
+    monkeypatch.setattr(message_queue, "WINDOW", 6)
+    monkeypatch.setattr(message_queue, "LOW", 2)
+    monkeypatch.setattr(message_queue, "PAGE", 3)
+    monkeypatch.setattr(message_queue, "MAX_REDELIVERIES", 10**6)
 
 
 @dataclass(order=True)

@@ -1,6 +1,6 @@
-"""A box: messages in their order and the consumers they go to.
+"""A queue of the broker: messages in their order, and the consumers that they go to.
 
-A queue is a box. So is each subscription to a topic, durable or not, with at most one consumer.
+Each queue that clients name is one, and each subscription to a topic, with at most one consumer.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 
 from orchestrator.embedded_broker.consumer import Consumer
-from orchestrator.embedded_broker.lane import Lane, Waiting
-from orchestrator.embedded_broker.message import Message
+from orchestrator.embedded_broker.message import QueuedMessage
+from orchestrator.embedded_broker.selector_index import SelectorIndex, Waiting
 from orchestrator.embedded_broker.store import Store
 
 logger = logging.getLogger(__name__)
@@ -23,27 +23,31 @@ WINDOW_BYTES = 32 * 1024 * 1024
 LOW, PAGE = 1000, 2000
 """Messages in memory below which more are read from disk, and how many at once."""
 UNSAVED_LIMIT = 128 * 1024 * 1024
-"""Bytes of messages that are not persistent that a box takes."""
+"""Bytes of messages that are not persistent that a queue takes."""
 MAX_REDELIVERIES = 6
 """How often a queue's message may fail its consumer before it is a dead letter."""
 
 
-class Box:
-    """One box; ``id`` is the store's for it, 0: what lies in it is not kept on disk.
+class MessageQueue:
+    """A queue; ``id`` is its id in the store, 0: its messages are not kept on disk.
 
-    ``bury(message, cause)`` makes a dead letter of a message that failed its consumer.
+    ``dead_letter(message, cause)`` moves a message that failed its consumer to the dead letters.
     """
 
     def __init__(
-        self, destination: str, store: Store, bury: Callable[[Message, str], None], box_id: int = 0
+        self,
+        destination: str,
+        store: Store,
+        dead_letter: Callable[[QueuedMessage, str], None],
+        queue_id: int = 0,
     ) -> None:
         self.destination = destination
-        self.id = box_id
+        self.id = queue_id
         self.matches: Callable[[Mapping[str, str]], bool] | None = None
-        """What of a topic belongs in here; None: everything."""
+        """Whether a topic's message belongs here; None: every message does."""
         self.redelivers = False
         """Whether failed deliveries are counted against a message."""
-        self.consumers: list[Consumer[Box]] = []
+        self.consumers: list[Consumer[MessageQueue]] = []
         self.enqueued = self.dequeued = 0
         self.closed = self.overflowed = False
         self.recovered = 0
@@ -51,16 +55,16 @@ class Box:
         self.returned: dict[int, int] = {}
         """For the messages that were handed back: how often they failed a consumer."""
         self._store = store
-        self._bury = bury
+        self._dead_letter = dead_letter
         self._ready: Waiting = OrderedDict()
-        self._lanes: dict[str, Lane] = {}
+        self._indexes: dict[str, SelectorIndex] = {}
         self._turn = 0
         self._ready_bytes = 0
         self._unsaved_bytes = 0
         self._on_disk = 0  # messages that are on disk alone, all with numbers above _read_to
         self._read_to = 0
         self._reading = False
-        self._held: list[Message] = []  # not persistent, behind those on disk
+        self._held: list[QueuedMessage] = []  # not persistent, behind those on disk
 
     @property
     def waiting(self) -> int:
@@ -81,10 +85,10 @@ class Box:
         """Take over ``depth`` messages that are on disk, none above ``last_number``."""
         self._on_disk, self.recovered = depth, last_number
 
-    def add(self, message: Message) -> None:
+    def add(self, message: QueuedMessage) -> None:
         """Add a message at the end, and deliver it if a consumer has room for it."""
         self.enqueued += 1
-        if not self._on_disk and self._hand_on(message):
+        if not self._on_disk and self._deliver(message):
             return
         if not (message.persistent and self.id):
             self._unsaved_bytes += message.size
@@ -102,16 +106,16 @@ class Box:
     def _window_full(self) -> bool:
         # With selectors in play a message of use may lie behind any number of others.
         full = len(self._ready) >= WINDOW or self._ready_bytes >= WINDOW_BYTES
-        return full and not self._lanes
+        return full and not self._indexes
 
-    def _hand_on(self, message: Message) -> bool:
+    def _deliver(self, message: QueuedMessage) -> bool:
         # A consumer with room has nothing waiting that it could take, so no message is overtaken.
         consumers = self.consumers
-        headers = message.headers() if self._lanes else {}
+        headers = message.headers() if self._indexes else {}
         for step in range(len(consumers)):
             place = (self._turn + step) % len(consumers)
             consumer = consumers[place]
-            if consumer.has_room() and (consumer.lane is None or consumer.lane.matches(headers)):
+            if consumer.has_room() and (consumer.index is None or consumer.index.matches(headers)):
                 self._turn = place + 1
                 if message.expires and message.expired():
                     self.settle(message)
@@ -120,17 +124,17 @@ class Box:
                 return True
         return False
 
-    def _keep(self, message: Message) -> None:
+    def _keep(self, message: QueuedMessage) -> None:
         self._ready[message.number] = message
         self._ready_bytes += message.size
-        if self._lanes:
+        if self._indexes:
             headers = message.headers()
-            for lane in self._lanes.values():
-                if lane.matches(headers):
-                    lane.waiting[message.number] = message
+            for index in self._indexes.values():
+                if index.matches(headers):
+                    index.waiting[message.number] = message
 
-    def _next_for(self, consumer: Consumer[Box]) -> Message | None:
-        waiting = self._ready if consumer.lane is None else consumer.lane.waiting
+    def _next_for(self, consumer: Consumer[MessageQueue]) -> QueuedMessage | None:
+        waiting = self._ready if consumer.index is None else consumer.index.waiting
         while waiting:
             message = waiting.popitem(last=False)[1]
             self._forget(message)
@@ -139,15 +143,15 @@ class Box:
             self.settle(message)
         return None
 
-    def _forget(self, message: Message) -> None:
+    def _forget(self, message: QueuedMessage) -> None:
         self._ready.pop(message.number, None)
-        for lane in self._lanes.values():
-            lane.waiting.pop(message.number, None)
+        for index in self._indexes.values():
+            index.waiting.pop(message.number, None)
         self._ready_bytes -= message.size
         if not (message.persistent and self.id):
             self._unsaved_bytes -= message.size
 
-    def feed(self, consumer: Consumer[Box]) -> None:
+    def feed(self, consumer: Consumer[MessageQueue]) -> None:
         """Deliver messages to one consumer, as many as it has room for."""
         while consumer.has_room():
             message = self._next_for(consumer)
@@ -176,7 +180,7 @@ class Box:
             self._reading = True
             self._store.page(self.id, self._read_to, PAGE, self._take_page)
 
-    def _take_page(self, messages: list[Message]) -> None:
+    def _take_page(self, messages: list[QueuedMessage]) -> None:
         self._reading = False
         if self.closed:
             return
@@ -193,7 +197,7 @@ class Box:
             self._keep(message)
         self.dispatch()
 
-    def settle(self, message: Message) -> None:
+    def settle(self, message: QueuedMessage) -> None:
         """Remove a message that was acknowledged, has expired or became a dead letter."""
         self.dequeued += 1
         if self.returned:
@@ -201,56 +205,58 @@ class Box:
         if message.persistent and self.id:
             self._store.remove(self.id, message.number)
 
-    def bury(self, message: Message, cause: str) -> None:
+    def dead_letter(self, message: QueuedMessage, cause: str) -> None:
         """Move a message to the dead letters."""
-        self._bury(message, cause)
+        self._dead_letter(message, cause)
         self.settle(message)
 
-    def attach(self, consumer: Consumer[Box], selector: str = "") -> None:
+    def attach(self, consumer: Consumer[MessageQueue], selector: str = "") -> None:
         """Add a consumer; raises SelectorError."""
         if selector:
-            lane = self._lanes.get(selector)
-            if lane is None:
-                lane = Lane(selector)
+            index = self._indexes.get(selector)
+            if index is None:
+                index = SelectorIndex(selector)
                 for message in self._ready.values():
-                    if lane.matches(message.headers()):
-                        lane.waiting[message.number] = message
-                self._lanes[selector] = lane
-            lane.consumers += 1
-            consumer.lane = lane
+                    if index.matches(message.headers()):
+                        index.waiting[message.number] = message
+                self._indexes[selector] = index
+            index.consumers += 1
+            consumer.index = index
         self.consumers.append(consumer)
 
-    def detach(self, consumer: Consumer[Box], *, failed: bool) -> None:
+    def detach(self, consumer: Consumer[MessageQueue], *, failed: bool) -> None:
         """Remove a consumer; what it had not acknowledged goes back, in order.
 
         ``failed`` counts against the message that it worked on; giving back in order does not.
         """
         self.consumers.remove(consumer)
-        lane = consumer.lane
-        if lane is not None:
-            lane.consumers -= 1
-            if not lane.consumers:
-                del self._lanes[lane.selector]
+        index = consumer.index
+        if index is not None:
+            index.consumers -= 1
+            if not index.consumers:
+                del self._indexes[index.selector]
         unacked = list(consumer.unacked.values())
         consumer.unacked.clear()
         if unacked and not self.closed:
             self._put_back(unacked, failed=failed)
 
-    def _put_back(self, messages: list[Message], *, failed: bool) -> None:
+    def _put_back(self, messages: list[QueuedMessage], *, failed: bool) -> None:
         for message in messages:
             self.returned.setdefault(message.number, 0)
         # A consumer works through its messages in order: only the oldest can have failed it.
         suspect = messages[0].number
         self.returned[suspect] += failed
         if self.redelivers and self.returned[suspect] > MAX_REDELIVERIES:
-            self.bury(messages.pop(0), f"redelivered {MAX_REDELIVERIES} times without an ACK")
+            self.dead_letter(
+                messages.pop(0), f"redelivered {MAX_REDELIVERIES} times without an ACK"
+            )
         for message in messages:
             self._keep(message)
             if not (message.persistent and self.id):
                 self._unsaved_bytes += message.size
         self._ready = _in_order(self._ready)
-        for lane in self._lanes.values():
-            lane.waiting = _in_order(lane.waiting)
+        for index in self._indexes.values():
+            index.waiting = _in_order(index.waiting)
         self.dispatch()
 
     def drop_expired(self) -> None:
@@ -260,7 +266,7 @@ class Box:
             self.settle(message)
 
 
-def _by_number(message: Message) -> int:
+def _by_number(message: QueuedMessage) -> int:
     return message.number
 
 

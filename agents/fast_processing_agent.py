@@ -8,7 +8,7 @@ from typing import Any
 
 from agents.run_parameters import ParametersOfRuns, RunParameters
 from agents.sampling import TfRange, cut
-from agents.workers.recent_keys import Recent
+from agents.workers.recent_keys import RecentKeys
 from agents.workers.results import SliceOutcome, outcome
 from swf_common_lib.agent_main import run_agent
 from swf_common_lib.base_agent import BaseAgent, SubscriptionSpec
@@ -53,7 +53,7 @@ class FastProcessingAgent(BaseAgent):
         self.slices_queued = 0
         self.results_seen = 0
         self._news: dict[RunKey, list[tuple[SliceResult, dict[str, Any]]]] = defaultdict(list)
-        self._seen: Recent[str] = Recent(REMEMBERED_RESULTS)
+        self._seen: RecentKeys[str] = RecentKeys(REMEMBERED_RESULTS)
 
     def subscriptions(self) -> list[SubscriptionSpec]:
         """Return the subscriptions: broadcasts, and the slice results of this namespace."""

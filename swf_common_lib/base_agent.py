@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
 
-from swf_common_lib.agent.delivery_loop import BATCH_DELIVERIES, DeliveryHandling
+from swf_common_lib.agent.delivery_loop import BATCH_DELIVERIES, DeliveryLoop
 from swf_common_lib.agent.heartbeat import Heartbeat
 from swf_common_lib.errors import (
     InvalidMessage,
@@ -89,7 +89,7 @@ class BaseAgent:
         self._log_handler: MonitorLogHandler | None = None
         self._subscriptions: list[Subscription] = []
         self._executions: OrderedDict[str, dict[str, Any]] = OrderedDict()
-        self._handling = self._new_handling()
+        self._delivery_loop = self._new_delivery_loop()
         self._connection_told = False
 
     # What a subclass may say
@@ -181,7 +181,7 @@ class BaseAgent:
         logging.getLogger().addHandler(self._log_handler)
         self.logger.info("%s starts in namespace %s", self.name, self.namespace or "(all)")
         self.bus = MessageBus(self.settings, self.role if self.durable else self.name)
-        self._handling = self._new_handling()
+        self._delivery_loop = self._new_delivery_loop()
         self._subscriptions = [
             self.bus.subscribe(
                 spec.destination,
@@ -202,10 +202,8 @@ class BaseAgent:
         self.state = "READY"
         self._heartbeat.beat_now()
 
-    def _new_handling(self) -> DeliveryHandling:
-        return DeliveryHandling(
-            self.bus, self._handle, self.finish_batch, self.stopping, self.logger
-        )
+    def _new_delivery_loop(self) -> DeliveryLoop:
+        return DeliveryLoop(self.bus, self._handle, self.finish_batch, self.stopping, self.logger)
 
     def _register(self) -> str:
         number = self.monitor.post("state/next-agent-id/")["agent_id"]
@@ -292,9 +290,9 @@ class BaseAgent:
         first = self.bus.receive(self.patience())
         if first is not None:
             self.state = "PROCESSING"
-            self._handling.work_batch(first)
+            self._delivery_loop.work_batch(first)
             self.state = "READY"
-        self._handling.attempt(self.tick, "the periodic work")
+        self._delivery_loop.attempt(self.tick, "the periodic work")
         if self._heartbeat is not None and self.bus.connected != self._connection_told:
             self._heartbeat.beat_now()  # that the broker is gone, or back, is news
 
@@ -314,11 +312,11 @@ class BaseAgent:
 
     def hold(self) -> Delivery:
         """Keep the delivery being handled unacknowledged until ``release``, and return it."""
-        return self._handling.hold()
+        return self._delivery_loop.hold()
 
     def release(self, deliveries: Iterable[Delivery]) -> None:
         """Acknowledge held deliveries once all that was published so far is confirmed."""
-        self._handling.release(deliveries)
+        self._delivery_loop.release(deliveries)
 
     # What handlers use
 

@@ -64,7 +64,7 @@ class WorkflowSimulator:
         runner.open()
         try:
             make = partial(EmbeddedExecution, env=self.env)
-            execution = runner.host.take_in(
+            execution = runner.executions.take_in(
                 make, runner.claim(self._request), runner.bus, runner.name
             )
             self.execution_id = execution.execution_id

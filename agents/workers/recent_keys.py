@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 K = TypeVar("K", bound=Hashable)
 
 
-class Recent(Generic[K]):
+class RecentKeys(Generic[K]):
     """The newest ``limit`` different keys that were added."""
 
     def __init__(self, limit: int) -> None:

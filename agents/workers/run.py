@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from agents.workers.plan import RunPlan
 from agents.workers.pool import Assignment, PoolWorker, WorkerPool
-from agents.workers.recent_keys import Recent
+from agents.workers.recent_keys import RecentKeys
 from swf_common_lib.messages import SliceWork
 from swf_common_lib.messaging import Delivery
 
@@ -64,7 +64,7 @@ class RunWork:
         """Data taking is over."""
         self.tick = 0.0
         """Simulated time of the latest message of the run."""
-        self._done: Recent[TryKey] = Recent(REMEMBERED_TRIES)
+        self._done: RecentKeys[TryKey] = RecentKeys(REMEMBERED_TRIES)
         self._due: list[tuple[float, TryKey]] = []
         self._wall_free: list[float] = []
         self._opened = now

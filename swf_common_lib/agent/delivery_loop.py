@@ -17,7 +17,7 @@ RETRY_FIRST, RETRY_LAST = 0.1, 5.0
 """Seconds before something is tried again."""
 
 
-class DeliveryHandling:
+class DeliveryLoop:
     """Receives deliveries from a bus, has each handled, and acknowledges batches of them.
 
     An action that cannot reach monitor or broker is tried again until it can or ``stopping`` is

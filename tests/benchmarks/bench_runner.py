@@ -22,7 +22,7 @@ from tests.integration.workflows.scripted_monitor import scripted_monitor
 from workflows.runner.clock import Clock
 from workflows.runner.execution import Execution, Services
 from workflows.runner.handle import RunnerHandle
-from workflows.runner.lease_guard import Ownership
+from workflows.runner.lease_guard import LeaseGuard
 from workflows.runner.record import ExecutionRecord
 from workflows.runner.source import WorkflowSource, make_process
 from workflows.testing import RecordingRunner
@@ -62,7 +62,7 @@ def _rate(settings: Settings) -> float:
     config = {"daq_state_machine": {"stf_count": STFS, "physics_period_count": 1}}
     record = ExecutionRecord("stf_datataking-bench-0001", "bench", SOURCE, config, 0.0, 0.0)
     services = Services(
-        settings, bus, "workflow_runner-agent-bench-1", threading.Event(), Ownership()
+        settings, bus, "workflow_runner-agent-bench-1", threading.Event(), LeaseGuard()
     )
     client = MonitorClient.from_settings(settings)
     execution = Execution(record, services, client, lambda _: None)

@@ -24,9 +24,9 @@ from swf_common_lib.roles import RUNNER
 from swf_common_lib.settings import Settings
 from swf_common_lib.states import EndCause
 from workflows.runner.client_pool import ClientPool
-from workflows.runner.commands import LOOKUP_PATIENCE, Lookup, carry_out, refusal
+from workflows.runner.commands import LOOKUP_PATIENCE, Lookup, carry_out, error_answer
 from workflows.runner.execution import FAILED
-from workflows.runner.executions import ExecutionHost
+from workflows.runner.executions import RunnerExecutions
 from workflows.runner.record import start_body
 
 MAX_EXECUTIONS = 20
@@ -59,7 +59,7 @@ class RunnerAgent(BaseAgent):
     ) -> None:
         super().__init__(settings, namespace)
         self.max_executions = max_executions
-        self.host = ExecutionHost(self.settings, self._wake)
+        self.executions = RunnerExecutions(self.settings, self._wake)
         self._serves_starts = serves_starts
         self._intake: Subscription | None = None
         self._starting = 0
@@ -84,20 +84,20 @@ class RunnerAgent(BaseAgent):
 
     def heartbeat_metadata(self) -> dict[str, Any]:
         """Return the executions in hand, with their clocks: a heartbeat renews their leases."""
-        self.host.ownership.ask()
+        self.executions.lease_guard.heartbeat_sent()
         executions = [
             {
                 "execution_id": execution.execution_id,
                 "tick": float(execution.clock.tick),
                 "speed": execution.clock.speed,
             }
-            for execution in self.host.all()
+            for execution in self.executions.all()
         ]
         return {"executions": executions, "max_executions": self.max_executions}
 
     def describe(self) -> dict[str, Any]:
         """Return the body of a heartbeat: ``PROCESSING`` while executions are in hand."""
-        in_hand = self.host.all()
+        in_hand = self.executions.all()
         body = {
             **super().describe(),
             "current_stf_count": sum(execution.handle.stf_files for execution in in_hand),
@@ -109,11 +109,11 @@ class RunnerAgent(BaseAgent):
     def heartbeat_answered(self, answer: dict[str, Any]) -> None:
         """Abandon the executions that the monitor has ended or given to another runner."""
         for execution_id in (answer or {}).get("lost_executions") or []:
-            execution = self.host.get(execution_id)
+            execution = self.executions.get(execution_id)
             if execution is not None:
                 self.logger.warning("%s is no longer ours: let go", execution_id)
                 execution.abandon("the monitor has ended this execution")
-        self.host.ownership.answered()
+        self.executions.lease_guard.heartbeat_answered()
 
     def started(self) -> None:
         """Subscribe to starts."""
@@ -121,7 +121,7 @@ class RunnerAgent(BaseAgent):
 
     def tick(self) -> None:
         """Acknowledge starts that were carried out; subscribe to starts when there is room."""
-        self.host.ownership.live()
+        self.executions.lease_guard.process_runs()
         self._release_done()
         while self._waiting and not self._full:
             self._begin(*self._waiting.popleft())
@@ -131,7 +131,7 @@ class RunnerAgent(BaseAgent):
         """End all executions, each with its ``end_run`` and its record."""
         self._release_done()
         self._close_intake()
-        self.host.shut_down(f"runner {self.name} is stopping")
+        self.executions.shut_down(f"runner {self.name} is stopping")
         self._release_done()
 
     def _release_done(self) -> None:
@@ -157,7 +157,7 @@ class RunnerAgent(BaseAgent):
 
     @property
     def _full(self) -> bool:
-        return len(self.host) + self._starting >= self.max_executions
+        return len(self.executions) + self._starting >= self.max_executions
 
     def _open_intake(self) -> None:
         if self._serves_starts and not self._full and self._intake is None:
@@ -206,10 +206,10 @@ class RunnerAgent(BaseAgent):
             return  # the runner stops; unacknowledged, the command goes to another
         except (Conflict, NotFound) as error:
             self.logger.info("%s is not started: %s", message.execution_id, error.detail)
-            answer = refusal(error, message.execution_id)
+            answer = error_answer(error, message.execution_id)
         except TestbedError as error:
             self.logger.warning("a start is refused: %s", error)
-            answer = refusal(error, message.execution_id)
+            answer = error_answer(error, message.execution_id)
         finally:
             self._claims.give_back(client)
         self.bus.reply(delivery, answer)
@@ -220,9 +220,9 @@ class RunnerAgent(BaseAgent):
     ) -> dict[str, Any]:
         execution_id = str(claimed["execution_id"])
         mine = claimed.get("runner") == self.name
-        if mine and claimed.get("status") == "running" and not self.host.knows(execution_id):
+        if mine and claimed.get("status") == "running" and not self.executions.knows(execution_id):
             try:
-                self.host.launch(claimed, self.bus, self.name, asked)
+                self.executions.launch(claimed, self.bus, self.name, asked)
             except WorkflowFailed as error:
                 failure = {
                     "status": FAILED,
@@ -256,12 +256,12 @@ class RunnerAgent(BaseAgent):
         """Answer with the state of the executions in hand, or of the one asked about."""
         delivery = self.hold()
         wanted = message.execution_id
-        chosen = [e for e in self.host.all() if not wanted or e.execution_id == wanted]
+        chosen = [e for e in self.executions.all() if not wanted or e.execution_id == wanted]
         if chosen or not wanted:
             answer = {
                 "ok": True,
                 "runner": self.name,
-                "detail": f"{self.name} has {len(self.host)} executions in hand",
+                "detail": f"{self.name} has {len(self.executions)} executions in hand",
                 "executions": [execution.describe() for execution in chosen],
             }
             self.bus.reply(delivery, answer)
@@ -281,14 +281,14 @@ class RunnerAgent(BaseAgent):
         def answer(body: dict[str, Any]) -> None:
             self.bus.reply(delivery, body)
 
-        execution = self.host.get(execution_id)
+        execution = self.executions.get(execution_id)
         if execution is not None:
             carry_out(execution, action, reason, answer)
             self._done.append(delivery)
         elif delivery.subscription.destination == RUNNER_CONTROL:
             self._done.append(delivery)  # another runner's, which hears it too
         elif not execution_id:
-            answer(refusal(NotFound(f"{message.msg_type} names no execution_id")))
+            answer(error_answer(NotFound(f"{message.msg_type} names no execution_id")))
             self._done.append(delivery)
         else:
 
@@ -305,7 +305,7 @@ class RunnerAgent(BaseAgent):
         def work() -> None:
             client = self._lookups.take()
             try:
-                action(Lookup(client, self.name, self.host.get))
+                action(Lookup(client, self.name, self.executions.get))
             finally:
                 self._lookups.give_back(client)
                 self._done.append(delivery)

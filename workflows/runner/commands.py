@@ -45,7 +45,7 @@ def _done(execution_id: str, action: str, status: str) -> dict[str, Any]:
     return {"ok": done, "execution_id": execution_id, "status": status, "detail": detail}
 
 
-def refusal(error: TestbedError, execution_id: str = "") -> dict[str, Any]:
+def error_answer(error: TestbedError, execution_id: str = "") -> dict[str, Any]:
     """Return the answer that says why a command was not carried out."""
     answer: dict[str, Any] = {"ok": False, "detail": error.detail}
     if error.hint:
@@ -93,16 +93,16 @@ class Lookup:
         except NotFound as error:
             hint = error.hint or "See the executions that there are: testbed status."
             detail = f"there is no execution {execution_id}"
-            answer(refusal(NotFound(detail, hint), execution_id))
+            answer(error_answer(NotFound(detail, hint), execution_id))
         except TestbedError as error:
-            answer(refusal(error, execution_id))
+            answer(error_answer(error, execution_id))
 
     def describe(self, execution_id: str) -> dict[str, Any]:
         """Return the answer to a question for an execution's status."""
         try:
             record = self._client.get(execution_path(execution_id))
         except TestbedError as error:
-            return refusal(error, execution_id)
+            return error_answer(error, execution_id)
         fields = ("execution_id", "status", "workflow_name", "namespace", "runner")
         known = {name: record.get(name, "") for name in fields}
         detail = f"{execution_id} is {record['status']}"

@@ -26,7 +26,7 @@ from workflows.runner.clock import Clock, Ending
 from workflows.runner.environment import execution_environment
 from workflows.runner.handle import RunnerHandle
 from workflows.runner.http_session import WorkflowSession
-from workflows.runner.lease_guard import Ownership
+from workflows.runner.lease_guard import LeaseGuard
 from workflows.runner.record import ExecutionRecord
 from workflows.runner.reporter import Reporter
 from workflows.runner.source import make_process
@@ -53,7 +53,7 @@ class Services:
     """Name of the runner: the sender of its executions' messages."""
     give_up: threading.Event
     """Set when the runner can no longer wait for broker and monitor."""
-    ownership: Ownership
+    lease_guard: LeaseGuard
 
 
 @dataclass(frozen=True)
@@ -311,7 +311,7 @@ class Execution:
         }
 
     def _congested(self) -> bool:
-        if self._services.ownership.doubtful():
+        if self._services.lease_guard.suspended():
             return True
         sent = self.handle.messages_sent
         if sent < self._next_look:

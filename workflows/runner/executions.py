@@ -15,7 +15,7 @@ from swf_common_lib.settings import Settings
 from swf_common_lib.states import EndCause
 from workflows.runner.client_pool import ClientPool
 from workflows.runner.execution import Execution, Services
-from workflows.runner.lease_guard import Ownership
+from workflows.runner.lease_guard import LeaseGuard
 from workflows.runner.record import ExecutionRecord
 
 ENDING_PATIENCE = 5.0
@@ -29,7 +29,7 @@ Ended = Callable[[Execution], None]
 Maker = Callable[[ExecutionRecord, Services, MonitorClient, Ended], AnyExecution]
 
 
-class ExecutionHost:
+class RunnerExecutions:
     """Starts executions, each in its thread, and holds those that have not ended.
 
     ``changed()`` is called, on any thread, when one has ended.
@@ -38,7 +38,7 @@ class ExecutionHost:
     def __init__(self, settings: Settings, changed: Callable[[], None]) -> None:
         self._settings = settings
         self._changed = changed
-        self.ownership = Ownership()
+        self.lease_guard = LeaseGuard()
         self._give_up = threading.Event()
         self._clients = ClientPool(settings, 0.0, self._give_up)
         self._executions: dict[str, Execution] = {}
@@ -80,7 +80,7 @@ class ExecutionHost:
             self._clients.give_back(client)
             self._changed()
 
-        services = Services(self._settings, bus, runner, self._give_up, self.ownership)
+        services = Services(self._settings, bus, runner, self._give_up, self.lease_guard)
         execution = make(record, services, client, ended)
         with self._lock:
             self._executions[record.execution_id] = execution

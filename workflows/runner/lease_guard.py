@@ -6,43 +6,43 @@ import threading
 import time
 
 SUSPENSION = 5.0
-"""Seconds without a sign of life of the runner's own, after which it must have been suspended."""
+"""Seconds between two calls of ``process_runs`` from which the process must have been frozen."""
 
 
-class Ownership:
-    """Doubts arise when the whole process stood still: its leases may have run out meanwhile.
+class LeaseGuard:
+    """Suspends executions after the process was frozen, until a heartbeat confirms their leases.
 
-    Until the monitor has answered a heartbeat that was sent later, its executions stand still
-    too: another may have ended them, and they must not go on talking. A monitor that merely does
-    not answer raises no doubts.
+    The leases may have run out while the process was frozen, and the monitor may have ended the
+    executions: they must not send messages before it has answered a heartbeat that was sent
+    afterwards. A monitor that merely does not answer suspends nothing.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._last = float("inf")  # no doubts before the first sign of life
-        self._asked = 0.0
-        self._doubted = 0.0
-        self._doubtful = False
+        self._last_run = float("inf")  # nothing is suspended before the first ``process_runs``
+        self._last_heartbeat = 0.0
+        self._suspended_at = 0.0
+        self._suspended = False
 
-    def live(self) -> None:
-        """Report that the process runs; call this several times in ``SUSPENSION`` seconds."""
-        self.doubtful()
-        self._last = time.monotonic()
+    def process_runs(self) -> None:
+        """Record that the process is running; call this several times in ``SUSPENSION`` seconds."""
+        self.suspended()
+        self._last_run = time.monotonic()
 
-    def doubtful(self) -> bool:
+    def suspended(self) -> bool:
         """Return whether executions are suspended."""
         now = time.monotonic()
-        if now - self._last > SUSPENSION:
+        if now - self._last_run > SUSPENSION:
             with self._lock:
-                self._last, self._doubted, self._doubtful = now, now, True
-        return self._doubtful
+                self._last_run, self._suspended_at, self._suspended = now, now, True
+        return self._suspended
 
-    def ask(self) -> None:
+    def heartbeat_sent(self) -> None:
         """Record that a heartbeat is being sent."""
-        self._asked = time.monotonic()
+        self._last_heartbeat = time.monotonic()
 
-    def answered(self) -> None:
+    def heartbeat_answered(self) -> None:
         """Record the answer to the last heartbeat; lost executions are known now."""
         with self._lock:
-            if self._asked > self._doubted:
-                self._doubtful = False
+            if self._last_heartbeat > self._suspended_at:
+                self._suspended = False

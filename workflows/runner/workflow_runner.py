@@ -13,7 +13,7 @@ from swf_common_lib.errors import BrokerUnavailable, TestbedError, WorkflowFaile
 from swf_common_lib.settings import Settings, load_settings
 from workflows.runner.agent import MAX_EXECUTIONS, RunnerAgent
 from workflows.runner.execution import FAILED, Execution
-from workflows.runner.executions import ExecutionHost
+from workflows.runner.executions import RunnerExecutions
 
 OPEN_PATIENCE = 4.0
 """Seconds that ``open`` waits for monitor and broker."""
@@ -64,7 +64,8 @@ class WorkflowRunner(RunnerAgent):
         if self._loop is not None:
             return
         self.stopping.clear()
-        self.host = ExecutionHost(self.settings, self._wake)  # one that was shut down takes nothing
+        # A new one each time: one that was shut down accepts no execution.
+        self.executions = RunnerExecutions(self.settings, self._wake)
         self.monitor.patience = OPEN_PATIENCE / 2
         # Connecting goes on until it succeeds or the agent is to stop.
         alarm = threading.Timer(OPEN_PATIENCE, self.stopping.set)
@@ -111,7 +112,7 @@ class WorkflowRunner(RunnerAgent):
         """
         self.open()
         asked = time.monotonic()
-        return self.host.launch(self.claim(request), self.bus, self.name, asked)
+        return self.executions.launch(self.claim(request), self.bus, self.name, asked)
 
     def claim(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Create an execution at the monitor, claimed for this runner, and return its record."""

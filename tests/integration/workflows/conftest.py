@@ -19,7 +19,7 @@ from tests.integration.workflows.installation import Installation
 from tests.integration.workflows.scripted_monitor import ScriptedMonitor, scripted_monitor
 from tests.waiting import PATIENCE
 from workflows.runner.execution import Execution, Services
-from workflows.runner.lease_guard import Ownership
+from workflows.runner.lease_guard import LeaseGuard
 from workflows.runner.record import ExecutionRecord
 from workflows.runner.source import WorkflowSource
 
@@ -105,7 +105,7 @@ class Launcher:
 
     def __init__(self, settings: Settings, bus: MessageBus) -> None:
         self.give_up = threading.Event()
-        self.services = Services(settings, bus, "runner-under-test", self.give_up, Ownership())
+        self.services = Services(settings, bus, "runner-under-test", self.give_up, LeaseGuard())
         self.launched: list[Execution] = []
         self.ended: list[Execution] = []
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from agents import data_agent as data_agent_module
 from agents.data_agent import DataAgent
 from agents.file_catalogue import Dataset
 from orchestrator.embedded_broker.selector import compile_selector
@@ -33,7 +32,7 @@ class Datasets:
 def test_a_dataset_stays_open_until_its_files_are_safe(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(data_agent_module, "CONFIRMATION_PATIENCE", 0.01)
+    monkeypatch.setattr("agents.data_agent.CONFIRMATION_PATIENCE", 0.01)
     agent = DataAgent(load_settings(tmp_path, {}), "n")
     datasets = Datasets()
     monkeypatch.setattr(agent, "catalogue", datasets)

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from agents import fast_processing_agent as module
 from agents.fast_processing_agent import FastProcessingAgent
-from agents.workers.recent_keys import Recent
+from agents.workers.recent_keys import RecentKeys
 from swf_common_lib.errors import InvalidMessage
 from swf_common_lib.messages import Message, SliceResult, TfFileRegistered
 from swf_common_lib.messaging import Destination
@@ -85,7 +84,7 @@ def test_results_of_a_batch_are_one_message_a_run(agent: Recording) -> None:
 def test_a_long_batch_is_several_messages(
     agent: Recording, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "STATES_A_MESSAGE", 2)
+    monkeypatch.setattr("agents.fast_processing_agent.STATES_A_MESSAGE", 2)
     for number in range(5):
         agent.on_slice_result(result(number))
     agent.finish_batch()
@@ -102,7 +101,7 @@ def test_a_result_that_comes_again_is_no_news(agent: Recording) -> None:
 
 
 def test_repetitions_are_recognised_among_the_latest(agent: Recording) -> None:
-    agent._seen = Recent(2)
+    agent._seen = RecentKeys(2)
     for number in range(3):
         agent.on_slice_result(result(number))
     agent.on_slice_result(result(0))

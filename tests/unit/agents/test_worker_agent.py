@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from agents import worker as worker_module
 from agents.worker import WorkerAgent
 from swf_common_lib.errors import InvalidMessage, NotFound
 from swf_common_lib.messages import EndRunWorker, Message, RunImminentWorker, SliceWork
@@ -182,7 +181,7 @@ def test_an_ended_run_without_slices_is_given_up_after_a_while(
     worker: Recording, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     worker.on_run_imminent_worker(announcement())
-    monkeypatch.setattr(worker_module, "IDLE_LIMIT", -1.0)
+    monkeypatch.setattr("agents.worker.IDLE_LIMIT", -1.0)
     worker.tick()
     assert worker.runs == [RUN]  # data taking goes on: slices will come
     worker.on_end_run_worker(EndRunWorker(msg_type="end_run_worker", run_id=RUN))
@@ -196,7 +195,7 @@ def test_an_ended_run_without_slices_is_given_up_after_a_while(
 def test_many_workers_are_told_of_in_portions(
     worker: Recording, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker_module, "WORKERS_A_MESSAGE", 100)
+    monkeypatch.setattr("agents.worker.WORKERS_A_MESSAGE", 100)
     worker.on_run_imminent_worker(announcement().model_copy(update={"target_worker_count": 250}))
     worker.tick()
     portions = [len(message["workers"]) for message in worker.of_type("worker_status")]

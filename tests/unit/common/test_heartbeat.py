@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from swf_common_lib.agent import heartbeat as heartbeat_module
 from swf_common_lib.agent.heartbeat import Heartbeat
 from swf_common_lib.settings import load_settings
 from tests.http_server import serving
@@ -20,7 +19,7 @@ RARELY = 3600.0
 def test_a_swallowed_beat_is_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(heartbeat_module, "TIMEOUT", 0.1)
+    monkeypatch.setattr("swf_common_lib.agent.heartbeat.TIMEOUT", 0.1)
     beats: list[dict[str, Any]] = []
     hang, answered = threading.Event(), threading.Event()
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from swf_common_lib.agent.delivery_loop import HANDLER_TRIES, DeliveryHandling
+from swf_common_lib.agent.delivery_loop import HANDLER_TRIES, DeliveryLoop
 from swf_common_lib.errors import InvalidMessage, InvalidRequest
 from swf_common_lib.messages import RunImminentWorker, parse_body, parse_message
 from swf_common_lib.messaging import MessageBus
@@ -109,7 +109,7 @@ def test_what_is_invalid_is_not_tried_again(
         tried.append(1)
         raise error
 
-    handling = DeliveryHandling(
+    delivery_loop = DeliveryLoop(
         MessageBus(load_settings(environ={})),
         lambda delivery: action,
         lambda: None,
@@ -117,7 +117,7 @@ def test_what_is_invalid_is_not_tried_again(
         logging.getLogger("agent"),
     )
 
-    assert handling.attempt(action, "stf_gen") is False
+    assert delivery_loop.attempt(action, "stf_gen") is False
     assert len(tried) == tries
     assert str(error) in caplog.text
     assert ("Traceback" in caplog.text) is (tries > 1)

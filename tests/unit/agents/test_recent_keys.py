@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from agents.workers.recent_keys import Recent
+from agents.workers.recent_keys import RecentKeys
 
 
 def test_the_oldest_is_forgotten_beyond_the_limit() -> None:
-    recent: Recent[int] = Recent(3)
+    recent: RecentKeys[int] = RecentKeys(3)
     for number in range(10):
         recent.add(number)
     assert [number for number in range(10) if number in recent] == [7, 8, 9]
@@ -14,7 +14,7 @@ def test_the_oldest_is_forgotten_beyond_the_limit() -> None:
 
 
 def test_what_is_known_takes_no_room_again() -> None:
-    recent: Recent[str] = Recent(2)
+    recent: RecentKeys[str] = RecentKeys(2)
     for name in ("a", "b", "b", "b"):
         recent.add(name)
     assert "a" in recent

@@ -9,7 +9,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from agents import file_catalogue as catalogue_module
 from agents.file_catalogue import CatalogueFile, Dataset, MonitorCatalogue, catalogue
 from swf_common_lib.errors import ConfigurationError, Conflict, InvalidRequest, NotFound
 from swf_common_lib.monitor_client import MonitorClient
@@ -19,7 +18,7 @@ DATASET = Dataset("swf.100001.run", 100001, "x-u-0001", "n")
 NAME = DATASET.name
 
 
-class Rows:
+class RunsApi:
     """Runs and STF files, by the rules of the wire contract."""
 
     def __init__(self) -> None:
@@ -51,25 +50,27 @@ class Rows:
 
 
 @pytest.fixture
-def rows() -> Rows:
-    return Rows()
+def runs_api() -> RunsApi:
+    return RunsApi()
 
 
 @pytest.fixture
-def monitor(rows: Rows) -> Iterator[MonitorClient]:
-    with serving(rows.answer) as url:
+def monitor(runs_api: RunsApi) -> Iterator[MonitorClient]:
+    with serving(runs_api.answer) as url:
         client = MonitorClient(url, "token")
         yield client
         client.session.close()
 
 
-def test_a_run_is_registered_once_with_its_dataset(monitor: MonitorClient, rows: Rows) -> None:
+def test_a_run_is_registered_once_with_its_dataset(
+    monitor: MonitorClient, runs_api: RunsApi
+) -> None:
     served = MonitorCatalogue(monitor)
     served.ensure_dataset(DATASET)
-    asked = len(rows.requests)
+    asked = len(runs_api.requests)
     served.ensure_dataset(DATASET)
-    assert len(rows.requests) == asked
-    (run,) = rows.runs
+    assert len(runs_api.requests) == asked
+    (run,) = runs_api.runs
     assert (run["run_number"], run["dataset"], run["execution_id"], run["namespace"]) == (
         100001,
         NAME,
@@ -78,24 +79,26 @@ def test_a_run_is_registered_once_with_its_dataset(monitor: MonitorClient, rows:
     )
 
 
-def test_a_run_that_is_there_gets_its_dataset(monitor: MonitorClient, rows: Rows) -> None:
-    rows.runs.append({"run_id": 1, "run_number": 100001, "dataset": "", "dataset_open": True})
+def test_a_run_that_is_there_gets_its_dataset(monitor: MonitorClient, runs_api: RunsApi) -> None:
+    runs_api.runs.append({"run_id": 1, "run_number": 100001, "dataset": "", "dataset_open": True})
     MonitorCatalogue(monitor).ensure_dataset(DATASET)
-    assert [run["dataset"] for run in rows.runs] == [NAME]
+    assert [run["dataset"] for run in runs_api.runs] == [NAME]
 
 
-def test_a_run_that_appears_meanwhile_is_taken(monitor: MonitorClient, rows: Rows) -> None:
-    rows.runs.append({"run_id": 1, "run_number": 100001, "dataset": "", "dataset_open": True})
-    rows.hidden = True
+def test_a_run_that_appears_meanwhile_is_taken(monitor: MonitorClient, runs_api: RunsApi) -> None:
+    runs_api.runs.append({"run_id": 1, "run_number": 100001, "dataset": "", "dataset_open": True})
+    runs_api.hidden = True
     MonitorCatalogue(monitor).ensure_dataset(DATASET)
-    assert [run["dataset"] for run in rows.runs] == [NAME]
+    assert [run["dataset"] for run in runs_api.runs] == [NAME]
 
 
-def test_a_run_that_the_monitor_refuses_is_an_error(monitor: MonitorClient, rows: Rows) -> None:
+def test_a_run_that_the_monitor_refuses_is_an_error(
+    monitor: MonitorClient, runs_api: RunsApi
+) -> None:
     refused = {"run_id": 1, "run_number": 5}
-    rows.runs.append(refused)
-    rows.answer = lambda method, path, body: (400, {"detail": "no"}) if body else (200, [])  # type: ignore[method-assign]
-    with serving(rows.answer) as url, pytest.raises(InvalidRequest):
+    runs_api.runs.append(refused)
+    runs_api.answer = lambda method, path, body: (400, {"detail": "no"}) if body else (200, [])  # type: ignore[method-assign]
+    with serving(runs_api.answer) as url, pytest.raises(InvalidRequest):
         MonitorCatalogue(MonitorClient(url, "")).ensure_dataset(DATASET)
 
 
@@ -110,24 +113,24 @@ def test_a_file_may_be_registered_again_but_not_otherwise(monitor: MonitorClient
         served.register_file(NAME, "f", 10, "0000000b")
 
 
-def test_a_closed_dataset_takes_only_what_it_has(monitor: MonitorClient, rows: Rows) -> None:
+def test_a_closed_dataset_takes_only_what_it_has(monitor: MonitorClient, runs_api: RunsApi) -> None:
     served = MonitorCatalogue(monitor)
     served.ensure_dataset(DATASET)
     served.close(NAME)
-    assert rows.runs[0]["dataset_open"] is False
-    assert rows.runs[0]["end_time"]
-    rows.files.append({"stf_filename": "f", "file_size_bytes": 10, "checksum": "0000000a"})
+    assert runs_api.runs[0]["dataset_open"] is False
+    assert runs_api.runs[0]["end_time"]
+    runs_api.files.append({"stf_filename": "f", "file_size_bytes": 10, "checksum": "0000000a"})
     served.ensure_dataset(DATASET)
     served.register_file(NAME, "f", 10, "0000000a")
     with pytest.raises(Conflict, match="closed"):
         served.register_file(NAME, "g", 10, "0000000a")
-    end = rows.runs[0]["end_time"]
+    end = runs_api.runs[0]["end_time"]
     served.close(NAME)
-    assert rows.runs[0]["end_time"] == end
+    assert runs_api.runs[0]["end_time"] == end
 
 
-def test_files_are_those_of_the_database(monitor: MonitorClient, rows: Rows) -> None:
-    rows.files.append({"stf_filename": "f", "file_size_bytes": None, "checksum": ""})
+def test_files_are_those_of_the_database(monitor: MonitorClient, runs_api: RunsApi) -> None:
+    runs_api.files.append({"stf_filename": "f", "file_size_bytes": None, "checksum": ""})
     served = MonitorCatalogue(monitor)
     served.ensure_dataset(DATASET)
     assert served.list_files(NAME) == [CatalogueFile("f", None, "")]
@@ -150,7 +153,7 @@ def test_the_monitor_serves_when_it_is_named(monitor: MonitorClient) -> None:
 
 
 def test_a_run_without_end_costs_no_memory(
-    monitor: MonitorClient, rows: Rows, monkeypatch: pytest.MonkeyPatch
+    monitor: MonitorClient, runs_api: RunsApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("agents.file_catalogue.REMEMBERED_FILES", 3)
     served = MonitorCatalogue(monitor)
@@ -163,11 +166,13 @@ def test_a_run_without_end_costs_no_memory(
 
 
 def test_all_files_of_a_closed_dataset_are_known(
-    monitor: MonitorClient, rows: Rows, monkeypatch: pytest.MonkeyPatch
+    monitor: MonitorClient, runs_api: RunsApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("agents.file_catalogue.REMEMBERED_FILES", 3)
-    rows.runs.append({"run_id": 1, "run_number": 100001, "dataset": NAME, "dataset_open": False})
-    rows.files += [
+    runs_api.runs.append(
+        {"run_id": 1, "run_number": 100001, "dataset": NAME, "dataset_open": False}
+    )
+    runs_api.files += [
         {"stf_filename": f"f{number}", "file_size_bytes": 10, "checksum": "0000000a"}
         for number in range(10)
     ]
@@ -180,9 +185,9 @@ def test_all_files_of_a_closed_dataset_are_known(
 
 
 def test_runs_without_an_end_are_forgotten_and_read_again(
-    monitor: MonitorClient, rows: Rows, monkeypatch: pytest.MonkeyPatch
+    monitor: MonitorClient, runs_api: RunsApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(catalogue_module, "REMEMBERED_DATASETS", 2)
+    monkeypatch.setattr("agents.file_catalogue.REMEMBERED_DATASETS", 2)
     served = MonitorCatalogue(monitor)
     for number in range(3):
         served.ensure_dataset(Dataset(f"swf.{number}.run", number))
@@ -190,4 +195,4 @@ def test_runs_without_an_end_are_forgotten_and_read_again(
         served.register_file("swf.0.run", "f", 1, "00000001")
     served.ensure_dataset(Dataset("swf.0.run", 0))
     served.register_file("swf.0.run", "f", 1, "00000001")
-    assert len(rows.runs) == 3
+    assert len(runs_api.runs) == 3

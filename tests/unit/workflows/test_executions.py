@@ -11,7 +11,7 @@ from swf_common_lib.errors import Conflict
 from swf_common_lib.messaging import MessageBus
 from swf_common_lib.settings import load_settings
 from workflows.runner.execution import Execution
-from workflows.runner.executions import ExecutionHost
+from workflows.runner.executions import RunnerExecutions
 
 CLAIMED = {"execution_id": "x-me-0001", "source_text": "code"}
 
@@ -26,15 +26,15 @@ class Ending:
 
 def test_an_execution_is_taken_in_once(tmp_path: Path) -> None:
     settings = load_settings(tmp_path, {})
-    host, bus = ExecutionHost(settings, lambda: None), MessageBus(settings)
-    assert not host.knows("x-me-0001")
-    taken: Any = host.take_in(cast(Any, Ending), CLAIMED, bus, "runner")
+    executions, bus = RunnerExecutions(settings, lambda: None), MessageBus(settings)
+    assert not executions.knows("x-me-0001")
+    taken: Any = executions.take_in(cast(Any, Ending), CLAIMED, bus, "runner")
     with pytest.raises(Conflict, match="x-me-0001"):
-        host.take_in(Execution, CLAIMED, bus, "runner")
-    assert len(host) == 1
+        executions.take_in(Execution, CLAIMED, bus, "runner")
+    assert len(executions) == 1
     taken.end()
-    assert len(host) == 0
+    assert len(executions) == 0
     # The answer to a second claim may come when a short run is over already.
     with pytest.raises(Conflict):
-        host.take_in(Execution, CLAIMED, bus, "runner")
-    assert host.knows("x-me-0001")
+        executions.take_in(Execution, CLAIMED, bus, "runner")
+    assert executions.knows("x-me-0001")

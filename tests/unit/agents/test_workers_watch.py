@@ -9,8 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from agents.workers import watch as run_watch
-from agents.workers.watch import RunWatch
+from agents.workers.watch import SCANNED_RUNS, RunWatch
 from swf_common_lib.settings import load_settings
 from tests.http_server import serving
 from tests.waiting import wait_until
@@ -42,7 +41,7 @@ def runs() -> Runs:
 
 @pytest.fixture
 def watch(runs: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunWatch]:
-    monkeypatch.setattr(run_watch, "SCAN_INTERVAL", 0.0)
+    monkeypatch.setattr("agents.workers.watch.SCAN_INTERVAL", 0.0)
     with serving(runs.answer) as url:
         settings = load_settings(tmp_path, {"SWF_MONITOR_URL": url})
         watching = RunWatch(settings, "n", lambda: None)
@@ -51,19 +50,19 @@ def watch(runs: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
 
 
 def seen(watch: RunWatch) -> Callable[[int], bool]:
-    """Tell whether a run is among those that the watch has told of so far."""
+    """Return a function that returns whether the watch has reported a run so far."""
     told: set[int] = set()
 
-    def among(number: int) -> bool:
+    def reported(number: int) -> bool:
         told.update(state["run_number"] for state in watch.news())
         return number in told
 
-    return among
+    return reported
 
 
 def test_a_long_run_is_seen_behind_many_short_ones(watch: RunWatch, runs: Runs) -> None:
     runs.add(1, "physics")
-    for number in range(2, 3 + run_watch.SCANNED_RUNS):
+    for number in range(2, 3 + SCANNED_RUNS):
         runs.add(number, "completed")
     runs.add(9_000, "physics", "other")
     watch.start()

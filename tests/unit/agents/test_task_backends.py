@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from agents import task_backends as tasks
 from agents.task_backends import LocalTasks, TaskRequest, TaskStatus, task_backend
 from swf_common_lib.errors import ConfigurationError
 from tests.waiting import PATIENCE, wait_until
@@ -131,7 +130,7 @@ def test_closing_does_not_wait_for_simulated_time() -> None:
 def test_old_finished_tasks_are_forgotten(
     backend: LocalTasks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tasks, "REMEMBERED_TASKS", 2)
+    monkeypatch.setattr("agents.task_backends.REMEMBERED_TASKS", 2)
     ids = []
     for number in range(4):
         task_id, _ = backend.submit(request(number))

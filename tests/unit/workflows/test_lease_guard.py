@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from workflows.runner import lease_guard as ownership
-from workflows.runner.lease_guard import SUSPENSION, Ownership
+from workflows.runner.lease_guard import SUSPENSION, LeaseGuard
 
 
 class Time:
@@ -19,39 +18,39 @@ class Time:
 @pytest.fixture
 def time(monkeypatch: pytest.MonkeyPatch) -> Time:
     it = Time()
-    monkeypatch.setattr(ownership, "time", it)
+    monkeypatch.setattr("workflows.runner.lease_guard.time", it)
     return it
 
 
 def test_a_runner_that_lives_has_no_doubts(time: Time) -> None:
-    it = Ownership()
+    guard = LeaseGuard()
     time.now += 10 * SUSPENSION
-    assert not it.doubtful()
+    assert not guard.suspended()
     for _ in range(10):
-        it.live()
+        guard.process_runs()
         time.now += SUSPENSION
-        assert not it.doubtful()
+        assert not guard.suspended()
 
 
 def test_doubts_end_with_the_answer_to_a_later_heartbeat(time: Time) -> None:
-    it = Ownership()
-    it.live()
-    it.ask()
+    guard = LeaseGuard()
+    guard.process_runs()
+    guard.heartbeat_sent()
     time.now += SUSPENSION + 1
-    assert it.doubtful()
-    it.answered()  # to the question of before
-    it.live()
-    assert it.doubtful()
+    assert guard.suspended()
+    guard.heartbeat_answered()  # to the question of before
+    guard.process_runs()
+    assert guard.suspended()
     time.now += 0.1
-    it.ask()
-    assert it.doubtful()
-    it.answered()
-    assert not it.doubtful()
+    guard.heartbeat_sent()
+    assert guard.suspended()
+    guard.heartbeat_answered()
+    assert not guard.suspended()
 
 
 def test_a_suspension_is_noticed_by_whoever_looks_first(time: Time) -> None:
-    it = Ownership()
-    it.live()
+    guard = LeaseGuard()
+    guard.process_runs()
     time.now += SUSPENSION + 1
-    it.live()
-    assert it.doubtful()
+    guard.process_runs()
+    assert guard.suspended()

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from swf_common_lib.agent.delivery_loop import DeliveryHandling
+from swf_common_lib.agent.delivery_loop import DeliveryLoop
 from swf_common_lib.errors import InvalidMessage, MonitorUnavailable
 from swf_common_lib.messaging import CUMULATIVE, INDIVIDUAL, Delivery, MessageBus, Queue
 from tests.integration.messaging.conftest import MakeBus
@@ -29,7 +29,7 @@ class Worker:
         self.batches: list[int] = []
         self.since_batch = 0
         self.stopping = threading.Event()
-        self.handling = DeliveryHandling(
+        self.delivery_loop = DeliveryLoop(
             bus, self.handle, self.finish, self.stopping, logging.getLogger("worker")
         )
 
@@ -44,7 +44,7 @@ class Worker:
     def work(self) -> None:
         first = self.bus.receive(PATIENCE)
         assert first is not None
-        self.handling.work_batch(first)
+        self.delivery_loop.work_batch(first)
 
 
 def taken(bus: MessageBus, destination: Queue) -> dict[str, Any]:
@@ -130,14 +130,14 @@ def test_what_waits_is_handled_as_one_batch(make_bus: MakeBus, work: Queue) -> N
 def test_held_delivery_waits_for_its_release(make_bus: MakeBus, work: Queue) -> None:
     bus, other = make_bus(), make_bus()
     held: list[Delivery] = []
-    worker = Worker(bus, lambda body: held.append(worker.handling.hold()))
+    worker = Worker(bus, lambda body: held.append(worker.delivery_loop.hold()))
     bus.subscribe(work, prefetch=10)
     for number in (1, 2):
         other.publish(work, {"number": number})
     while len(held) < 2:
         worker.work()
     bus.publish(REACTIONS, {"of": 1})
-    worker.handling.release([held[0]])
+    worker.delivery_loop.release([held[0]])
     bus.close()
     assert taken(other, work)["number"] == 2
     assert taken(other, REACTIONS)["of"] == 1
@@ -181,7 +181,7 @@ def test_what_is_acknowledged_with_others_waits_for_those_before(
     def handler(body: dict[str, Any]) -> None:
         if body["number"] == 2:
             raise InvalidMessage("it says nothing")
-        held[body["number"]] = worker.handling.hold()
+        held[body["number"]] = worker.delivery_loop.hold()
 
     worker = Worker(bus, handler)
     for number in range(6):
@@ -190,12 +190,13 @@ def test_what_is_acknowledged_with_others_waits_for_those_before(
     bus.subscribe(work, ack=CUMULATIVE, prefetch=6)
     while len(held) < 5:
         worker.work()
-    worker.handling.release([held[0], held[3], held[5]])  # 1 holds the refusal of 2 back, and 3
+    # 1 holds the refusal of 2 back, and 3.
+    worker.delivery_loop.release([held[0], held[3], held[5]])
     bus.flush(PATIENCE)
     dead = other.subscribe(DEAD)
     assert other.receive(0.1) is None
     other.unsubscribe(dead)
-    worker.handling.release([held[1]])  # and 4 holds 5 back
+    worker.delivery_loop.release([held[1]])  # and 4 holds 5 back
     bus.close()
     assert taken(other, DEAD)["number"] == 2
     assert [taken(other, work)["number"] for _ in range(2)] == [4, 5]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from monitor.records.queries.selection import Selection
-from monitor.web.pages import show
-from monitor.web.paging import AFTER, BEFORE, Page, paginate
+from monitor.web.pages import page, show
+from monitor.web.paging import AFTER, BEFORE, LinkedPage, paginate
 from swf_common_lib.errors import TestbedError
 
 M = TypeVar("M", bound=Model)
@@ -25,8 +25,8 @@ class Filter:
     label: str
     choices: Sequence[str] = ()
     """Values to choose from; empty: those of the selection's parameter, else any text."""
-    suggestions: Iterable[str] = ()
-    """Values offered while typing a text."""
+    suggestions: Callable[[], Iterable[str]] = tuple
+    """Returns the values that are offered while a text is typed."""
     example: str = ""
     """Shown in the empty field."""
 
@@ -34,41 +34,53 @@ class Filter:
 SINCE = Filter("since", "Since", example="-2h")
 
 
-def show_list(
-    request: HttpRequest,
-    template: str,
-    selection: Selection[M],
-    filters: Sequence[Filter],
-    *,
-    key: Sequence[str] = (),
-    refine: Callable[[QuerySet[M]], QuerySet[M]] = lambda rows: rows,
-    complete: Callable[[list[M]], Mapping[str, Any]] = lambda rows: {},
-) -> HttpResponse:
-    """Show one page of the rows of ``selection``, newest first.
+@dataclass(frozen=True)
+class ListPage(Generic[M]):
+    """A page that lists the rows of a selection, newest first."""
 
-    ``key`` replaces the selection's own columns of order (see ``paginate``), ``refine`` says what
-    to read of each row, ``complete`` adds to the context what belongs to the page's rows. A
-    filter that is unknown or ill-formed shows the form as it was filled in, with the error, and
-    no rows.
-    """
-    params = _chosen(request)
-    error: TestbedError | None = None
-    try:
-        rows = refine(selection.select(params))
-        page: Page[M] = paginate(request, rows, key or selection.newest)
-    except TestbedError as fault:
-        page, error = Page(), fault
-    context = {
-        "page": page,
-        "filters": [_field(item, selection, params.get(item.name, "")) for item in filters],
-        "filtered": bool(params),
-        **complete(page.rows),
-    }
-    return show(request, template, context, error=error)
+    selection: Selection[M]
+    template: str
+    filters: Sequence[Filter]
+    key: Callable[[Mapping[str, str]], Sequence[str]] = lambda params: ()
+    """Returns the columns that replace the selection's own order, for some of the filters."""
+    refine: Callable[[QuerySet[M]], QuerySet[M]] = lambda rows: rows
+    """Says what to read of each row."""
+    complete: Callable[[list[M]], Mapping[str, Any]] = lambda rows: {}
+    """Returns what the template needs besides, for the rows of one page."""
+
+    def show(self, request: HttpRequest) -> HttpResponse:
+        """Show one page of the rows that the filters select.
+
+        A filter that is unknown or ill-formed shows the form as it was filled in, with the error,
+        and no rows.
+        """
+        params = _chosen(request)
+        error: TestbedError | None = None
+        try:
+            rows = self.refine(self.selection.select(params))
+            shown: LinkedPage[M] = paginate(
+                request, rows, self.key(params) or self.selection.newest
+            )
+        except TestbedError as fault:
+            shown, error = LinkedPage(), fault
+        context = {
+            "page": shown,
+            "filters": [
+                _field(item, self.selection, params.get(item.name, "")) for item in self.filters
+            ],
+            "filtered": bool(params),
+            **self.complete(shown.rows),
+        }
+        return show(request, self.template, context, error=error)
+
+    @property
+    def view(self) -> Callable[[HttpRequest], HttpResponseBase]:
+        """The page as a view: for a session only, read with GET or HEAD."""
+        return page(self.show)
 
 
 def _chosen(request: HttpRequest) -> dict[str, str]:
-    """Give the filters in the page's address that hold a value."""
+    """Return the filters in the page's address that hold a value."""
     return {
         name: value.strip()
         for name, value in request.GET.items()
@@ -77,7 +89,7 @@ def _chosen(request: HttpRequest) -> dict[str, str]:
 
 
 def _field(item: Filter, selection: Selection[M], value: str) -> dict[str, Any]:
-    """Give what the template shows of a filter; a value that is no choice is shown all the same."""
+    """Return what the template shows of a filter, its value too when it is no choice."""
     choices = list(item.choices or selection.parameters[item.name].choices)
     if choices and value and value not in choices:
         choices.append(value)
@@ -85,7 +97,7 @@ def _field(item: Filter, selection: Selection[M], value: str) -> dict[str, Any]:
         "name": item.name,
         "label": item.label,
         "choices": choices,
-        "suggestions": item.suggestions,
+        "suggestions": item.suggestions(),
         "example": item.example,
         "value": value,
     }

@@ -10,12 +10,12 @@ from monitor.web.views import (
     agents,
     dashboard,
     executions,
-    lists,
     messages,
     runs,
     session,
     workflows,
 )
+from monitor.web.views.lists import LISTS
 
 register_converter(IdConverter, "id")
 
@@ -28,10 +28,9 @@ urlpatterns = [
     path("login/", session.login, name="login"),
     path("login/<str:key>/", session.redeem, name="redeem"),
     path("logout/", session.logout, name="logout"),
-    path("workflows/", workflows.workflows, name="workflows"),
+    *(path(f"{name}/", listed.view, name=name) for name, listed in LISTS.items()),
     path("workflows/<int:definition_id>/", workflows.workflow, name="workflow"),
     path("workflows/configurations/<str:name>/", workflows.configuration, name="configuration"),
-    path("executions/", executions.executions, name="executions"),
     path("executions/start/", dashboard.start_execution, name="start"),
     path("executions/<id:execution_id>/stop/", executions.change, {"change": "stop"}, name="stop"),
     path(
@@ -47,17 +46,7 @@ urlpatterns = [
         name="resume",
     ),
     path("executions/<id:execution_id>/", executions.execution, name="execution"),
-    path("runs/", runs.runs, name="runs"),
     path("runs/<int:run_number>/", runs.run, name="run"),
-    path("run-states/", runs.run_states, name="run-states"),
-    path("messages/", messages.messages, name="messages"),
     path("messages/<int:number>/", messages.message, name="message"),
-    path("agents/", agents.agents, name="agents"),
     path("agents/<id:name>/", agents.agent, name="agent"),
-    path("workers/", lists.workers, name="workers"),
-    path("stf-files/", lists.stf_files, name="stf-files"),
-    path("tf-samples/", lists.tf_samples, name="tf-samples"),
-    path("slices/", lists.slices, name="slices"),
-    path("events/", lists.events, name="events"),
-    path("logs/", lists.logs, name="logs"),
 ]

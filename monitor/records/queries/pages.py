@@ -15,6 +15,27 @@ M = TypeVar("M", bound=Model)
 
 
 @dataclass(frozen=True)
+class Window(Generic[M]):
+    """Neighbouring rows in an order, and whether there are more on either side of them."""
+
+    items: list[M]
+    columns: Sequence[str]
+    """The columns that say where a row is in the order."""
+    before: bool
+    after: bool
+
+    @property
+    def start(self) -> str:
+        """The cursor of the first row."""
+        return encode_key(self.items[0], self.columns)
+
+    @property
+    def end(self) -> str:
+        """The cursor of the last row."""
+        return encode_key(self.items[-1], self.columns)
+
+
+@dataclass(frozen=True)
 class Page(Generic[M]):
     """Some rows of a selection, and where the next ones begin."""
 
@@ -59,20 +80,40 @@ def page_of(
     cursor: str | None = None,
     count_to: int | None = None,
 ) -> Page[M]:
-    """Give at most ``limit`` of ``rows``, ordered by columns that are unique together."""
-    rows = rows.order_by(*order)
-    columns = [column.removeprefix("-") for column in order]
-    comparison = "lt" if order[0].startswith("-") else "gt"
-    wanted = rows
-    if cursor:
-        wanted = rows.filter(beyond(columns, decode_key(rows.model, columns, cursor), comparison))
-    found = list(wanted[: limit + 1])
-    following = None if len(found) <= limit else encode_key(found[limit - 1], columns)
-    if cursor or following:
+    """Return at most ``limit`` of ``rows`` after ``cursor``, as ``take_page`` does."""
+    window = window_of(rows, order, limit, cursor)
+    if window.before or window.after:
         total, more = _count(rows, count_to)
     else:
-        total, more = len(found), False
-    return Page(found[:limit], total, following, more, columns)
+        total, more = len(window.items), False
+    following = window.end if window.after else None
+    return Page(window.items, total, following, more, window.columns)
+
+
+def window_of(
+    rows: QuerySet[M],
+    order: Sequence[str],
+    limit: int,
+    cursor: str | None = None,
+    *,
+    backwards: bool = False,
+) -> Window[M]:
+    """Return the ``limit`` rows after the one that ``cursor`` names, or before it (``backwards``).
+
+    ``order`` names columns, never null and unique together, all of them ascending or all
+    descending (``-``). Without a cursor the rows begin at the first, or end at the last. Raises
+    InvalidRequest for a cursor that is none.
+    """
+    columns = [column.removeprefix("-") for column in order]
+    descending = order[0].startswith("-") != backwards
+    if cursor:
+        values = decode_key(rows.model, columns, cursor)
+        rows = rows.filter(beyond(columns, values, "lt" if descending else "gt"))
+    found = list(rows.order_by(*(f"-{c}" if descending else c for c in columns))[: limit + 1])
+    more, found = len(found) > limit, found[:limit]
+    if backwards:
+        return Window(found[::-1], columns, before=more, after=bool(cursor))
+    return Window(found, columns, before=bool(cursor), after=more)
 
 
 def _count(rows: QuerySet[M], most: int | None) -> tuple[int, bool]:

@@ -101,6 +101,9 @@ EXECUTIONS: Selection[WorkflowExecution] = Selection(
     newest=("created_at", "execution_id"),
     orderings={"execution_id": ("execution_id",)},
 )
+IN_EXECUTION = ("sent_at", "id")
+"""The order of an execution's messages, in which the index of their execution has them."""
+
 MESSAGES: Selection[WorkflowMessage] = Selection(
     "messages",
     WorkflowMessage.objects.all,

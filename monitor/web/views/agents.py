@@ -5,25 +5,10 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponseBase
 
 from monitor.records.models import AppLog, SystemAgent, WorkflowMessage
-from monitor.records.queries.selections import AGENTS
-from monitor.web.choices import namespaces
 from monitor.web.flatten import flatten
-from monitor.web.listing import Filter, show_list
 from monitor.web.pages import page, show, unknown
 
 RECENT = 20
-
-
-@page
-def agents(request: HttpRequest) -> HttpResponseBase:
-    """List agents, those that came last first."""
-    filters = [
-        Filter("namespace", "Namespace", suggestions=namespaces()),
-        Filter("agent_type", "Type"),
-        Filter("operational_state", "State"),
-        Filter("status", "Health"),
-    ]
-    return show_list(request, "agents.html", AGENTS, filters)
 
 
 @page

@@ -20,12 +20,9 @@ from monitor.records.models import (
     WorkflowMessage,
 )
 from monitor.records.progress import progress_of
-from monitor.records.queries.selections import EXECUTIONS
 from monitor.records.states import ExecutionStatus
 from monitor.web.backlog_chart import statistics_of
-from monitor.web.choices import namespaces
 from monitor.web.flatten import flatten, highlight
-from monitor.web.listing import SINCE, Filter, show_list
 from monitor.web.pages import page, show, signed_in
 from monitor.web.source_links import commit_url, source_url
 from swf_common_lib.errors import NotFound, TestbedError
@@ -40,25 +37,6 @@ CHANGES: dict[str, tuple[str, ...]] = {
     ExecutionStatus.PAUSED: ("resume", "stop"),
 }
 """What may be asked of an execution in each status; of a finished one nothing."""
-
-
-@page
-def executions(request: HttpRequest) -> HttpResponseBase:
-    """List executions."""
-    filters = [
-        Filter("status", "Status"),
-        Filter("workflow_name", "Workflow"),
-        Filter("namespace", "Namespace", suggestions=namespaces()),
-        Filter("executed_by", "User"),
-        SINCE,
-    ]
-    return show_list(
-        request,
-        "executions.html",
-        EXECUTIONS,
-        filters,
-        complete=lambda rows: {"progress": progress_of(rows)},
-    )
 
 
 @page

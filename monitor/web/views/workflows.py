@@ -3,45 +3,16 @@
 from __future__ import annotations
 
 from django.conf import settings
-from django.db.models import Count, Max
 from django.http import HttpRequest, HttpResponseBase
 
-from monitor.records.models import WorkflowDefinition, WorkflowExecution
-from monitor.records.queries.selections import DEFINITIONS
+from monitor.records.models import WorkflowDefinition
 from monitor.web.flatten import highlight
-from monitor.web.listing import Filter, show_list
 from monitor.web.pages import page, show
 from monitor.web.source_links import source_url
 from swf_common_lib.config import expand, list_configurations, load_testbed_file
 from swf_common_lib.errors import ConfigurationError, NotFound
 
 LATEST = 10
-
-
-@page
-def workflows(request: HttpRequest) -> HttpResponseBase:
-    """List definitions and configurations."""
-    filters = [Filter("workflow_name", "Workflow"), Filter("version", "Version")]
-
-    def with_use(rows: list[WorkflowDefinition]) -> dict[str, object]:
-        used = (
-            WorkflowExecution.objects.filter(workflow_definition__in=rows)
-            .values("workflow_definition_id")
-            .annotate(count=Count("pk"), last=Max("created_at"))
-        )
-        return {
-            "use": {row["workflow_definition_id"]: row for row in used},
-            "configurations": list_configurations(settings.TESTBED.swf_home / "workflows"),
-        }
-
-    return show_list(
-        request,
-        "workflows.html",
-        DEFINITIONS,
-        filters,
-        refine=lambda rows: rows.defer("definition"),
-        complete=with_use,
-    )
 
 
 @page

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from django.db.models import Model
 from mcp_types import CallToolResult
 
+from mcp_server.answers.cursors import ListCursors
 from mcp_server.answers.empty_lists import why_empty
 from mcp_server.answers.results import Result, answer
 from mcp_server.answers.time_range import in_utc
 from mcp_server.answers.truncation import MOST_BYTES, size_of
 from mcp_server.application import Application
-from monitor.records.queries.pages import Page, take_page
+from monitor.records.queries.pages import take_page
 from monitor.records.queries.selection import Selection
-from swf_common_lib.errors import InvalidRequest
 
 M = TypeVar("M", bound=Model)
 Item = dict[str, Any]
@@ -26,7 +24,6 @@ COUNTED = 2_000
 """How many rows of a list are counted at most: counting a million takes longer than a page."""
 MOST_OF_ITEMS = MOST_BYTES - 4_000
 """Bytes that the items of a page may take; the rest is for the other fields of the answer."""
-_MARK = 8
 _ARGUMENTS = {"sender_agent": "sender", "instance_name": "source", "assigned_worker": "worker"}
 """The tools' names for some of the filters."""
 
@@ -80,8 +77,8 @@ def read_rows(
     """Read one page: at most ``limit`` rows, and no more than fit into one answer."""
     given = {name: str(value) for name, value in params.items() if value not in ("", None)}
     given = in_utc(given)
-    mark = _mark_of(selection, given)
-    after = _unmarked(cursor, mark)
+    cursors = ListCursors.of(selection.name, given)
+    after = cursors.place(cursor) if cursor else None
     page = take_page(selection, given, limit, after, COUNTED)
     items = shown(page.items)
     note = None
@@ -98,7 +95,7 @@ def read_rows(
         items=items,
         total=page.total,
         total_is_least=page.more_than_total or None,
-        next_cursor=_marked(page, mark),
+        next_cursor=cursors.at(page.next_cursor) if page.next_cursor is not None else None,
         applied_filters=filters,
         note=note,
     )
@@ -112,31 +109,3 @@ def _fitting(items: Sequence[Item]) -> int:
         if room < 0:
             return max(1, count)
     return len(items)
-
-
-def _mark_of(selection: Selection[Any], given: Mapping[str, str]) -> str:
-    question = json.dumps([selection.name, sorted(given.items())])
-    return hashlib.sha256(question.encode("utf-8", "surrogatepass")).hexdigest()[:_MARK]
-
-
-def _marked(page: Page[Any], mark: str) -> str | None:
-    return None if page.next_cursor is None else f"{mark}.{page.next_cursor}"
-
-
-def _unmarked(cursor: str, mark: str) -> str | None:
-    """Return the part of a cursor that the table reads; raise InvalidRequest for another list's."""
-    if not cursor:
-        return None
-    before, dot, after = cursor.partition(".")
-    if not dot or len(before) != _MARK:
-        raise InvalidRequest(
-            f"cursor {cursor[:80]!r} is not one of this list",
-            "Pass next_cursor of the page before unchanged, or leave it out for the first page.",
-        )
-    if before != mark:
-        raise InvalidRequest(
-            "this cursor belongs to a list with other filters or another order",
-            "Repeat the filters of the call that gave it (its applied_filters names them), "
-            "or leave cursor out for the first page of these.",
-        )
-    return after

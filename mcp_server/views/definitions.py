@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mcp_server.answers.cursors import ListCursors, no_cursor
 from mcp_server.answers.results import Result
 from monitor.executions.definitions import meant_by, read_workflow, workflow_names
 from monitor.records.models import WorkflowDefinition
@@ -21,7 +21,7 @@ from swf_common_lib.config import (
     load_testbed_file,
 )
 from swf_common_lib.config.catalogue import default_configuration
-from swf_common_lib.errors import ConfigurationError, InvalidRequest, NotFound
+from swf_common_lib.errors import ConfigurationError, NotFound
 from swf_common_lib.settings import Settings
 from swf_common_lib.text import given, instant
 
@@ -70,7 +70,8 @@ class Validation(Result):
 
 def definitions(settings: Settings, name: str, limit: int, cursor: str) -> DefinitionList:
     """Return a page of the workflows: those of the installation, and those in the database."""
-    begin = _begin(cursor, name)
+    cursors = ListCursors.of("workflows", name)
+    begin = _begin(cursors, cursor)
     configurations = list_configurations(_workflows(settings))
     names = _names(settings, configurations)
     asked = [part for part in (one.strip() for one in name.split(",")) if part]
@@ -91,7 +92,7 @@ def definitions(settings: Settings, name: str, limit: int, cursor: str) -> Defin
             for workflow in wanted[begin : begin + limit]
         ],
         total=len(wanted),
-        next_cursor=f"{_mark(name)}.{begin + limit}" if begin + limit < len(wanted) else None,
+        next_cursor=cursors.at(str(begin + limit)) if begin + limit < len(wanted) else None,
         applied_filters=given(workflow_name=name),
         note=" ".join(unknown) or None,
     )
@@ -170,23 +171,12 @@ def validated(
     )
 
 
-def _begin(cursor: str, name: str) -> int:
+def _begin(cursors: ListCursors, cursor: str) -> int:
     """Return the number of a page's first row; raise InvalidRequest for another list's cursor."""
-    if not cursor:
-        return 0
-    mark, _, number = cursor.partition(".")
-    if not re.fullmatch(r"[0-9]{1,9}", number):
-        raise InvalidRequest(f"cursor {cursor[:80]!r} is not one of this list", "Leave it out.")
-    if mark != _mark(name):
-        raise InvalidRequest(
-            "this cursor belongs to a list with another workflow_name",
-            "Repeat that of the call that gave it, or leave cursor out for the first page.",
-        )
-    return int(number)
-
-
-def _mark(name: str) -> str:
-    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    place = cursors.place(cursor) if cursor else "0"
+    if not re.fullmatch(r"[0-9]{1,9}", place):
+        raise no_cursor(cursor)
+    return int(place)
 
 
 def _expanded(

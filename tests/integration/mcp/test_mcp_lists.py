@@ -243,7 +243,7 @@ async def test_cursor_and_names_of_workflows(connect: Connect) -> None:
             "list_workflow_definitions",
             workflow_name="stf_datataking, epic_fast_processing,stf_datatakin",
         )
-    assert "belongs to a list with another workflow_name" in text
+    assert "belongs to a list with other filters" in text
     names = [item["workflow"] for item in both["items"]]
     assert names == ["epic_fast_processing", "stf_datataking"]
     assert both["note"].startswith("There is no workflow 'stf_datatakin'; did you mean")

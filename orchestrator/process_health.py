@@ -12,11 +12,8 @@ from datetime import datetime, timezone
 
 import psutil
 
-from orchestrator import ports
-from orchestrator.listeners import Stranger, stranger_on
 from orchestrator.process_rules import Answer, Host, Program, findings_of
 from orchestrator.services import (
-    Service,
     services_of,
     supervisor_of_agents,
     supervisor_of_services,
@@ -27,7 +24,6 @@ from orchestrator.supervisord.log import End, History, read_histories
 from orchestrator.supervisord.orphans import named_programs_of
 from orchestrator.supervisord.process import Process
 from orchestrator.supervisord.supervisor import Supervisor
-from swf_common_lib.database_url import parse_database_url
 from swf_common_lib.errors import ConfigurationError
 from swf_common_lib.findings import (
     Finding,
@@ -93,7 +89,7 @@ def _look_at_services(settings: Settings) -> Host:
                 process,
                 histories.get(service.name, History()),
                 service.port(settings) or 0,
-                _stranger(service, settings, process, supervisor)
+                service.stranger(settings, process, supervisor)
                 if answer in (Answer.GIVEN, Answer.NONE)
                 else None,
             )
@@ -144,26 +140,6 @@ def _daemon_pid(configuration: SupervisorConfiguration) -> int:
         if any("supervisord" in word for word in process.cmdline()):
             return int(process.pid)
     return 0
-
-
-def _stranger(
-    service: Service, settings: Settings, process: Process | None, supervisor: Supervisor
-) -> Stranger | None:
-    port = service.port(settings)
-    if port is None:
-        return None
-    return stranger_on(
-        _host_of(service, settings), port, process.pid if process else 0, supervisor.socket
-    )
-
-
-def _host_of(service: Service, settings: Settings) -> str:
-    """Return where a service of this host is to listen."""
-    if service.name == "broker":
-        return settings.activemq_host
-    if service.name == "postgres":
-        return parse_database_url(settings.swf_database_url).host
-    return ports.LOOPBACK
 
 
 def _unusable(error: ConfigurationError) -> Finding:

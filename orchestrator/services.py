@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from orchestrator import ports
+from orchestrator.listeners import Stranger, stranger_on
 from orchestrator.servers.postgres import Postgres
 from orchestrator.supervisord.process import Process
 from orchestrator.supervisord.supervisor import ProgramFailed, Supervisor
@@ -50,6 +51,22 @@ class Service:
         if self.port_setting == "SWF_DATABASE_URL":
             return parse_database_url(settings.swf_database_url).port
         return getattr(settings, self.port_setting.lower()) if self.port_setting else None
+
+    def host(self, settings: Settings) -> str:
+        """Return the address of this host at which it is reached."""
+        if self.port_setting == "SWF_DATABASE_URL":
+            return parse_database_url(settings.swf_database_url).host
+        return settings.activemq_host if self.port_setting == "ACTIVEMQ_PORT" else ports.LOOPBACK
+
+    def stranger(
+        self, settings: Settings, process: Process | None, supervisor: Supervisor
+    ) -> Stranger | None:
+        """Return who listens on its port in its place, if anybody does; it is ``process``."""
+        port = self.port(settings)
+        if port is None:
+            return None
+        pid = process.pid if process else 0
+        return stranger_on(self.host(settings), port, pid, supervisor.socket)
 
 
 def services_of(settings: Settings) -> list[Service]:
@@ -141,9 +158,12 @@ def _check_ports(settings: Settings, supervisor: Supervisor, services: list[Serv
     running = supervisor.processes() if supervisor.alive() else {}
     for service in services:
         port = service.port(settings)
-        if port is None or (service.name in running and running[service.name].up):
+        if port is None:
             continue
-        if not ports.is_free(port):
+        process = running.get(service.name)
+        if process and process.up:
+            _check_own_port(service, settings, process, supervisor)
+        elif not ports.is_free(port):
             raise ports.taken(service.port_setting, port)
 
 
@@ -172,7 +192,17 @@ def _not_ready(service: Service, settings: Settings, supervisor: Supervisor) -> 
         return error.detail
     # Its answer counts only if it is this process that gave it.
     process = supervisor.check_living(service.name)
+    _check_own_port(service, settings, process, supervisor)
     return None if process.running else f"its process is {process.state}"
+
+
+def _check_own_port(
+    service: Service, settings: Settings, process: Process, supervisor: Supervisor
+) -> None:
+    """Raise Conflict when somebody else listens on the port of a service that is up."""
+    port = service.port(settings)
+    if port is not None and service.stranger(settings, process, supervisor):
+        raise ports.taken(service.port_setting, port)
 
 
 def _check_postgres(settings: Settings, _process: Process) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from orchestrator import ports
 from orchestrator.cli.context import Commands, Context
 from orchestrator.cli.installation import login_link
 from orchestrator.cli.status import process_table
@@ -14,6 +15,7 @@ from orchestrator.services import (
     stop_everything,
     supervisor_of_services,
 )
+from orchestrator.supervisord.orphans import named_programs_of
 from swf_common_lib.errors import Conflict
 
 
@@ -54,9 +56,24 @@ def _stop(context: Context, options: argparse.Namespace) -> int:
 def _status(context: Context, options: argparse.Namespace) -> int:
     supervisor = supervisor_of_services(context.settings)
     if not supervisor.alive():
+        if left := named_programs_of(supervisor.socket):
+            context.out.print(
+                f"{len(left)} processes run without their supervisord, which was killed: "
+                f"{', '.join(sorted(set(left.values())))}. `testbed stop-local` and `testbed "
+                "start-local` begin anew.",
+                markup=False,
+            )
+            return 1
         context.out.print("The services are stopped. `testbed start-local` starts them.")
         return 0
     processes = supervisor.processes()
-    mine = [processes[service.name] for service in services_of(context.settings)]
+    services = services_of(context.settings)
+    mine = [processes[service.name] for service in services]
     context.out.print(process_table("Services", mine))
-    return 0
+    strangers = 0
+    for service, process in zip(services, mine, strict=True):
+        if service.stranger(context.settings, process, supervisor):
+            strangers += 1
+            taken = ports.taken(service.port_setting, service.port(context.settings) or 0)
+            context.out.print(f"{service.title}: {taken.detail}. {taken.hint}", markup=False)
+    return int(bool(strangers))

@@ -14,10 +14,13 @@ from rich.text import Text
 
 from orchestrator.cli.context import Commands, Context
 from orchestrator.installation import require_token
+from orchestrator.process_health import process_findings
 from orchestrator.services import services_of, supervisor_of_agents, supervisor_of_services
+from orchestrator.supervisord.orphans import named_programs_of
 from orchestrator.supervisord.process import Process
 from orchestrator.supervisord.supervisor import Supervisor
 from swf_common_lib.errors import MonitorUnavailable
+from swf_common_lib.findings import Finding, FindingCode
 
 EXECUTION_FIELDS = (
     "execution_id",
@@ -28,6 +31,9 @@ EXECUTION_FIELDS = (
     "end_time",
 )
 RECENT_EXECUTIONS = 20
+ORPHANED = "ORPHANED"
+"""State of a process that lives without its supervisord, beside supervisord's own words."""
+_NOT_UP = (FindingCode.PORT_TAKEN, FindingCode.PROCESS_RESTARTING, FindingCode.PROCESS_GIVEN_UP)
 
 
 def add_commands(commands: Commands) -> None:
@@ -72,6 +78,8 @@ def gather(context: Context) -> dict[str, Any]:
         "executions": [],
         "problems": [],
     }
+    findings = process_findings(settings)
+    answer["findings"] = [finding.as_json() for finding in findings]
     programs = _processes(supervisor_of_agents(settings))
     client = context.client()
     try:
@@ -82,9 +90,11 @@ def gather(context: Context) -> dict[str, Any]:
             {"what": error.detail, "where": settings.swf_monitor_url, "next": error.hint}
         )
         answer["agents"] = [{"program": name, **told} for name, told in programs.items()]
+        _mark_troubled(answer["services"], findings)
         return answer
     for name, told in seen.get("services", {}).items():
         answer["services"].setdefault(name, {}).update(told if isinstance(told, dict) else {})
+    _mark_troubled(answer["services"], findings)
     answer["agents"] = _with_programs(seen.get("agents", []), programs)
     answer["executions"] = [
         {name: record.get(name) for name in EXECUTION_FIELDS} for record in executions
@@ -99,12 +109,24 @@ def _processes(
     """Return the processes of a supervisord, or only those in ``names`` if there are any."""
     wanted = supervisor.configuration.programs if names is None else names
     if not supervisor.alive():
-        return {name: {"process": "STOPPED", "pid": None} for name in wanted}
+        left = {name: pid for pid, name in named_programs_of(supervisor.socket).items()}
+        return {
+            name: {"process": ORPHANED if name in left else "STOPPED", "pid": left.get(name)}
+            for name in wanted
+        }
     return {
         name: {"process": process.state, "pid": process.pid or None}
         for name, process in supervisor.processes().items()
         if name in wanted
     }
+
+
+def _mark_troubled(services: dict[str, dict[str, Any]], findings: Iterable[Finding]) -> None:
+    """Take "ok" from services whose own process does not serve, whoever may answer on the port."""
+    for finding in findings:
+        told = services.get(finding.subject.id)
+        if told is not None and finding.code in _NOT_UP:
+            told["status"] = finding.severity.value
 
 
 def _with_programs(

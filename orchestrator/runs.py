@@ -19,7 +19,7 @@ STILL_AFTER = 60.0
 
 
 @dataclass(frozen=True)
-class Progress:
+class ExecutionProgress:
     """The state of an execution, from the monitor's record."""
 
     record: Mapping[str, Any]
@@ -98,32 +98,32 @@ def _stated(request: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in request.items() if value is not None}
 
 
-def look(client: MonitorClient, execution_id: str) -> Progress:
+def get_progress(client: MonitorClient, execution_id: str) -> ExecutionProgress:
     """Return the present state of an execution. Raises NotFound."""
-    return Progress(client.get(_address(execution_id)))
+    return ExecutionProgress(client.get(_address(execution_id)))
 
 
 def follow(
     client: MonitorClient,
     execution_id: str,
-    show: Callable[[Progress], None],
-    still: Callable[[Progress], None],
-) -> Progress:
+    show: Callable[[ExecutionProgress], None],
+    stalled: Callable[[ExecutionProgress], None],
+) -> ExecutionProgress:
     """Show an execution's progress until it and the work of its run are over.
 
-    ``still`` is called once when nothing happens any more to a run whose data taking has ended.
+    ``stalled`` is called once when nothing happens any more to a run whose data taking has ended.
     """
     before: Mapping[str, Any] | None = None
     since, told = time.monotonic(), False
     while True:
-        progress = look(client, execution_id)
+        progress = get_progress(client, execution_id)
         show(progress)
         if progress.over:
             return progress
         if progress.statistics != before:
             before, since = progress.statistics, time.monotonic()
         elif progress.status in FINAL and not told and time.monotonic() - since > STILL_AFTER:
-            still(progress)
+            stalled(progress)
             told = True
         time.sleep(POLL_INTERVAL)
 
@@ -139,7 +139,9 @@ def count_messages(client: MonitorClient, execution_id: str) -> int:
     return int(answer.headers.get("X-Total-Count", len(answer.json())))
 
 
-def change(client: MonitorClient, execution_id: str, verb: str, reason: str) -> dict[str, Any]:
+def send_command(
+    client: MonitorClient, execution_id: str, verb: str, reason: str
+) -> dict[str, Any]:
     """Ask for an execution to ``stop``, ``pause`` or ``resume``. Raises NotFound, Conflict."""
     answer: dict[str, Any] = client.post(f"{_address(execution_id)}{verb}/", {"reason": reason})
     return answer

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from rich.text import Text
 
 from orchestrator.cli.context import Commands, console
-from orchestrator.doctor.examination import examine, statuses
-from orchestrator.doctor.finding import OK, Finding, healthy
+from orchestrator.doctor.check_result import OK, CheckResult, healthy
+from orchestrator.doctor.examination import examine, summary_line
 
 _STYLES = {"ok": "green", "warning": "yellow", "error": "bold red"}
 
@@ -30,27 +30,27 @@ def add_commands(commands: Commands) -> None:
 
 def run_doctor(options: argparse.Namespace) -> int:
     """Run the checks, print their results, and return the exit status."""
-    findings = list(examine(options.home))
+    results = list(examine(options.home))
     if options.json:
         report = {
-            "healthy": healthy(findings),
-            "checks": [finding.as_json() for finding in findings],
+            "healthy": healthy(results),
+            "checks": [result.as_json() for result in results],
         }
         console().print(json.dumps(report, indent=2), markup=False)
     else:
-        _print(findings)
-    return 0 if healthy(findings) else 1
+        _print(results)
+    return 0 if healthy(results) else 1
 
 
-def _print(findings: Iterable[Finding]) -> None:
+def _print(results: Iterable[CheckResult]) -> None:
     out = console()
-    findings = list(findings)
-    width = max(len(finding.what) for finding in findings)
-    for finding in findings:
-        line = Text(f"{finding.status:<8}", _STYLES[finding.status])
-        line.append(f"{finding.what:<{width}}  ", "bold")
-        line.append(finding.detail, "")
+    results = list(results)
+    width = max(len(result.what) for result in results)
+    for result in results:
+        line = Text(f"{result.status:<8}", _STYLES[result.status])
+        line.append(f"{result.what:<{width}}  ", "bold")
+        line.append(result.detail, "")
         out.print(line)
-        if finding.status != OK and finding.remedy:
-            out.print(Text(" " * (10 + width) + "→ " + finding.remedy, "cyan"))
-    out.print(statuses(findings), markup=False)
+        if result.status != OK and result.remedy:
+            out.print(Text(" " * (10 + width) + "→ " + result.remedy, "cyan"))
+    out.print(summary_line(results), markup=False)

@@ -9,10 +9,10 @@ from typing import Any
 
 from orchestrator.agents import start_agents
 from orchestrator.cli.context import Commands, Context
-from orchestrator.cli.progress import progress_display
+from orchestrator.cli.progress_display import progress_display
 from orchestrator.cli.summary import print_summary
 from orchestrator.installation import require_token
-from orchestrator.runs import Progress, change, check, follow, start
+from orchestrator.runs import ExecutionProgress, check, follow, send_command, start
 from swf_common_lib.config import (
     TestbedFile,
     load_testbed_file,
@@ -155,7 +155,7 @@ def _run_workflow(context: Context, options: argparse.Namespace) -> int:
 def _start_with_agents(context: Context, request: dict[str, Any], *, wait: bool) -> int:
     check(context.client(), request)  # before anything is started for it
     start_agents(context.settings)
-    return start_and_tell(context, request, wait=wait)
+    return start_and_print(context, request, wait=wait)
 
 
 def _common(testbed: TestbedFile, options: argparse.Namespace) -> dict[str, Any]:
@@ -175,7 +175,7 @@ def sent(testbed: TestbedFile) -> dict[str, Any]:
     return {"testbed_name": testbed.path.name, "testbed_text": testbed.text}
 
 
-def start_and_tell(context: Context, request: dict[str, Any], *, wait: bool) -> int:
+def start_and_print(context: Context, request: dict[str, Any], *, wait: bool) -> int:
     """Start an execution, print its id, and follow it when asked to.
 
     Raises WorkflowFailed when a followed execution does not complete.
@@ -192,11 +192,13 @@ def start_and_tell(context: Context, request: dict[str, Any], *, wait: bool) -> 
     return 0
 
 
-def follow_to_the_end(context: Context, execution_id: str) -> Progress:
+def follow_to_the_end(context: Context, execution_id: str) -> ExecutionProgress:
     """Show the execution's progress until it is over. Interrupting does not stop it."""
     try:
         with progress_display(context.err) as display:
-            return follow(context.client(patience=30.0), execution_id, display.show, display.still)
+            return follow(
+                context.client(patience=30.0), execution_id, display.show, display.stalled
+            )
     except KeyboardInterrupt:
         raise TestbedError(
             f"no longer following {execution_id}; it goes on",
@@ -204,7 +206,7 @@ def follow_to_the_end(context: Context, execution_id: str) -> Progress:
         ) from None
 
 
-def require_completed(progress: Progress) -> None:
+def require_completed(progress: ExecutionProgress) -> None:
     """Raise WorkflowFailed with the recorded reason unless the execution completed."""
     if progress.status != "completed":
         record = progress.record
@@ -218,7 +220,7 @@ def require_completed(progress: Progress) -> None:
 
 def _change(verb: str, context: Context, options: argparse.Namespace) -> int:
     require_token(context.settings)
-    record = change(context.client(), options.execution_id, verb, options.reason)
+    record = send_command(context.client(), options.execution_id, verb, options.reason)
     context.out.print(f"{record['execution_id']}: {verb} requested ({record['status']})")
     if record.get("note"):
         context.out.print(record["note"], markup=False)

@@ -8,10 +8,10 @@ from typing import Any
 from rich.table import Table
 
 from orchestrator.cli.context import Context
-from orchestrator.runs import Progress, count_messages
+from orchestrator.runs import ExecutionProgress, count_messages
 
 
-def print_summary(context: Context, progress: Progress) -> None:
+def print_summary(context: Context, progress: ExecutionProgress) -> None:
     """Print the result of an execution: counts, and whether the workers kept up."""
     messages = count_messages(context.client(patience=5.0), progress.execution_id)
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
@@ -21,7 +21,7 @@ def print_summary(context: Context, progress: Progress) -> None:
     context.out.print(table)
 
 
-def summary_lines(progress: Progress, messages: int) -> list[tuple[str, str]]:
+def summary_lines(progress: ExecutionProgress, messages: int) -> list[tuple[str, str]]:
     """Return the summary as pairs of title and value."""
     counts, slices = progress.statistics, progress.slices
     lines = [

@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Iterator
 
-from orchestrator.doctor.finding import Finding, error, ok, warning
+from orchestrator.doctor.check_result import CheckResult, error, ok, warning
 from swf_common_lib.errors import BrokerUnavailable
 from swf_common_lib.messaging import Delivery, Subscription, frames
 from swf_common_lib.messaging.link import HEART_BEAT_MS, Link
@@ -20,7 +20,7 @@ ANSWER_TIMEOUT = 5.0
 SLOW = 0.5
 """Seconds beyond which a message's way through an idle broker is worth a word."""
 
-_REFUSALS = (
+_CONNECTION_REMEDIES = (
     (
         "does it trust the certificate",
         "The broker's truststore (SWF_BROKER_TRUSTSTORE on its host) has to hold the authority that"
@@ -33,7 +33,7 @@ _REFUSALS = (
 """What is part of a refusal's detail, and what to do then; the first that fits counts."""
 
 
-def check_broker(settings: Settings) -> Iterator[Finding]:
+def check_broker(settings: Settings) -> Iterator[CheckResult]:
     """Check address, login, version, heart-beats, and the round trip of a message."""
     where = f"{settings.activemq_host}:{settings.activemq_port}"
     try:
@@ -54,7 +54,7 @@ def check_broker(settings: Settings) -> Iterator[Finding]:
     try:
         link.open()
     except BrokerUnavailable as fault:
-        yield error("broker", fault.detail, _refusal_remedy(fault))
+        yield error("broker", fault.detail, _connection_remedy(fault))
         return
     try:
         yield ok("broker", f"{where} takes the login of {settings.activemq_user!r}{_tls(settings)}")
@@ -70,14 +70,14 @@ def _start_remedy(settings: Settings) -> str:
     return "`testbed start-local` starts it; `testbed logs broker` says why it ended."
 
 
-def _refusal_remedy(fault: BrokerUnavailable) -> str:
+def _connection_remedy(fault: BrokerUnavailable) -> str:
     """Return what to do when the broker answers but refuses the connection."""
     if isinstance(fault.__cause__, ssl.SSLCertVerificationError):
         return (
             "ACTIVEMQ_SSL_CA_CERTS has to hold the authority that signed the broker's certificate,"
             " and ACTIVEMQ_HOST has to be a name in it."
         )
-    remedies = (remedy for sign, remedy in _REFUSALS if sign in fault.detail.lower())
+    remedies = (remedy for sign, remedy in _CONNECTION_REMEDIES if sign in fault.detail.lower())
     return next(remedies, fault.hint)
 
 
@@ -85,7 +85,7 @@ def _tls(settings: Settings) -> str:
     return " over TLS" if settings.activemq_use_ssl else ""
 
 
-def _check_greeting(greeting: dict[str, str]) -> Iterator[Finding]:
+def _check_greeting(greeting: dict[str, str]) -> Iterator[CheckResult]:
     version = greeting.get("version", "none")
     server = greeting.get("server", "unnamed server")
     if version == "1.2":
@@ -105,7 +105,7 @@ def _check_greeting(greeting: dict[str, str]) -> Iterator[Finding]:
         )
 
 
-def _check_round_trip(link: Link, arrived: queue.SimpleQueue[bytes]) -> Iterator[Finding]:
+def _check_round_trip(link: Link, arrived: queue.SimpleQueue[bytes]) -> Iterator[CheckResult]:
     """Send a message to a temporary queue and wait until it comes back."""
     mine = f"/temp-queue/doctor-{uuid.uuid4()}"
     body = uuid.uuid4().hex.encode()

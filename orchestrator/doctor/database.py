@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from orchestrator.doctor.finding import Finding, error, ok
+from orchestrator.doctor.check_result import CheckResult, error, ok
 from orchestrator.installation import run_monitor_module
 from swf_common_lib.settings import Settings
 
@@ -14,18 +14,18 @@ OLDEST_POSTGRESQL = 15
 _UPGRADE = "Run `testbed init`, then start the services again."
 
 
-def check_database(settings: Settings) -> Iterator[Finding]:
+def check_database(settings: Settings) -> Iterator[CheckResult]:
     """Check the database itself, without the monitor's web process."""
     run = run_monitor_module(settings, "monitor.management.commands.database_check", capture=True)
     if run.returncode:
         said = run.stderr.strip().splitlines() or ["it gave no reason"]
         yield error("database", said[-1], _remedy(settings))
         return
-    told = json.loads(run.stdout)
-    if "problem" in told:
-        yield error("database", told["problem"], told["remedy"] or _remedy(settings))
+    answer = json.loads(run.stdout)
+    if "problem" in answer:
+        yield error("database", answer["problem"], answer["remedy"] or _remedy(settings))
         return
-    yield from judge_database(told)
+    yield from judge_database(answer)
 
 
 def _remedy(settings: Settings) -> str:
@@ -34,7 +34,7 @@ def _remedy(settings: Settings) -> str:
     return "Run `testbed init`."
 
 
-def judge_database(state: Mapping[str, Any]) -> Iterator[Finding]:
+def judge_database(state: Mapping[str, Any]) -> Iterator[CheckResult]:
     """Check what the monitor reports about its database."""
     kind, version = state["kind"], state["version"]
     if kind == "postgresql" and int(version.partition(".")[0]) < OLDEST_POSTGRESQL:

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from orchestrator.doctor import host
 from orchestrator.doctor.broker import check_broker
+from orchestrator.doctor.check_result import OK, CheckResult, error, ok
 from orchestrator.doctor.database import check_database
-from orchestrator.doctor.finding import OK, Finding, error, ok
 from orchestrator.doctor.mcp import check_mcp
 from orchestrator.doctor.monitor import check_monitor, is_local
 from swf_common_lib.errors import ConfigurationError, TestbedError
 from swf_common_lib.settings import Settings, load_settings
 
-Check = Callable[[Settings], Iterator[Finding]]
+Check = Callable[[Settings], Iterator[CheckResult]]
 
 EVERYWHERE: Mapping[str, Check] = {
     "testbed.toml": host.check_testbed_file,
@@ -29,7 +29,7 @@ OF_SERVICES: Mapping[str, Check] = {
 """Only where the services run."""
 
 
-def examine(home: Path | None, environ: Mapping[str, str] | None = None) -> Iterator[Finding]:
+def examine(home: Path | None, environ: Mapping[str, str] | None = None) -> Iterator[CheckResult]:
     """Check the installation at ``home``; yield each result as soon as there is one."""
     yield from host.check_python()
     try:
@@ -48,10 +48,10 @@ def examine(home: Path | None, environ: Mapping[str, str] | None = None) -> Iter
     for name, check in checks.items():
         yield from _guarded(name, check, settings)
     yield from _guarded("broker", check_broker, settings)
-    told = list(_guarded("monitor", check_monitor, settings))
-    yield from told
+    results = list(_guarded("monitor", check_monitor, settings))
+    yield from results
     if here:
-        if not any(finding.what == "database" for finding in told):
+        if not any(result.what == "database" for result in results):
             yield from _guarded("database", check_database, settings)
         yield from _guarded("mcp", check_mcp, settings)
 
@@ -61,7 +61,7 @@ def _origin(settings: Settings) -> str:
     return f"{file} and the environment" if file.is_file() else "defaults and the environment"
 
 
-def _guarded(name: str, check: Check, settings: Settings) -> Iterator[Finding]:
+def _guarded(name: str, check: Check, settings: Settings) -> Iterator[CheckResult]:
     """Yield a check's results; an error that ends it becomes a result, and others go on."""
     try:
         yield from check(settings)
@@ -71,10 +71,10 @@ def _guarded(name: str, check: Check, settings: Settings) -> Iterator[Finding]:
         yield error(name, f"cannot be looked at: {fault}", "See that its owner runs this command.")
 
 
-def statuses(findings: list[Finding]) -> str:
+def summary_line(results: list[CheckResult]) -> str:
     """Return the result in one line."""
-    wrong = [finding for finding in findings if finding.status != OK]
+    wrong = [result for result in results if result.status != OK]
     if not wrong:
-        return f"All {len(findings)} checks are good."
-    errors = sum(finding.status == "error" for finding in wrong)
-    return f"{len(findings)} checks: {errors} errors, {len(wrong) - errors} warnings."
+        return f"All {len(results)} checks are good."
+    errors = sum(result.status == "error" for result in wrong)
+    return f"{len(results)} checks: {errors} errors, {len(wrong) - errors} warnings."

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from orchestrator import ports
 from orchestrator.agents import enabled_programs
-from orchestrator.doctor.finding import Finding, error, ok, warning
+from orchestrator.doctor.check_result import CheckResult, error, ok, warning
 from orchestrator.services import services_of, supervisor_of_agents, supervisor_of_services
 from orchestrator.supervisord.supervisor import LONGEST_SOCKET_PATH, Supervisor
 from swf_common_lib.config import load_testbed_file
@@ -24,7 +24,7 @@ LITTLE_SPACE, NO_SPACE = 2 * 1024**3, 200 * 1024**2
 """Bytes of disk below which there is a warning, and below which the brokers block publishers."""
 
 
-def check_python(version: tuple[int, int] | None = None) -> Iterator[Finding]:
+def check_python(version: tuple[int, int] | None = None) -> Iterator[CheckResult]:
     """Check this Python's version."""
     found = version or sys.version_info[:2]
     text = f"{found[0]}.{found[1]} ({sys.executable})"
@@ -37,7 +37,7 @@ def check_python(version: tuple[int, int] | None = None) -> Iterator[Finding]:
         yield ok("python", text)
 
 
-def check_testbed_file(settings: Settings) -> Iterator[Finding]:
+def check_testbed_file(settings: Settings) -> Iterator[CheckResult]:
     """Check testbed.toml and that each enabled agent has a program that runs it."""
     try:
         testbed = load_testbed_file(settings.swf_testbed_config)
@@ -50,7 +50,7 @@ def check_testbed_file(settings: Settings) -> Iterator[Finding]:
         yield ok("testbed.toml", detail)
 
 
-def check_files(settings: Settings) -> Iterator[Finding]:
+def check_files(settings: Settings) -> Iterator[CheckResult]:
     """Check that the runtime folder is writable, and that only their owner can read secrets."""
     folder = settings.swf_runtime_dir
     if not folder.is_dir():
@@ -62,7 +62,7 @@ def check_files(settings: Settings) -> Iterator[Finding]:
         yield ok("runtime folder", f"{folder}, for its owner alone")
 
 
-def _file_faults(settings: Settings) -> Iterator[Finding]:
+def _file_faults(settings: Settings) -> Iterator[CheckResult]:
     for folder in (settings.swf_runtime_dir, settings.log_dir):
         if not folder.is_dir():
             yield error("runtime folder", f"there is no {folder}", "Run `testbed init`.")
@@ -84,7 +84,7 @@ def _mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def check_disk(settings: Settings) -> Iterator[Finding]:
+def check_disk(settings: Settings) -> Iterator[CheckResult]:
     """Check the space left where broker and database write."""
     folder = settings.swf_runtime_dir
     while not folder.is_dir():
@@ -100,7 +100,7 @@ def check_disk(settings: Settings) -> Iterator[Finding]:
         yield ok("disk", detail)
 
 
-def check_sockets(settings: Settings) -> Iterator[Finding]:
+def check_sockets(settings: Settings) -> Iterator[CheckResult]:
     """Check that the supervisords' sockets have paths that a socket can have."""
     for supervisor in (supervisor_of_services(settings), supervisor_of_agents(settings)):
         length = len(os.fsencode(supervisor.socket))
@@ -114,7 +114,7 @@ def check_sockets(settings: Settings) -> Iterator[Finding]:
     yield ok("sockets", f"paths of at most {LONGEST_SOCKET_PATH} bytes")
 
 
-def check_ports(settings: Settings) -> Iterator[Finding]:
+def check_ports(settings: Settings) -> Iterator[CheckResult]:
     """Check that each service's port is its own, or free."""
     running = _states(supervisor_of_services(settings))
     for service in services_of(settings):
@@ -131,7 +131,7 @@ def check_ports(settings: Settings) -> Iterator[Finding]:
             yield error(name, taken.detail, taken.hint)
 
 
-def check_services(settings: Settings) -> Iterator[Finding]:
+def check_services(settings: Settings) -> Iterator[CheckResult]:
     """Check that the services' supervisord answers and that they run."""
     wanted = [service.name for service in services_of(settings)]
     yield from _check_supervisor(
@@ -139,12 +139,12 @@ def check_services(settings: Settings) -> Iterator[Finding]:
     )
 
 
-def check_programs(settings: Settings) -> Iterator[Finding]:
+def check_programs(settings: Settings) -> Iterator[CheckResult]:
     """Check that the agents' supervisord answers and that what testbed.toml enables runs."""
     try:
         wanted = enabled_programs(settings, load_testbed_file(settings.swf_testbed_config))
     except ConfigurationError:
-        return  # told already
+        return  # reported already
     yield from _check_supervisor(
         "agents", supervisor_of_agents(settings), wanted, "`testbed start-agents` starts them."
     )
@@ -152,7 +152,7 @@ def check_programs(settings: Settings) -> Iterator[Finding]:
 
 def _check_supervisor(
     what: str, supervisor: Supervisor, wanted: list[str], remedy: str
-) -> Iterator[Finding]:
+) -> Iterator[CheckResult]:
     name = f"supervisord ({what})"
     if supervisor.pid() is None:
         yield warning(name, "not running", remedy)

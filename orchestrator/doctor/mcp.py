@@ -8,7 +8,7 @@ from typing import Any
 
 import requests
 
-from orchestrator.doctor.finding import Finding, error, ok, warning
+from orchestrator.doctor.check_result import CheckResult, error, ok, warning
 from swf_common_lib.monitor_client import new_session
 from swf_common_lib.settings import Settings
 
@@ -25,7 +25,7 @@ _HELLO = {
 }
 
 
-def check_mcp(settings: Settings) -> Iterator[Finding]:
+def check_mcp(settings: Settings) -> Iterator[CheckResult]:
     """Check that assistants can open a session."""
     session = new_session(settings.swf_mcp_url, "", settings.swf_monitor_ca_certs)
     session.headers["Authorization"] = f"Bearer {settings.swf_api_token}"
@@ -43,7 +43,7 @@ def check_mcp(settings: Settings) -> Iterator[Finding]:
         )
 
 
-def _judge(settings: Settings, answer: requests.Response) -> Finding:
+def _judge(settings: Settings, answer: requests.Response) -> CheckResult:
     if answer.status_code == 401:
         remedy = "`testbed token` prints this installation's; `testbed init` makes one if it lacks."
         return error("mcp", f"{settings.swf_mcp_url} refuses the token", remedy)
@@ -62,8 +62,8 @@ def _server(answer: requests.Response) -> str:
         text = line.removeprefix("data:").strip()
         if text.startswith("{"):
             try:
-                told: Any = json.loads(text)
-                info = told["result"]["serverInfo"]
+                reply: Any = json.loads(text)
+                info = reply["result"]["serverInfo"]
             except (ValueError, KeyError, TypeError):
                 return ""
             return f"{info.get('name')} {info.get('version')}"

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 import requests
 
+from orchestrator.doctor.check_result import CheckResult, error, ok, warning
 from orchestrator.doctor.database import judge_database
-from orchestrator.doctor.finding import Finding, error, ok, warning
 from swf_common_lib.config import load_testbed_file
 from swf_common_lib.errors import ConfigurationError, TestbedError
 from swf_common_lib.monitor_client import MonitorClient, new_session
@@ -37,7 +37,7 @@ def is_local(settings: Settings) -> bool:
     )
 
 
-def check_monitor(settings: Settings) -> Iterator[Finding]:
+def check_monitor(settings: Settings) -> Iterator[CheckResult]:
     """Check everything that the monitor reports, or report that it does not answer."""
     url = settings.swf_monitor_url
     if not settings.swf_api_token:
@@ -48,7 +48,7 @@ def check_monitor(settings: Settings) -> Iterator[Finding]:
         since = datetime.now(timezone.utc)
         answer = session.get(f"{url}/api/installation/", timeout=_TIMEOUT, allow_redirects=False)
     except requests.RequestException as fault:
-        yield _silence(settings, fault)
+        yield _no_answer(settings, fault)
         return
     finally:
         session.close()
@@ -59,14 +59,14 @@ def check_monitor(settings: Settings) -> Iterator[Finding]:
         return
     client = MonitorClient.from_settings(settings)
     try:
-        told = client.get("installation/")
+        installation = client.get("installation/")
         status = client.get("status/")
     except TestbedError as fault:
-        yield _refusal(url, answer.status_code, fault)
+        yield _error_answer(url, answer.status_code, fault)
         return
     yield ok("monitor", f"{url} answers")
-    yield _judge_token(told["caller"])
-    yield from judge_database(told["database"])
+    yield _judge_token(installation["caller"])
+    yield from judge_database(installation["database"])
     yield from _judge_services(status["services"])
     yield from _judge_agents(settings, status["agents"])
 
@@ -79,7 +79,7 @@ def _start_remedy(settings: Settings) -> str:
     return "Start it where it is, open the way to it, or correct SWF_MONITOR_URL."
 
 
-def _silence(settings: Settings, fault: requests.RequestException) -> Finding:
+def _no_answer(settings: Settings, fault: requests.RequestException) -> CheckResult:
     cause = _innermost(fault)
     url = settings.swf_monitor_url
     if isinstance(cause, ssl.SSLCertVerificationError):
@@ -100,7 +100,7 @@ def _innermost(fault: BaseException) -> BaseException:
     return fault
 
 
-def _refusal(url: str, status: int, fault: TestbedError) -> Finding:
+def _error_answer(url: str, status: int, fault: TestbedError) -> CheckResult:
     if status in (401, 403):
         remedy = (
             "Take the token that the monitor's host has in .testbed/token, or make one there:"
@@ -113,7 +113,7 @@ def _refusal(url: str, status: int, fault: TestbedError) -> Finding:
     return error("monitor", fault.detail, fault.hint or "See its log: testbed logs web.")
 
 
-def _judge_token(caller: Mapping[str, str]) -> Finding:
+def _judge_token(caller: Mapping[str, str]) -> CheckResult:
     detail = f"of {caller['user']}, scope {caller['scope']}"
     if caller["scope"] in _SCOPES_THAT_OPERATE:
         return ok("token", detail)
@@ -121,7 +121,7 @@ def _judge_token(caller: Mapping[str, str]) -> Finding:
     return warning("token", detail, remedy)
 
 
-def _check_clock(headers: Mapping[str, str], now: datetime) -> Iterator[Finding]:
+def _check_clock(headers: Mapping[str, str], now: datetime) -> Iterator[CheckResult]:
     try:
         there = parsedate_to_datetime(headers.get("date", ""))
     except ValueError:
@@ -139,24 +139,24 @@ def _check_clock(headers: Mapping[str, str], now: datetime) -> Iterator[Finding]
     yield make("clock", detail, remedy)
 
 
-def _judge_services(services: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
+def _judge_services(services: Mapping[str, Mapping[str, Any]]) -> Iterator[CheckResult]:
     for name, title in (("broker", "monitor's broker"), ("ingest", "ingest")):
-        told = services.get(name, {})
-        detail = str(told.get("detail") or told.get("status"))
+        service = services.get(name, {})
+        detail = str(service.get("detail") or service.get("status"))
         remedy = f"On the monitor's host: testbed start-local; testbed logs {name}."
-        if told.get("status") == "ok":
+        if service.get("status") == "ok":
             yield ok(title, detail)
         else:
-            make = warning if told.get("status") == "warning" else error
+            make = warning if service.get("status") == "warning" else error
             yield make(title, detail, remedy)
 
 
-def _judge_agents(settings: Settings, agents: list[dict[str, Any]]) -> Iterator[Finding]:
+def _judge_agents(settings: Settings, agents: list[dict[str, Any]]) -> Iterator[CheckResult]:
     """Check that the agents which testbed.toml enables report to the monitor."""
     try:
         testbed = load_testbed_file(settings.swf_testbed_config)
     except ConfigurationError:
-        return  # told already
+        return  # reported already
     wanted = {RUNNER.agent_type} | {
         entry.name for entry in testbed.agents.values() if entry.enabled
     }

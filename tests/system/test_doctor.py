@@ -14,16 +14,16 @@ pytestmark = pytest.mark.system
 
 
 def examined(stack: Stack, **environment: str) -> tuple[int, dict[str, dict[str, str]]]:
-    """Give the exit status, and the worst finding about each thing."""
+    """Give the exit status, and the worst result about each thing."""
     done = stack.run(["doctor", "--json"], check=False, **environment)
     assert not done.stderr
-    findings = sorted(
+    results = sorted(
         json.loads(done.stdout)["checks"],
-        key=lambda finding: ("ok", "warning", "error").index(finding["status"]),
+        key=lambda result: ("ok", "warning", "error").index(result["status"]),
     )
-    for finding in findings:
-        assert finding["status"] == "ok" or finding["remedy"], finding
-    return done.returncode, {finding["what"]: finding for finding in findings}
+    for result in results:
+        assert result["status"] == "ok" or result["remedy"], result
+    return done.returncode, {result["what"]: result for result in results}
 
 
 def test_all_is_well(running):
@@ -33,7 +33,7 @@ def test_all_is_well(running):
         status, examination = examined(running)
         found.clear()
         found.update(examination)
-        return status == 0 and {finding["status"] for finding in found.values()} == {"ok"}
+        return status == 0 and {result["status"] for result in found.values()} == {"ok"}
 
     # What an earlier test killed may be missed for a while yet; a busy machine answers slowly.
     wait_until(well, message=f"not all is well: {found}")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from orchestrator.runs import FINAL, Progress, change, look
+from orchestrator.runs import FINAL, ExecutionProgress, get_progress, send_command
 from tests.system.faults.ledger import Chosen, Mark, Stretch, everything
 from tests.waiting import PATIENCE, wait_until
 
@@ -39,8 +39,8 @@ class Run:
     suffered: list[Suffered] = field(default_factory=list)
 
     @property
-    def progress(self) -> Progress:
-        return look(self.watched.monitor, self.execution_id)
+    def progress(self) -> ExecutionProgress:
+        return get_progress(self.watched.monitor, self.execution_id)
 
     @property
     def run_id(self) -> str:
@@ -79,7 +79,7 @@ class Run:
 
     def finish(self) -> None:
         """Stop it, check that it is complete, and put what it suffered into the table."""
-        change(self.watched.monitor, self.execution_id, "stop", "the faults are over")
+        send_command(self.watched.monitor, self.execution_id, "stop", "the faults are over")
         ended = self.end()
         self.check_complete()
         self.tell(ended)

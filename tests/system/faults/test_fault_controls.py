@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.runs import change
+from orchestrator.runs import send_command
 from swf_common_lib.errors import Conflict
 from tests.system.faults.run import Run
 from tests.system.faults.watched import EMBEDDED, WatchedStack
@@ -44,7 +44,7 @@ def is_in(run: Run, phase: str) -> bool:
 def ask(run: Run, what: str, status: str) -> None:
     """Ask for a change, twice, and wait until it is made."""
     for _ in range(2 if what != "stop" else 1):
-        change(run.watched.monitor, run.execution_id, what, f"{what} in any phase")
+        send_command(run.watched.monitor, run.execution_id, what, f"{what} in any phase")
     wait_until(
         lambda: run.progress.status == status, PATIENCE, f"{run.execution_id} is not {status}"
     )
@@ -103,16 +103,16 @@ def test_before_a_runner_has_it_and_after_its_data_taking(watched: WatchedStack)
     since = watched.ledger.mark()
     stopped = watched.begin(stf_count=1)
     waiting = watched.begin(stf_count=1, slice_processing_time=60)
-    change(watched.monitor, stopped.execution_id, "stop", "not now")
+    send_command(watched.monitor, stopped.execution_id, "stop", "not now")
     assert stopped.progress.status == "terminated"
     with pytest.raises(Conflict, match="pending"):
-        change(watched.monitor, waiting.execution_id, "pause", "not now")
+        send_command(watched.monitor, waiting.execution_id, "pause", "not now")
     watched.run(["start-agents", "runner"])
 
     wait_until(lambda: waiting.progress.status == "completed", PATIENCE)
     for what in ("stop", "pause"):  # its slices are processed still
         with pytest.raises(Conflict, match="completed already"):
-            change(watched.monitor, waiting.execution_id, what, "too late")
+            send_command(watched.monitor, waiting.execution_id, what, "too late")
 
     assert waiting.end() == "completed"
     waiting.check_complete()

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from orchestrator.runs import FINAL, change
+from orchestrator.runs import FINAL, send_command
 from swf_common_lib.errors import TestbedError
 from swf_common_lib.monitor_client import MonitorClient
 from tests.stack import Stack
@@ -92,7 +92,7 @@ class WatchedStack(Stack):
             self.up()
         for execution in self.monitor.get("status/")["executions"]:
             if execution["status"] not in FINAL:
-                change(self.monitor, execution["execution_id"], "stop", "its test has failed")
+                send_command(self.monitor, execution["execution_id"], "stop", "its test has failed")
 
     # Runs
 

@@ -11,7 +11,7 @@ from orchestrator.cli import agents, executions, main
 from orchestrator.cli.main import build_parser
 from orchestrator.cli.status import process_table
 from orchestrator.cli.summary import summary_lines
-from orchestrator.runs import Progress
+from orchestrator.runs import ExecutionProgress
 from orchestrator.supervisord.process import Process, tail
 from swf_common_lib.errors import ConfigurationError
 
@@ -123,7 +123,7 @@ def test_an_error_is_one_message_and_exit_status_1(tmp_path, capsys, monkeypatch
 
 
 def test_the_summary_shows_the_imbalance():
-    lines = dict(summary_lines(Progress(RECORD), 1234))
+    lines = dict(summary_lines(ExecutionProgress(RECORD), 1234))
 
     assert lines["execution"] == "stf_datataking-ann-0001"
     assert lines["status"] == "completed, run processing"
@@ -137,7 +137,7 @@ def test_the_summary_shows_the_imbalance():
 
 def test_the_summary_of_a_run_too_short_for_its_workers_says_so():
     counts = {**RECORD["statistics"], "keeps_up": True, "note": "in this run all were unfinished"}
-    lines = dict(summary_lines(Progress({**RECORD, "statistics": counts}), 1234))
+    lines = dict(summary_lines(ExecutionProgress({**RECORD, "statistics": counts}), 1234))
 
     assert lines["workers"].endswith("as configured, once all are ready, they keep up")
     assert lines["note"] == "in this run all were unfinished"
@@ -146,7 +146,7 @@ def test_the_summary_of_a_run_too_short_for_its_workers_says_so():
 def test_the_summary_of_an_execution_without_a_run_is_short():
     record = {"execution_id": "x", "status": "terminated", "statistics": None}
 
-    assert summary_lines(Progress(record), 0) == [
+    assert summary_lines(ExecutionProgress(record), 0) == [
         ("execution", "x"),
         ("status", "terminated"),
         ("messages", "0 recorded"),
@@ -168,17 +168,17 @@ def test_the_summary_of_an_execution_without_a_run_is_short():
 def test_an_execution_is_over_with_the_work_it_caused(status, phase, over):
     record = {**RECORD, "status": status, "statistics": {"phase": phase}}
 
-    assert Progress(record).over is over
+    assert ExecutionProgress(record).over is over
 
 
 def test_an_execution_whose_run_is_not_yet_recorded_is_not_over():
     record = {"status": "completed", "statistics": None, "performance_metrics": {"stf_files": 5}}
-    assert not Progress(record).over
+    assert not ExecutionProgress(record).over
 
 
 def test_the_expected_stf_files_come_from_the_configuration():
-    assert Progress(RECORD).expected_stf_files == 20
-    assert Progress({**RECORD, "parameter_values": {}}).expected_stf_files is None
+    assert ExecutionProgress(RECORD).expected_stf_files == 20
+    assert ExecutionProgress({**RECORD, "parameter_values": {}}).expected_stf_files is None
 
 
 def test_following_a_log_gives_whole_lines_and_survives_rotation(tmp_path):
@@ -219,7 +219,7 @@ def test_a_start_brings_the_testbed_toml_that_was_named(
     monkeypatch.setattr(executions, "require_token", lambda settings: None)
     monkeypatch.setattr(executions, "start_agents", lambda settings: [])
     monkeypatch.setattr(executions, "check", lambda client, request: asked.append(request))
-    monkeypatch.setattr(executions, "start_and_tell", lambda context, request, *, wait: 0)
+    monkeypatch.setattr(executions, "start_and_print", lambda context, request, *, wait: 0)
     monkeypatch.setenv("SWF_HOME", str(tmp_path))
     monkeypatch.setenv("SWF_TESTBED_CONFIG", str(mine))
 

@@ -13,9 +13,9 @@ import pytest
 from orchestrator.cli import main
 from orchestrator.doctor import host
 from orchestrator.doctor.broker import check_broker
+from orchestrator.doctor.check_result import healthy
 from orchestrator.doctor.database import judge_database
 from orchestrator.doctor.examination import examine
-from orchestrator.doctor.finding import healthy
 from orchestrator.doctor.mcp import check_mcp
 from orchestrator.doctor.monitor import _check_clock, check_monitor
 from swf_common_lib.settings import load_settings
@@ -47,9 +47,9 @@ def settings_of(home, **environment):
     return load_settings(home, {name: str(value) for name, value in environment.items()})
 
 
-def only(findings):
-    (finding,) = findings
-    return finding
+def only(results):
+    (result,) = results
+    return result
 
 
 def test_an_old_python_is_an_error_and_a_new_one_a_warning():
@@ -60,10 +60,10 @@ def test_an_old_python_is_an_error_and_a_new_one_a_warning():
 
 def test_every_wrong_setting_is_told_and_nothing_else_is_tried(home):
     environment = {"SWF_WEB_PORT": "no", "SWF_BROKER": "kafka", "SWF_PUBLIC_URL": "ftp://x"}
-    findings = [f for f in examine(home, environment) if f.what != "python"]
-    assert {finding.what for finding in findings} == {"settings"}
-    assert len(findings) == 3
-    assert not healthy(findings)
+    results = [f for f in examine(home, environment) if f.what != "python"]
+    assert {result.what for result in results} == {"settings"}
+    assert len(results) == 3
+    assert not healthy(results)
 
 
 def test_the_command_works_with_wrong_settings(home, monkeypatch, capsys):
@@ -80,7 +80,7 @@ def test_files_that_others_may_read(home):
     settings.token_file.write_text("secret")
     settings.token_file.chmod(0o644)
     settings.log_dir.chmod(0o755)
-    remedies = [finding.remedy for finding in host.check_files(settings)]
+    remedies = [result.remedy for result in host.check_files(settings)]
     assert f"chmod 600 {settings.token_file}" in remedies
     assert f"chmod 700 {settings.log_dir}" in remedies
 
@@ -92,8 +92,8 @@ def test_a_runtime_folder_that_another_user_may_pass_through_is_good(home):
 
 
 def test_no_runtime_folder(home):
-    finding = only(host.check_files(settings_of(home, SWF_RUNTIME_DIR=home / "none")))
-    assert (finding.status, finding.remedy) == ("error", "Run `testbed init`.")
+    result = only(host.check_files(settings_of(home, SWF_RUNTIME_DIR=home / "none")))
+    assert (result.status, result.remedy) == ("error", "Run `testbed init`.")
 
 
 def test_a_port_that_somebody_else_has(home):
@@ -119,8 +119,8 @@ def test_faults_of_testbed_toml(home):
 
 def test_supervisords_that_do_not_run_are_warnings(home):
     settings = settings_of(home)
-    findings = [*host.check_services(settings), *host.check_programs(settings)]
-    assert [finding.status for finding in findings] == ["warning", "warning"]
+    results = [*host.check_services(settings), *host.check_programs(settings)]
+    assert [result.status for result in results] == ["warning", "warning"]
 
 
 def test_little_disk_space(home, monkeypatch):
@@ -132,9 +132,9 @@ def test_little_disk_space(home, monkeypatch):
 
 def test_no_broker(home):
     (port,) = free_ports(1)
-    finding = only(check_broker(settings_of(home, ACTIVEMQ_PORT=port)))
-    assert finding.status == "error"
-    assert f"127.0.0.1:{port}" in finding.detail
+    result = only(check_broker(settings_of(home, ACTIVEMQ_PORT=port)))
+    assert result.status == "error"
+    assert f"127.0.0.1:{port}" in result.detail
 
 
 def test_a_broker_that_says_nothing(home, monkeypatch):
@@ -142,8 +142,8 @@ def test_a_broker_that_says_nothing(home, monkeypatch):
     with socket.socket() as mute:
         mute.bind(("127.0.0.1", 0))
         mute.listen(4)
-        finding = only(check_broker(settings_of(home, ACTIVEMQ_PORT=mute.getsockname()[1])))
-    assert finding.status == "error"
+        result = only(check_broker(settings_of(home, ACTIVEMQ_PORT=mute.getsockname()[1])))
+    assert result.status == "error"
 
 
 def test_a_broker_without_heart_beats_that_loses_messages(home, monkeypatch):
@@ -154,7 +154,7 @@ def test_a_broker_without_heart_beats_that_loses_messages(home, monkeypatch):
         thread = threading.Thread(target=_careless_broker, args=(listener,))
         thread.start()
         settings = settings_of(home, ACTIVEMQ_PORT=listener.getsockname()[1])
-        found = {finding.what: finding for finding in check_broker(settings)}
+        found = {result.what: result for result in check_broker(settings)}
         thread.join()
     assert found["broker"].status == "ok"
     assert (found["heart-beat"].status, found["message"].status) == ("warning", "error")
@@ -219,5 +219,5 @@ def test_a_monitor_that_refuses(home, status, body, what, part):
 )
 def test_an_mcp_server_that_is_none(home, status, body, part):
     with serving(lambda *_: (status, body)) as url:
-        finding = only(check_mcp(settings_of(home, SWF_MCP_URL=f"{url}/mcp")))
-    assert (finding.status, part in finding.detail) == ("error", True)
+        result = only(check_mcp(settings_of(home, SWF_MCP_URL=f"{url}/mcp")))
+    assert (result.status, part in result.detail) == ("error", True)

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from orchestrator import runs
-from orchestrator.runs import Progress, follow
+from orchestrator.runs import ExecutionProgress, follow
 from swf_common_lib.monitor_client import MonitorClient
 
 
@@ -36,8 +36,8 @@ def test_a_run_that_stands_still_is_told_of_once(monkeypatch: pytest.MonkeyPatch
         *[waiting] * 5,
         record("completed", "completed", 2),
     )
-    shown: list[Progress] = []
-    told: list[Progress] = []
+    shown: list[ExecutionProgress] = []
+    told: list[ExecutionProgress] = []
     ended = follow(cast(MonitorClient, monitor), "x-me-0001", shown.append, told.append)
     assert ended.phase == "completed"
     assert len(shown) == 9

@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from orchestrator.runs import STILL_AFTER
-from orchestrator.runs import Progress as ExecutionProgress
+from orchestrator.runs import STILL_AFTER, ExecutionProgress
 
 
 class ProgressDisplay:
@@ -41,7 +40,7 @@ class ProgressDisplay:
             self._console.print(f"{progress.execution_id}: {status}", markup=False)
             self._said = status
 
-    def still(self, progress: ExecutionProgress) -> None:
+    def stalled(self, progress: ExecutionProgress) -> None:
         """Print that nothing happens any more, and what may be the reason."""
         namespace = progress.record.get("namespace", "")
         self._console.print(

@@ -1,4 +1,4 @@
-"""What a check found."""
+"""The result of a check."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ OK, WARNING, ERROR = "ok", "warning", "error"
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at, how it stands, and what to do about it."""
+class CheckResult:
+    """The result of one check: what was checked, its status, and what to do about it."""
 
     what: str
     status: str
@@ -24,21 +24,21 @@ class Finding:
         return asdict(self)
 
 
-def ok(what: str, detail: str) -> Finding:
+def ok(what: str, detail: str) -> CheckResult:
     """Return the result of a check that passed."""
-    return Finding(what, OK, detail)
+    return CheckResult(what, OK, detail)
 
 
-def warning(what: str, detail: str, remedy: str) -> Finding:
+def warning(what: str, detail: str, remedy: str) -> CheckResult:
     """Return the result of a check of something that works but needs attention soon."""
-    return Finding(what, WARNING, detail, remedy)
+    return CheckResult(what, WARNING, detail, remedy)
 
 
-def error(what: str, detail: str, remedy: str) -> Finding:
+def error(what: str, detail: str, remedy: str) -> CheckResult:
     """Return the result of a check that failed."""
-    return Finding(what, ERROR, detail, remedy)
+    return CheckResult(what, ERROR, detail, remedy)
 
 
-def healthy(findings: Iterable[Finding]) -> bool:
+def healthy(results: Iterable[CheckResult]) -> bool:
     """Return whether no check failed; warnings do not count as failures."""
-    return all(finding.status != ERROR for finding in findings)
+    return all(result.status != ERROR for result in results)

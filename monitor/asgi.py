@@ -1,9 +1,9 @@
 """The monitor as an ASGI application.
 
-Django's own ASGI handler gives each request a new thread, a new database connection and several
-switches between the event loop and the thread; that costs more than most of our answers. Here a
-request is answered as a whole on one of a few threads, which keep their connections. Streams
-alone go through Django's asynchronous way: they last.
+Django's own ASGI handler uses, for each request, a new thread, a new database connection and
+several switches between the event loop and the thread; that costs more than most of our answers.
+Here one of a few threads, which keep their connections, answers the whole request. Only streams,
+which last long, go through Django's asynchronous handler.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class MonitorHandler(ASGIHandler):
             body.close()
 
     def _respond(self, request: ASGIRequest, prefix: str) -> HttpResponseBase:
-        """Answer on this thread, from the first signal to the last."""
+        """Return the answer, made on this thread from Django's first signal to its last."""
         set_script_prefix(prefix)
         request_started.send(sender=self.__class__, scope=request.scope)
         response = self._whole.get_response(request)
@@ -70,11 +70,11 @@ class MonitorHandler(ASGIHandler):
         try:
             return _whole(response)
         finally:
-            response.close()  # says request_finished, which looks after the connection
+            response.close()  # sends request_finished, which closes broken connections
 
 
 def _whole(response: HttpResponseBase) -> HttpResponseBase:
-    """Give a response whose content is there: a file is read on this thread, not on the loop's."""
+    """Return a response with all its content: files are read on this thread, not on the loop's."""
     if not isinstance(response, StreamingHttpResponse) or response.is_async:
         return response
     content = b"".join(cast("Iterator[bytes]", response.streaming_content))

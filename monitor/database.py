@@ -10,18 +10,18 @@ from swf_common_lib.errors import ConfigurationError
 from swf_common_lib.settings import Settings
 
 POOL_SIZE = 24
-"""Connections that a process has at most: more than it has threads that ask the database."""
+"""Connections that a process has at most: more than it has threads that use the database."""
 POOL_WAIT = 3.0
-"""Seconds that a thread waits for a connection; that it gets none means that there is no server."""
+"""Seconds that a thread waits for a connection; to get none means that there is no server."""
 RECONNECT = 0.5
 """Seconds that the pool tries by itself to replace a connection. Its pauses double: with its
-default it would notice minutes late that the server is back. The next question tries again."""
+default it would notice minutes late that the server is back. The next query tries again."""
 CONNECT_TIMEOUT = 5
 """Seconds."""
 SESSION = {
-    # Nothing of ours takes that long, and who asked has given up before.
+    # No query of ours takes that long, and its caller has given up before.
     "statement_timeout": "60s",
-    # What a process that lost its network left open, locks and all.
+    # Ends transactions, with their locks, of a process that lost its network.
     "idle_in_transaction_session_timeout": "60s",
 }
 """Settings of each session on the server."""
@@ -31,11 +31,11 @@ _KEEPALIVE = {
     "keepalives_count": 3,
     "tcp_user_timeout": 20_000,
 }
-"""A server that vanished without a word is noticed after 25 s (libpq; seconds, milliseconds)."""
+"""A server that vanished is noticed after 25 s (libpq's settings, in seconds or milliseconds)."""
 
 
 def databases(testbed: Settings) -> dict[str, dict[str, Any]]:
-    """Give Django's ``DATABASES``. Raises ConfigurationError when the driver is missing."""
+    """Return Django's ``DATABASES``; raise ConfigurationError when the driver is missing."""
     if not testbed.swf_database_url:
         return {"default": _sqlite(str(testbed.database_file))}
     for module in ("psycopg", "psycopg_pool"):
@@ -87,8 +87,8 @@ def _postgresql(address: DatabaseAddress) -> dict[str, Any]:
                 "num_workers": 2,
             },
         },
-        # Each question takes a connection that was seen to work and gives it back: no process
-        # needs a restart after one of the server.
+        # Each query takes a tested connection from the pool and returns it: no process needs a
+        # restart after the server had one.
         "CONN_MAX_AGE": 0,
         "CONN_HEALTH_CHECKS": True,
     }

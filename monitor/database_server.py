@@ -1,4 +1,4 @@
-"""Whether the PostgreSQL server answers: asked past the pool, which does not say why not."""
+"""Whether the PostgreSQL server answers: asked without the pool, which hides the reason."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.db import Error, connection
 from swf_common_lib.errors import ConfigurationError, TestbedError, Unavailable
 
 _REFUSALS = ("authentication failed", "does not exist", "no pg_hba.conf entry", "no password")
-"""Parts of what a server says that will say the same again."""
+"""Parts of errors that will not go away by themselves."""
 PAUSE = 0.5
 """Seconds between two attempts."""
 
@@ -46,7 +46,7 @@ def require_answer() -> None:
 
 
 def reason(error: Exception) -> str:
-    """Give what an error of the database says, or for a pool without connections the cause."""
+    """Return the text of a database error; for a pool without connections, the cause."""
     if type(error.__cause__).__name__ == "PoolTimeout":
         try:
             require_answer()
@@ -72,7 +72,7 @@ def await_answer() -> None:
 
 @contextmanager
 def unhurried() -> Iterator[None]:
-    """Let statements take as long as they need: changing a large table does."""
+    """Switch off the statement timeout in the block: to change a large table takes long."""
     if connection.vendor != "postgresql":
         yield
         return

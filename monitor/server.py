@@ -15,16 +15,16 @@ from swf_common_lib.errors import ConfigurationError, TestbedError
 from swf_common_lib.settings import Settings
 
 GRACE = 1
-"""Seconds that open connections get at the end; streams would keep theirs for ever."""
+"""Seconds that open connections have to end; streams would never end by themselves."""
 SWITCH_INTERVAL = 0.001
-"""Seconds that a busy request may keep Python to itself. Each question to the database lets go of
-it, so by default (0.005) a runner's claim beside one long answer takes twice its time."""
+"""Seconds after which a busy thread hands the interpreter to another one. Each database query
+releases it, so with Python's default (0.005) a claim beside one long answer takes twice as long."""
 
 logger = logging.getLogger("monitor.server")
 
 
 def main() -> int:
-    """Serve until SIGTERM or SIGINT; give the exit status."""
+    """Serve until SIGTERM or SIGINT, and return the exit status."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "monitor.settings")
     try:
         django.setup()
@@ -38,7 +38,7 @@ def main() -> int:
 
 
 def serve(testbed: Settings) -> None:
-    """Serve the monitor until a signal says to end.
+    """Serve the monitor until a signal ends it.
 
     Raises Unavailable when its port is taken, ConfigurationError when its database is not
     prepared.
@@ -61,7 +61,7 @@ def serve(testbed: Settings) -> None:
         server_header=False,
         timeout_graceful_shutdown=GRACE,
     )
-    # uvicorn raises its signal again when it has ended: then there is still something to close.
+    # uvicorn raises its signal again when it has ended, but then there is still something to close.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: None)
     sys.setswitchinterval(SWITCH_INTERVAL)
@@ -79,7 +79,7 @@ def serve(testbed: Settings) -> None:
 def check_database() -> None:
     """Raise ConfigurationError unless the database has this version's tables.
 
-    A PostgreSQL that is not there at present is waited for.
+    Waits for a PostgreSQL server that is not running yet.
     """
     from django.db import Error, connection
     from django.db.migrations.executor import MigrationExecutor

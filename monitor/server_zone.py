@@ -1,4 +1,4 @@
-"""The time zone of this host, by its name."""
+"""The name of this host's time zone."""
 
 from __future__ import annotations
 
@@ -22,6 +22,6 @@ def server_zone_name() -> str:
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         logger.warning("the time zone of this host is taken for %s: %s", _FALLBACK, error)
         return _FALLBACK
-    # Django insists on finding it here, and would not start without.
+    # Django needs it in this folder, and would not start without it.
     known = (_ZONES / name).exists() or not _ZONES.exists()
     return name if known else _FALLBACK

@@ -1,4 +1,4 @@
-"""Who calls: a token in the Authorization header."""
+"""Authentication of REST requests: a token in the Authorization header."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _KEYWORDS = ("token", "bearer")
 
 
 def token_of(request: HttpRequest | Request) -> ApiToken | None:
-    """Give the token that a request carries, None when it carries none.
+    """Return the token that a request carries; None when it carries none.
 
     Raises NotAuthenticated for one that is ill-formed, unknown or revoked.
     """
@@ -36,16 +36,16 @@ class TokenAuthentication(BaseAuthentication):
     """``Authorization: Token <key>``, or ``Bearer <key>``."""
 
     def authenticate(self, request: Request) -> tuple[User, ApiToken] | None:
-        """Give user and token, or None when the request carries no token."""
+        """Return user and token, or None when the request carries no token."""
         token = token_of(request)
         return None if token is None else (token.user, token)
 
     def authenticate_header(self, request: Request) -> str:
-        """Name the scheme, for answers with status 401."""
+        """Return the name of the scheme, for answers with status 401."""
         return "Token"
 
 
 def user_name(request: Any) -> str:
-    """Give the name of the caller, for records."""
+    """Return the caller's user name, for records; an empty text without a caller."""
     user = getattr(request, "user", None)
     return user.get_username() if user is not None and user.is_authenticated else ""

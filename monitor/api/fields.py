@@ -1,4 +1,4 @@
-"""Fields of JSON that REST framework reads or writes otherwise than the wire contract wants."""
+"""JSON fields whose form in the wire contract differs from that of REST framework."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from swf_common_lib.errors import NotFound
 
 
 def printable(text: str) -> None:
-    """Refuse an id with line ends and the like: it would be hard to find, to name, to link to."""
+    """Raise ValidationError for an id with line ends or the like: nobody could link to it."""
     if not text.isprintable():
         raise serializers.ValidationError("Expected printable characters alone.")
 
@@ -64,7 +64,7 @@ class TableField(serializers.JSONField):
     }
 
     def to_internal_value(self, data: Any) -> Any:
-        """Take an object and nothing else, without infinite numbers (1e999 is one)."""
+        """Return a JSON object; refuse anything else, and infinite numbers (1e999 is one)."""
         if not isinstance(data, dict):
             self.fail("not_a_table", kind=type(data).__name__)
         try:
@@ -78,7 +78,7 @@ class StfFileField(serializers.Field[StfFile, Any, str, Any]):
     """An STF file: named by its file name or its UUID, written as its UUID."""
 
     def to_internal_value(self, data: Any) -> StfFile:
-        """Find the file. Raises NotFound: agents ask again, for it may be on its way."""
+        """Return the file; raise NotFound. Agents then try again: it may not be registered yet."""
         name = str(data)
         files = StfFile.objects.select_related("run")
         found: StfFile | None = files.filter(stf_filename=name).first()
@@ -96,7 +96,7 @@ class StfFileField(serializers.Field[StfFile, Any, str, Any]):
 
 
 def find_sample(tf_filename: str) -> FastMonFile:
-    """Give a TF sample by its file name. Raises NotFound: it may be on its way."""
+    """Return a TF sample by its file name; raise NotFound: it may not be registered yet."""
     found: FastMonFile | None = (
         FastMonFile.objects.select_related("stf_file").filter(tf_filename=tf_filename).first()
     )

@@ -1,4 +1,4 @@
-"""What a caller may do: by the scope of its token."""
+"""What a caller may do, by the scope of its token."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ScopePermission(BasePermission):
     """Reading needs scope ``read``, everything else ``operate``."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        """Let the caller pass, or raise NotAuthenticated or NotAllowed."""
+        """Return True for a permitted caller; raise NotAuthenticated or NotAllowed for others."""
         needed = TokenScope.READ if request.method in SAFE_METHODS else TokenScope.OPERATE
         require_scope(request.user, request.auth, needed)
         return True
@@ -43,13 +43,13 @@ def require_scope(user: Any, auth: Any, needed: str) -> None:
 
 
 def has_scope(user: Any, auth: Any, needed: str) -> bool:
-    """Tell whether the caller's scope suffices."""
+    """Return whether the caller's scope suffices."""
     return permits(scope_of(user, auth), needed)
 
 
 def scope_of(user: Any, auth: Any) -> str:
-    """Give the scope of the caller: its token's, or that of a browser's session."""
+    """Return the scope of the caller: that of its token, or of its browser session."""
     if isinstance(auth, ApiToken):
         return auth.scope
-    # A browser's session: opened by a login link, which somebody with scope operate made.
+    # A browser session: opened by a login link, which needs scope operate to make.
     return str(TokenScope.ADMIN if user.is_superuser else TokenScope.OPERATE)

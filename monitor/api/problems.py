@@ -37,14 +37,14 @@ class ServerFault(TestbedError):
 
 
 class MethodNotAllowed(TestbedError):
-    """A method that an address does not know."""
+    """A method that an address does not have."""
 
     code = "method-not-allowed"
     http_status = 405
 
 
 def problem_response(exc: Exception, context: dict[str, Any]) -> Response | None:
-    """Turn an exception in a view into an answer (REST framework's EXCEPTION_HANDLER)."""
+    """Return the answer for an exception in a view (REST framework's EXCEPTION_HANDLER)."""
     if isinstance(exc, exceptions.ValidationError):
         return exception_handler(exc, context)
     problem = as_testbed_error(exc)
@@ -70,13 +70,13 @@ def problem_response(exc: Exception, context: dict[str, Any]) -> Response | None
 
 
 def as_testbed_error(exc: BaseException) -> TestbedError | None:
-    """Give the testbed's error for an exception; None for one that nobody expected."""
+    """Return the testbed's error for an exception; None for an unexpected one."""
     if isinstance(exc, TestbedError):
         return exc
     if isinstance(exc, OperationalError | InterfaceError):
         return Unavailable(f"the database does not answer: {exc}", "Try again in a moment.")
     if isinstance(exc, IntegrityError):
-        # The checks before found nothing wrong, so somebody wrote it in between.
+        # The checks before found nothing wrong, so somebody wrote the row after them.
         return InvalidRequest(f"there is such a record already: {exc}", "Read it first.")
     if isinstance(exc, DataError | RecursionError):
         return InvalidRequest(f"the values cannot be stored: {exc}")
@@ -104,9 +104,9 @@ def _of_framework(exc: exceptions.APIException) -> TestbedError:
     return InvalidRequest(detail) if exc.status_code < 500 else ServerFault(detail)
 
 
-@csrf_exempt  # nothing happens there; who posts to it shall read why
+@csrf_exempt  # it changes nothing, and a POST should get this error, not one about CSRF
 def unknown_address(request: HttpRequest) -> HttpResponse:
-    """Answer for an address below ``/api/`` that there is not."""
+    """Return the answer for an unknown address below ``/api/``."""
     hint = "/api/ lists what there is, /api/docs/ describes it."
     if not request.path.endswith("/"):
         hint = f"A slash belongs to the end of every address: {request.path}/. {hint}"
@@ -114,7 +114,7 @@ def unknown_address(request: HttpRequest) -> HttpResponse:
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer for a request that is refused before anybody looks at its address (handler400)."""
+    """Return the answer for a request that is refused before its address is read (handler400)."""
     if isinstance(exception, DisallowedHost):
         host = request.META.get("HTTP_HOST", "")
         problem = InvalidRequest(
@@ -132,7 +132,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer for an error that nobody expected; it is in the monitor's log (handler500)."""
+    """Return the answer for an unexpected error, which is in the monitor's log (handler500)."""
     error = sys.exc_info()[1]
     problem = as_testbed_error(error) if error is not None else None
     if problem is None:
@@ -145,7 +145,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def as_json(error: TestbedError) -> JsonResponse:
-    """Give an error as an answer, outside of REST framework's views."""
+    """Return an error as a JSON answer, for use outside of REST framework's views."""
     response = JsonResponse(error.problem(), status=error.http_status, content_type=PROBLEM_JSON)
     if error.http_status == 401:
         response.headers["WWW-Authenticate"] = "Token"

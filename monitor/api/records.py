@@ -1,4 +1,4 @@
-"""What the endpoints of all tables have in common: lists by key, one record, descriptions."""
+"""Base of the endpoints of all tables: lists by key, one record, OpenAPI descriptions."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class RecordSchema(AutoSchema):
     """Describes the filters of a list as its selection defines them."""
 
     def get_override_parameters(self) -> list[Any]:
-        """Give the parameters of a list."""
+        """Return the OpenAPI parameters of a list."""
         selection = getattr(self.view, "selection", None)
         if selection is None or getattr(self.view, "action", "") != "list":
             return []
@@ -61,11 +61,11 @@ class RecordViewSet(GenericViewSet[Any]):
     schema = RecordSchema()
     selection: ClassVar[Selection[Any]]
     what: ClassVar[str]
-    """A record of it, in words."""
+    """What a record is called in error texts."""
     lookup_value_regex = "[^/]+"
 
     def get_queryset(self) -> Any:
-        """Give all rows."""
+        """Return all rows."""
         return self.selection.rows()
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -83,7 +83,7 @@ class RecordViewSet(GenericViewSet[Any]):
         return response
 
     def list_parameters(self, request: Request) -> dict[str, str]:
-        """Give the parameters of the request's address."""
+        """Return the parameters of the request's address."""
         return {name: str(value) for name, value in request.query_params.items()}
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -91,7 +91,7 @@ class RecordViewSet(GenericViewSet[Any]):
         return Response(self.get_serializer(self.get_object()).data)
 
     def get_object(self) -> Any:
-        """Give the record that the address names. Raises NotFound."""
+        """Return the record that the address names; raise NotFound."""
         key = self.kwargs[self.lookup_url_kwarg or self.lookup_field]
         found: Model | None = None
         # A text that cannot be the key of any row, such as an ill-formed UUID, raises these.
@@ -103,22 +103,22 @@ class RecordViewSet(GenericViewSet[Any]):
 
 
 class ChangeableViewSet(UpdateModelMixin, RecordViewSet):
-    """A table whose records a PATCH changes, while nobody else writes to them.
+    """A table whose records a PATCH changes; each row is locked meanwhile.
 
-    Ingest counts in the same rows: what it wrote since a row was read would be written over.
+    Ingest counts in the same rows: without a lock a PATCH would overwrite its latest counts.
     """
 
     http_method_names = ["get", "post", "patch", "head", "options"]
 
     def get_queryset(self) -> Any:
-        """Give all rows; one that is about to change is kept from other writers."""
+        """Return all rows; for a PATCH they are locked against other writers."""
         rows = super().get_queryset()
         changing = getattr(self, "action", "") == "partial_update"
         return rows.select_for_update(of=("self",)) if changing else rows
 
     def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Read, check and change the record in one transaction."""
-        _ = request.data  # a body that cannot be read keeps nobody waiting
+        _ = request.data  # read the body before taking the lock, so that nobody waits for it
         with one_writer():
             return super().update(request, *args, **kwargs)
 

@@ -49,7 +49,7 @@ class AgentSerializer(RecordSerializer):
 
 
 class HeartbeatSerializer(AgentSerializer):
-    """What a heartbeat says; the name is what an agent is known by, not to be unique here."""
+    """The content of a heartbeat; the same instance name comes again with each heartbeat."""
 
     instance_name = serializers.CharField(max_length=100, validators=[printable])
 
@@ -71,7 +71,7 @@ class NamespaceSerializer(RecordSerializer):
 
 
 class LogSerializer(RecordSerializer):
-    """A log record. A record that was sent before is not refused: it is kept once."""
+    """A log record. One that is sent a second time is not refused, but stored once."""
 
     record_id = serializers.CharField(max_length=64, required=False, allow_null=True)
     message = serializers.CharField(allow_blank=True, trim_whitespace=False)
@@ -82,7 +82,7 @@ class LogSerializer(RecordSerializer):
         fields = "__all__"
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Take execution and run out of the extra data, where agents put them."""
+        """Copy execution and run from the extra data, where agents put them."""
         extra = attrs.get("extra_data") or {}
         for name, length in (("execution_id", 250), ("run_id", 50)):
             if not attrs.get(name) and extra.get(name):
@@ -101,7 +101,7 @@ class RunSerializer(RecordSerializer):
 
 
 class RunStateSerializer(RecordSerializer):
-    """Where a run stands. One that is there already is updated, hence no check for uniqueness."""
+    """The state of a run. An existing one is updated, so there is no check for uniqueness."""
 
     run_number = serializers.IntegerField(min_value=0, max_value=2**63 - 1)
     metadata = TableField(required=False)
@@ -148,7 +148,7 @@ class SliceSerializer(RecordSerializer):
         validators: list[Any] = []
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Resolve the TF sample, and refuse a slice that is registered already."""
+        """Look up the TF sample, and refuse a slice that is registered already."""
         sample_name = attrs.pop("fastmon_file", "")
         if sample_name:
             samples: dict[str, Any] = self.context["samples"]
@@ -164,14 +164,14 @@ class SliceSerializer(RecordSerializer):
 
 
 class SliceChangeSerializer(SliceSerializer):
-    """What may change of a slice."""
+    """The fields of a slice that may change."""
 
     class Meta(SliceSerializer.Meta):
         read_only_fields = ["run_number", "slice_id", "tf_filename", "stf_filename"]
 
 
 class WorkerSerializer(RecordSerializer):
-    """A worker in a run. One that is there already is updated."""
+    """A worker in a run. An existing one is updated."""
 
     worker_id = serializers.CharField(max_length=200, validators=[printable])
     metadata = TableField(required=False)

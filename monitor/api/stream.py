@@ -30,7 +30,7 @@ from swf_common_lib.errors import InvalidRequest, TestbedError
 POLL_INTERVAL = 0.3
 HEART_BEAT = 15.0
 BATCH = 500
-"""Messages of one query at most."""
+"""Messages that one query reads at most."""
 _LAST_ID = "last_event_id"
 _FILTERS = {
     "msg_type": "message_type",
@@ -39,7 +39,7 @@ _FILTERS = {
     "namespace": "namespace",
     "execution_id": "execution_id",
 }
-"""The stream's parameters, and what they are called where messages are selected."""
+"""The stream's parameters, and the names of the same filters in the list of messages."""
 _PLURALS = {"msg_types": "msg_type", "agents": "agent", "run_ids": "run_id"}
 
 logger = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class Stream:
-    """One client, and where it stands in the sequence of messages."""
+    """One client, and its position: the id of the last message that it has seen."""
 
     filters: dict[str, str]
     position: int
@@ -55,9 +55,9 @@ class Stream:
     since: float = field(default_factory=time.time)
 
     def following(self) -> list[WorkflowMessage]:
-        """Give the next messages, and stand behind them; none while the database does not answer.
+        """Return the next messages and move past them; none while the database does not answer.
 
-        What was looked through for nothing is not looked through again.
+        Messages that do not match the filters are passed too, so they are not searched again.
         """
         try:
             newest = _newest()
@@ -73,12 +73,12 @@ class Stream:
             connection.close()
             return []
         finally:
-            close_old_connections()  # this thread has no request whose end would
+            close_old_connections()  # no request ends on this thread, so Django does not
 
 
 @lru_cache(maxsize=1)
 def open_streams() -> dict[str, Stream]:
-    """Give the streams that this process serves now, by client."""
+    """Return the streams that this process serves now, by client."""
     return {}
 
 
@@ -101,7 +101,7 @@ async def stream(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
 
 @require_GET
 def stream_status(request: HttpRequest) -> HttpResponse:
-    """Tell who listens."""
+    """Return who listens to the stream, with which filters."""
     try:
         _require_reader(request)
     except TestbedError as error:
@@ -126,7 +126,7 @@ def _open(request: HttpRequest) -> Stream:
     try:
         return _begun(request)
     finally:
-        close_old_connections()  # this thread has no request whose end would
+        close_old_connections()  # no request ends on this thread, so Django does not
 
 
 def _begun(request: HttpRequest) -> Stream:
@@ -141,7 +141,7 @@ def _begun(request: HttpRequest) -> Stream:
 
 
 def _newest() -> int:
-    """Give the id of the message that was recorded last."""
+    """Return the id of the message that was recorded last; 0 before the first."""
     return WorkflowMessage.objects.aggregate(newest=Max("id"))["newest"] or 0
 
 

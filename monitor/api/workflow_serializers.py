@@ -1,4 +1,4 @@
-"""Workflow definitions and executions as JSON, and what is asked for when starting one."""
+"""Workflow definitions and executions as JSON, and the body of a request to start one."""
 
 from __future__ import annotations
 
@@ -69,16 +69,16 @@ class ExecutionSerializer(RecordSerializer):
         ]
 
     def get_source(self, execution: WorkflowExecution) -> dict[str, Any]:
-        """Give where the code came from, without the code."""
+        """Return where the code came from, without the code."""
         return {key: value for key, value in execution.source.items() if key != "text"}
 
     def validate_execution_id(self, value: str) -> str:
-        """Refuse an id that nobody could find or link to."""
+        """Return the id; raise ValidationError for one that nobody could type or link to."""
         printable(value)
         return value
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Take null as nothing."""
+        """Replace null by an empty value."""
         for name in ("performance_metrics", "execution_environment"):
             if name in attrs and attrs[name] is None:
                 attrs[name] = {}
@@ -89,21 +89,21 @@ class ExecutionSerializer(RecordSerializer):
 
 
 class ExecutionDetailSerializer(ExecutionSerializer):
-    """A workflow execution with all that is known of it."""
+    """A workflow execution with all its fields."""
 
     waiting_for = serializers.SerializerMethodField()
     statistics = serializers.SerializerMethodField()
 
     def get_source(self, execution: WorkflowExecution) -> dict[str, Any]:
-        """Give where the code came from; the code itself where it differs from the definition."""
+        """Return where the code came from, with the code where it differs from the definition's."""
         return dict(execution.source)
 
     def get_waiting_for(self, execution: WorkflowExecution) -> str:
-        """Say what a pending execution waits for."""
+        """Return what a pending execution waits for; an empty text when it does not wait."""
         return waiting_for(execution)
 
     def get_statistics(self, execution: WorkflowExecution) -> dict[str, Any] | None:
-        """Give the statistics of its run, null before it has one."""
+        """Return the statistics of its run; None before it has one."""
         run_number = run_number_of(execution)
         return None if run_number is None else run_statistics(run_number).as_dict()
 
@@ -111,8 +111,7 @@ class ExecutionDetailSerializer(ExecutionSerializer):
 class ClaimedSerializer(ExecutionSerializer):
     """A workflow execution as its runner needs it: the code, and a run number for its run.
 
-    The number comes along because asking for it later would be one more exchange before the first
-    broadcast.
+    The run number comes with the claim: a second request for it would delay the first broadcast.
     """
 
     reserved_run_number = serializers.IntegerField(read_only=True)
@@ -122,20 +121,20 @@ class ClaimedSerializer(ExecutionSerializer):
     waiting_for = serializers.SerializerMethodField()
 
     def get_source_text(self, execution: WorkflowExecution) -> str:
-        """Give the code that is to run."""
+        """Return the code that is to run."""
         return execution.source.get("text") or execution.workflow_definition.definition
 
     def get_source_path(self, execution: WorkflowExecution) -> str:
-        """Give the code's file, for stack traces."""
+        """Return the path of the code's file, for stack traces."""
         path = execution.source.get("path") or execution.workflow_definition.source.get("path")
         return path or f"workflows/{execution.workflow_name}.py"
 
     def get_lease_seconds(self, execution: WorkflowExecution) -> float:
-        """Give how long the lease lasts without a heartbeat."""
+        """Return how many seconds the lease lasts without a heartbeat."""
         return LEASE.total_seconds()
 
     def get_waiting_for(self, execution: WorkflowExecution) -> str:
-        """Say what it waits for: nothing, once it is claimed."""
+        """Return what it waits for: an empty text once it is claimed."""
         return waiting_for(execution)
 
 
@@ -168,7 +167,7 @@ class StartSerializer(serializers.Serializer[StartRequest]):
     from_definition = serializers.BooleanField(required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Refuse what is no field of a start: dropped, it would start something else."""
+        """Refuse unknown fields: to ignore one would start something else than was meant."""
         unknown = [name for name in self.initial_data if name not in self.fields]
         if unknown:
             raise InvalidRequest(
@@ -204,13 +203,13 @@ def _instead(name: str) -> str:
 
 
 class ClaimSerializer(serializers.Serializer[Any]):
-    """Who claims."""
+    """The body of a claim: the runner's name."""
 
     runner = serializers.CharField(max_length=100)
 
 
 class ReasonSerializer(serializers.Serializer[Any]):
-    """Why."""
+    """The body of a stop, pause or resume: the reason."""
 
     reason = serializers.CharField(
         max_length=LONGEST_REASON, required=False, allow_blank=True, default=""
@@ -218,7 +217,7 @@ class ReasonSerializer(serializers.Serializer[Any]):
 
 
 def run_number_of(execution: WorkflowExecution) -> int | None:
-    """Give the number of an execution's run whose state is recorded."""
+    """Return the number of an execution's run; None before the run's state is recorded."""
     rows = RunState.objects.filter(execution_id=execution.execution_id)
     number: int | None = rows.values_list("run_number", flat=True).first()
     return number

@@ -1,4 +1,4 @@
-"""Executions: started, claimed, changed in their course, ended when their runner is gone."""
+"""Executions: start, claim, stop, pause, resume, and the end when their runner is lost."""
 
 from monitor.executions.control import claim, report, request_change
 from monitor.executions.request import StartRequest

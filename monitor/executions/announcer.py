@@ -13,7 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
-from monitor.records.database.notify import tell_changed
+from monitor.records.database.notify import notify_changed
 from monitor.records.models import WorkflowExecution
 from monitor.records.states import ExecutionStatus
 from swf_common_lib.errors import BrokerUnavailable
@@ -150,7 +150,7 @@ def note_announcement(execution: WorkflowExecution, when: datetime | None) -> No
     WorkflowExecution.objects.filter(
         pk=execution.execution_id, status=ExecutionStatus.PENDING
     ).update(announced_at=when)
-    tell_changed([execution.execution_id])
+    notify_changed([execution.execution_id])
 
 
 @lru_cache(maxsize=1)

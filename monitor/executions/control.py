@@ -13,7 +13,7 @@ from django.db.models import Case, F, Q, Value, When
 from django.utils import timezone
 
 from monitor.executions.announcer import COMMAND_LIFE_MS, announcer
-from monitor.records.database.notify import tell_changed
+from monitor.records.database.notify import notify_changed
 from monitor.records.models import WorkflowExecution
 from monitor.records.states import ACTIVE, EXECUTION_SOURCES, TERMINAL, ExecutionStatus
 from monitor.records.transitions import record_event, transition
@@ -203,7 +203,7 @@ def report(
             )
         elif fields:
             WorkflowExecution.objects.filter(pk=execution_id).update(**fields)
-            tell_changed([execution_id])
+            notify_changed([execution_id])
     return find(execution_id)
 
 

@@ -1,4 +1,4 @@
-"""Workflow definitions: read from ``workflows/<name>.py``, registered at first use, then kept."""
+"""Workflow definitions: read from ``workflows/<name>.py``, stored at their first use."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ class WorkflowCode:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the text, hex."""
+        """The SHA-256 of the text, in hexadecimal."""
         return digest_of(self.text)
 
 
 def digest_of(text: str) -> str:
-    """Give the SHA-256 of code, hex."""
+    """Return the SHA-256 of code, in hexadecimal."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -84,7 +84,7 @@ def _is_bound(symbol: symtable.Symbol) -> bool:
 
 
 def workflow_names(workflows_dir: Path) -> list[str]:
-    """Give the names of the workflows that the folder holds."""
+    """Return the names of the workflows in a folder."""
     return sorted(
         path.stem
         for path in workflows_dir.glob("*.py")
@@ -94,9 +94,9 @@ def workflow_names(workflows_dir: Path) -> list[str]:
 
 
 def definition_of(code: WorkflowCode, version: str, created_by: str) -> WorkflowDefinition:
-    """Give the definition of that name and version; when there is none, a new one, not yet kept.
+    """Return the stored definition of that name and version, or else a new one, not yet stored.
 
-    A definition is never modified: one that is kept may hold other code than ``code``. Raises
+    A definition is never modified: a stored one may have other code than ``code``. Raises
     ConfigurationError when the default configuration, which belongs to it, cannot be used.
     """
     kept = _find(code.name, version)
@@ -125,7 +125,7 @@ _DEFINED = ("org", "repo", "path", "branch")
 
 
 def stored_definition(name: str, version: str | None) -> WorkflowDefinition | None:
-    """Give a definition from the database: that version, or the one registered last."""
+    """Return a definition from the database: that version, or the one registered last."""
     if version:
         return _find(name, version)
     rows = WorkflowDefinition.objects.filter(workflow_name=name).order_by("-id")
@@ -134,7 +134,7 @@ def stored_definition(name: str, version: str | None) -> WorkflowDefinition | No
 
 
 def default_values(code: WorkflowCode) -> dict[str, Any]:
-    """Give the workflow's default configuration, a table a section; empty when it has none.
+    """Return the workflow's default configuration, a table a section; empty when it has none.
 
     Raises ConfigurationError when it has one that cannot be used.
     """
@@ -172,10 +172,10 @@ def _unknown(name: str, workflows_dir: Path) -> NotFound:
 
 
 def meant_by(name: str, workflows: Iterable[str], workflows_dir: Path) -> str:
-    """Say what a name that no workflow has may mean.
+    """Return a hint on what an unknown workflow name may mean.
 
-    That of a configuration, whole or without ``_default``, means this one and no workflow that
-    happens to be called alike: `testbed run` takes it too.
+    The name of a configuration, with or without ``_default``, means that configuration, not a
+    workflow with a similar name: `testbed run` takes it too.
     """
     for summary in list_configurations(workflows_dir):
         if summary.workflow_name and summary.name in (name, f"{name}_default"):

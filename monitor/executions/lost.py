@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from django.db.models import F
 
 from monitor.records.database.bulk import portions
-from monitor.records.database.notify import tell_runs_changed
+from monitor.records.database.notify import notify_runs_changed
 from monitor.records.database.write_lock import one_writer
 from monitor.records.models import (
     RunState,
@@ -121,7 +121,7 @@ def _end(worker_ids: list[str], now: datetime) -> None:
                 RunState.objects.filter(pk=run_number).update(
                     active_worker_count=F("active_worker_count") - count, updated_at=now
                 )
-            tell_runs_changed(left)
+            notify_runs_changed(left)
 
 
 def _heard(agents: Iterable[str]) -> dict[str, datetime]:

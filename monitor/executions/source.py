@@ -14,12 +14,12 @@ from typing import Any
 
 _TIMEOUT = 2.0
 _FRESH_SECONDS = 3.0
-"""How long an answer of git's is used again."""
+"""Seconds for which an answer of git is used again."""
 _REMOTE = re.compile(r"\bgithub\.com[/:](?P<org>[^/:]+)/(?P<repo>[^/:]+?)(?:\.git)?/?\s*$")
 
 
 def source_of(path: Path) -> dict[str, Any]:
-    """Tell org, repo, path, commit, branch, tag and dirty of a file; empty without git."""
+    """Return org, repo, path, commit, branch, tag and dirty of a file; empty without git."""
     state = _state(path.parent, int(time.monotonic() / _FRESH_SECONDS))
     if not state:
         return {}
@@ -33,7 +33,7 @@ def source_of(path: Path) -> dict[str, Any]:
 
 @lru_cache(maxsize=8)
 def _state(folder: Path, period: int) -> Mapping[str, Any]:
-    """Ask git about the work tree that holds ``folder``; ``period`` makes old answers unused."""
+    """Return git's state of ``folder``'s work tree; with a new ``period`` git is asked again."""
     root = _git(folder, "rev-parse", "--show-toplevel").strip()
     if not root:
         return MappingProxyType({})
@@ -42,7 +42,7 @@ def _state(folder: Path, period: int) -> Mapping[str, Any]:
         line[2:].split(" ", 1) for line in described.splitlines() if line.startswith("# branch.")
     )
     changed = [line for line in described.splitlines() if not line.startswith("#")]
-    # A workflow that git does not know yet is not what the commit holds either.
+    # A workflow that git does not track yet is not in the commit either.
     changed += _git(folder, "ls-files", "--others", "--exclude-standard").splitlines()
     state: dict[str, Any] = {
         "root": str(Path(root).resolve()),
@@ -58,7 +58,7 @@ def _state(folder: Path, period: int) -> Mapping[str, Any]:
 
 
 def _git(folder: Path, *arguments: str) -> str:
-    """Give what git prints; nothing where there is no git, no repository, or no answer in time."""
+    """Return git's output; an empty text without git, repository, or an answer in time."""
     quiet = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
     try:
         run = subprocess.run(

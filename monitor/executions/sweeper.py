@@ -1,4 +1,4 @@
-"""The sweeper: ends what lost its runner, or never found one, and announces what was not heard."""
+"""The sweeper: ends executions whose runner is lost or never came, repeats announcements."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from monitor.executions.announcer import announcer
 from monitor.executions.control import LEASE
 from monitor.executions.ends import announce_ends
 from monitor.executions.lost import ACTOR, LOST_AFTER, VIA, look_after_lost
-from monitor.executions.sweeper_heartbeat import NOTE_INTERVAL, note_look
+from monitor.executions.sweeper_heartbeat import NOTE_INTERVAL, write_heartbeat
 from monitor.executions.waiting import live_runners
 from monitor.records.models import SystemAgent, WorkflowExecution
 from monitor.records.states import ACTIVE, ExecutionStatus
@@ -28,11 +28,11 @@ from swf_common_lib.states import EndCause
 
 INTERVAL = 1.0
 STALLED = 3.0
-"""Seconds between two sweeps that mean that we were not running ourselves; or for a write, that
-others could not write either."""
+"""Seconds between two sweeps after which this process must have stood still; the same for a
+write: then heartbeats could not be written either."""
 ANNOUNCE_AGAIN = timedelta(seconds=10)
 LOST_INTERVAL = 10.0
-"""Seconds between two looks for what lost agents left behind."""
+"""Seconds between two searches for the work of lost agents."""
 _COLUMNS = (
     "status",
     "namespace",
@@ -43,13 +43,13 @@ _COLUMNS = (
     "lease_expires_at",
     "workflow_definition__workflow_name",
 )
-"""What is looked at of each unfinished execution."""
+"""The columns that are read of each unfinished execution."""
 
 logger = logging.getLogger(__name__)
 
 
 class Sweeper(threading.Thread):
-    """Looks after unfinished executions, once a second, in the process that gets the heartbeats.
+    """Checks unfinished executions once a second, in the process that gets the heartbeats.
 
     It judges leases and runners only after it has been able to work for ``settling`` seconds, as
     long as a lease lasts, and other agents after ``patience`` seconds: a monitor that was away,
@@ -73,7 +73,7 @@ class Sweeper(threading.Thread):
         self._last = time.monotonic()
 
     def run(self) -> None:
-        """Sweep until closed; trouble with database or broker is logged and outlived."""
+        """Sweep until closed; after a failure of database or broker, log it and go on."""
         trouble = ""
         while not self._closing.is_set():
             try:
@@ -85,7 +85,7 @@ class Sweeper(threading.Thread):
                     logger.warning("the sweeper cannot work: %s", said)
                 trouble = said
                 self._begin_anew()
-            except Exception as error:  # whatever it is, nobody else looks after executions
+            except Exception as error:  # whatever it is, nobody else checks executions
                 if str(error) != trouble:
                     logger.exception("the sweeper failed; it tries again every second")
                 trouble = str(error)
@@ -104,7 +104,7 @@ class Sweeper(threading.Thread):
             self.join(5.0)
 
     def sweep(self) -> None:
-        """Look after everything once."""
+        """Check everything once."""
         beginning = time.monotonic()
         if beginning - self._last > STALLED + self._interval:
             self._able_since = beginning
@@ -115,12 +115,12 @@ class Sweeper(threading.Thread):
             .only(*_COLUMNS)  # code and parameters are large
         )
         if any(execution.lease_expires_at for execution in unfinished):
-            self._prove_way()
+            self._check_writable()
         pending = [e for e in unfinished if e.status == ExecutionStatus.PENDING and e.expires_at]
         able = beginning - self._able_since
         settled = able >= self._settling
         if pending:
-            self._look_after_pending(pending, now, settled)
+            self._check_pending(pending, now, settled)
         self._shorten_leases(unfinished, now)
         if settled:
             for execution in unfinished:
@@ -133,12 +133,12 @@ class Sweeper(threading.Thread):
         self._last = time.monotonic()
         if self._last >= self._next_note:
             self._next_note = self._last + NOTE_INTERVAL
-            note_look(now)
+            write_heartbeat(now)
 
-    def _prove_way(self) -> None:
-        """Write nothing to where heartbeats are written.
+    def _check_writable(self) -> None:
+        """Run an update without rows on both tables that heartbeats write, and time it.
 
-        Where somebody's lock makes that take long, no lease can have been renewed meanwhile.
+        If somebody's lock makes that take long, no lease can have been renewed meanwhile.
         """
         beginning = time.monotonic()
         SystemAgent.objects.filter(pk=0).update(description="")
@@ -148,14 +148,14 @@ class Sweeper(threading.Thread):
             self._able_since = time.monotonic()
 
     def _shorten_leases(self, unfinished: list[WorkflowExecution], now: datetime) -> None:
-        """Let no lease last longer than leases do: the clock was set back since it was given."""
+        """Shorten leases that end too late: the clock was set back since they were given."""
         for execution in unfinished:
             lease = execution.lease_expires_at
             if lease is not None and lease > now + 2 * LEASE:
                 rows = WorkflowExecution.objects.filter(pk=execution.pk, lease_expires_at=lease)
                 rows.update(lease_expires_at=now + LEASE)
 
-    def _look_after_pending(
+    def _check_pending(
         self, pending: list[WorkflowExecution], now: datetime, settled: bool
     ) -> None:
         runners: list[str] | None = None
@@ -168,7 +168,7 @@ class Sweeper(threading.Thread):
 
     def _expire(self, execution: WorkflowExecution, runners: list[str], now: datetime) -> None:
         waited = (now - execution.created_at).total_seconds()
-        if runners:  # all busy: its turn comes
+        if runners:  # all are busy: it waits for its turn
             later = now + timedelta(seconds=settings.TESTBED.swf_pending_timeout)
             WorkflowExecution.objects.filter(
                 pk=execution.execution_id, status=ExecutionStatus.PENDING

@@ -1,4 +1,4 @@
-"""That the sweeper looks after everything: its row among the agents, for whoever asks."""
+"""The sweeper's heartbeat: its row among the agents, which shows whether it works."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from monitor.records.models import SystemAgent
 INSTANCE_NAME = "monitor-sweeper"
 AGENT_TYPE = "sweeper"
 NOTE_INTERVAL = 5.0
-"""Seconds between notes: each is a write."""
+"""Seconds between two heartbeats: each is a write."""
 QUIET_AFTER = timedelta(seconds=30)
-"""Without a note for so long it does not do its work."""
+"""After this time without a heartbeat it does not do its work."""
 
 
-def note_look(now: datetime) -> None:
-    """Note that the sweeper has looked. Of several web processes any will do."""
+def write_heartbeat(now: datetime) -> None:
+    """Write the sweeper's heartbeat; several web processes may share the row."""
     SystemAgent.objects.update_or_create(
         instance_name=INSTANCE_NAME,
         defaults={
@@ -34,7 +34,7 @@ def note_look(now: datetime) -> None:
 
 
 def quiet_for(now: datetime) -> timedelta | None:
-    """Give how long the sweeper has not looked; None while it does, or where it never ran."""
+    """Return how long the sweeper has been silent; None while it works, or if it never ran."""
     looks = SystemAgent.objects.filter(agent_type=AGENT_TYPE, last_heartbeat__lt=now - QUIET_AFTER)
     last: datetime | None = looks.values_list("last_heartbeat", flat=True).first()
     return None if last is None else now - last

@@ -15,11 +15,11 @@ from swf_common_lib.roles import RUNNER
 ALIVE_FOR = timedelta(seconds=30)
 """An agent counts as alive this long after a heartbeat."""
 TAKEN_WITHIN = timedelta(seconds=2)
-"""An announcement this fresh is on its way to a runner: nothing is amiss."""
+"""So soon after its announcement an execution is not yet expected to have a runner."""
 
 
 def live_agents() -> QuerySet[SystemAgent]:
-    """Give the agents, runners included, that have reported lately and not said good-bye."""
+    """Return the agents and runners with a recent heartbeat that have not exited."""
     recent: QuerySet[SystemAgent] = SystemAgent.objects.filter(
         last_heartbeat__gte=timezone.now() - ALIVE_FOR
     ).exclude(operational_state=SystemAgent.OperationalState.EXITED)
@@ -27,13 +27,13 @@ def live_agents() -> QuerySet[SystemAgent]:
 
 
 def live_runners() -> list[str]:
-    """Give the names of the runners that are alive."""
+    """Return the names of the runners that are alive."""
     rows = live_agents().filter(agent_type=RUNNER.agent_type)
     return list(rows.order_by("instance_name").values_list("instance_name", flat=True))
 
 
 def waiting_for(execution: WorkflowExecution) -> str:
-    """Say what a pending execution waits for; empty for one that does not wait."""
+    """Return what a pending execution waits for; an empty text for one that does not wait."""
     if execution.status != ExecutionStatus.PENDING:
         return ""
     runners = live_runners()

@@ -1,1 +1,1 @@
-"""From messages to rows: the one consumer that records what happens on the broker."""
+"""Ingest: turns messages into rows; the one consumer that records what happens on the broker."""

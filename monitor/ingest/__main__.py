@@ -12,12 +12,12 @@ import django
 
 from swf_common_lib.errors import ConfigurationError
 
-# A batch makes tens of thousands of objects that all live until it is recorded: to look through
-# them for cycles every 700, as Python does by itself, takes a third of the time and finds none.
+# A batch makes tens of thousands of objects that all live until it is recorded. Python's default,
+# a garbage collection every 700 objects, takes a third of the time and finds nothing.
 OBJECTS_BETWEEN_COLLECTIONS = 50_000
 SWITCH_INTERVAL = 0.0002
-"""Seconds that the thread that reads may keep the interpreter from the one that writes. Of the
-database's answers, dozens a batch, each would else wait for up to Python's 5 ms."""
+"""Seconds after which the reading thread hands the interpreter to the writing one. With Python's
+default of 5 ms, each of dozens of database answers in a batch could wait that long."""
 
 
 def main() -> int:
@@ -46,7 +46,7 @@ def main() -> int:
 
 
 def tune_interpreter() -> None:
-    """Let Python look for cycles rarely, and let the two threads take turns often."""
+    """Make garbage collection rare, and switches between the two threads frequent."""
     gc.freeze()
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     sys.setswitchinterval(SWITCH_INTERVAL)

@@ -1,4 +1,4 @@
-"""One batch of messages, one transaction: the messages' rows and all that is drawn from them."""
+"""One batch of messages, one transaction: the messages' rows and all rows derived from them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from django.db import (
 from monitor.ingest.entry import FAULTS, RAW_LIMIT, Entry
 from monitor.ingest.projections import project
 from monitor.records.database.bulk import insert_rows, portions, time_form
-from monitor.records.database.notify import tell_changed
+from monitor.records.database.notify import notify_changed
 from monitor.records.database.write_lock import one_writer
 from monitor.records.models import WorkflowMessage
 from swf_common_lib.errors import TestbedError
@@ -45,19 +45,19 @@ _FAULTS_OF_A_MESSAGE = (
     TestbedError,
     *FAULTS,
 )
-"""What a projection may raise over what a message says. Other database errors (gone, locked, disk
-full) say nothing about messages: the whole batch is tried again."""
+"""Errors that the content of a message may cause in a projection. Other database errors (away,
+locked, disk full) do not depend on messages: then the whole batch is tried again."""
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass
 class Recorded:
-    """What became of a batch."""
+    """The outcome of a batch."""
 
     new: int = 0
     repeated: int = 0
-    """Messages that had been recorded before; nothing was drawn from them again."""
+    """Messages that had been recorded before; they changed nothing."""
     problems: int = 0
     last_sent_at: datetime | None = None
     types: dict[str, int] = field(default_factory=dict)
@@ -65,43 +65,43 @@ class Recorded:
 
 
 def record_batch(batch: Sequence[Entry]) -> Recorded:
-    """Record messages and what they say, each once, however often they come.
+    """Record messages and the rows derived from them, each once, however often it is received.
 
-    All or nothing: raises DatabaseError when the database could not take the batch, which has
-    then left no trace. A message that cannot be understood, or over which a projection fails, is
-    recorded with its problem and keeps nothing else from being recorded.
+    All or nothing: raises DatabaseError when the database could not store the batch, and then
+    nothing of it is stored. A message that cannot be understood, or on which a projection fails,
+    is recorded with its problem and does not affect the others.
     """
     by_id: dict[str, Entry] = {}
     for entry in batch:
         by_id.setdefault(entry.message_id, entry)
     entries = list(by_id.values())
     try:
-        # All are new and well, but after a failure: so nobody asks, and the database refuses
-        # what it has. Each question would wait for its turn on a busy machine.
+        # Nearly always all are new and good. So no query looks for known ones first (each query
+        # waits for its turn on a busy machine): the database refuses what it has.
         with one_writer():
             _write(entries)
-            tell_changed(entry.execution_id for entry in entries)
+            notify_changed(entry.execution_id for entry in entries)
         return _summary(batch, entries)
     except _FAULTS_OF_A_MESSAGE:
         with one_writer():
             known = _known(entries)
             recorded = _record([entry for entry in entries if entry.message_id not in known])
-            tell_changed(entry.execution_id for entry in recorded)
+            notify_changed(entry.execution_id for entry in recorded)
         return _summary(batch, recorded)
 
 
 def _known(entries: Sequence[Entry]) -> set[str]:
     known: set[str] = set()
     for portion in portions(entry.message_id for entry in entries):
-        rows = WorkflowMessage.objects.filter(message_id__among=portion)
+        rows = WorkflowMessage.objects.filter(message_id__in_array=portion)
         known.update(rows.values_list("message_id", flat=True))
     return known
 
 
 def _record(entries: Sequence[Entry]) -> list[Entry]:
-    """Record entries; when that fails, their halves, until the ones that cause it are alone.
+    """Record entries and return them as recorded.
 
-    Gives them as they were recorded.
+    When that fails, record each half by itself, and so on, until the faulty entries are alone.
     """
     try:
         with transaction.atomic():
@@ -127,14 +127,14 @@ def _record_without_projection(entry: Entry, error: Exception) -> Entry:
         entry.sender,
         exc_info=error,
     )
-    # A copy: if the database goes away before the commit, the batch is tried again as it was.
+    # A copy: if the database goes away before the commit, the unchanged batch is tried again.
     entry = replace(entry)
     entry.give_up(f"{type(error).__name__}: {error}")
     try:
         with transaction.atomic():
             _insert([entry])
     except (DataError, IntegrityError, ValueError):
-        # Not even the body can be stored as JSON by this database: keep it as text.
+        # This database cannot store the body as JSON either: store it as text.
         entry.content = json.dumps({"raw": entry.content[:RAW_LIMIT]})
         _insert([entry])
     return entry

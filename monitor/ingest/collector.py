@@ -1,4 +1,4 @@
-"""Batches of messages: large when much is waiting, at once when little is."""
+"""Batches of messages: large while many are waiting, without delay while few are."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from monitor.ingest.reader import Read, Reader
 BATCH_LIMIT = 2_000
 """Messages of one transaction."""
 LINGER = 4.0
-"""For how long a batch is kept open while messages keep coming, as a multiple of the time that the
-one before took: a transaction for each message would cost more than they do."""
+"""How long a batch stays open while messages keep coming, as a multiple of the time that the last
+batch took: one transaction for each message would cost more than the messages."""
 LINGER_LEAST, LINGER_MOST = 0.02, 0.06
-"""Bounds of that, seconds. The most is what ingest lags behind by its own will."""
+"""Bounds of that time in seconds. The upper one is the lag that ingest adds by itself."""
 BUSY = 0.05
 """Seconds since the last batch within which messages count as keeping coming."""
 
 
 class Collector:
-    """Takes from the reader in batches."""
+    """Collects messages from the reader into batches."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
@@ -27,7 +27,7 @@ class Collector:
         self._linger = LINGER_LEAST
 
     def collect(self, timeout: float) -> list[Read]:
-        """Give what waits; wait up to ``timeout`` seconds for the first. Empty when none came."""
+        """Return the waiting messages; wait ``timeout`` seconds for the first, else return []."""
         first = self._reader.receive(timeout)
         if first is None:
             return []
@@ -45,7 +45,7 @@ class Collector:
         return batch
 
     def done(self) -> None:
-        """Note that the last batch is recorded."""
+        """Mark the last batch as recorded: its duration sets how long the next one stays open."""
         self._last = time.monotonic()
         took = self._last - self._collected
         self._linger = min(max(LINGER * took, LINGER_LEAST), LINGER_MOST)

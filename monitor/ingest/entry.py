@@ -17,7 +17,7 @@ from swf_common_lib.errors import InvalidMessage
 from swf_common_lib.messages import Message, parse_body
 
 RAW_LIMIT = 65_536
-"""Bytes that are kept of a body that cannot be understood."""
+"""Bytes that are stored of a body that cannot be understood."""
 PROBLEM_LIMIT = 2_000
 MALFORMED = "malformed"
 """Type of a message that has none."""
@@ -29,9 +29,9 @@ LIMITS = {
     "execution_id": 250,
     "run_id": 50,
 }
-"""Characters that the columns of the envelope hold."""
+"""How many characters the columns of the envelope may have."""
 FAULTS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
-"""What code may raise over what a message says."""
+"""Errors that the content of a message may cause in our code."""
 _UNSTORABLE = re.compile(r"[\0\ud800-\udfff]")
 """Characters that PostgreSQL's text and jsonb refuse."""
 
@@ -67,15 +67,15 @@ class Entry:
     """Number of its run; only meaningful beside ``message``."""
 
     def give_up(self, problem: str) -> None:
-        """Record the message, but draw nothing from it."""
+        """Record the message with its problem, and derive nothing from it."""
         self.problem = "; ".join(filter(None, (self.problem, problem)))[:PROBLEM_LIMIT]
         self.message = None
 
 
 def read_entry(incoming: Incoming) -> Entry:
-    """Make sense of a message; what cannot be understood becomes an entry with a problem.
+    """Return the entry of a message; one that cannot be understood has a problem in it.
 
-    Whatever is wrong with a message, it must not end the reading: it would come again for ever.
+    A faulty message must never stop the reading: it would be delivered again and again.
     """
     received_at = now()
     try:
@@ -112,7 +112,7 @@ def _read(incoming: Incoming, received_at: datetime) -> Entry:
 
 
 def malformed(incoming: Incoming, problem: str, received_at: datetime) -> Entry:
-    """Make the entry of a message whose body says nothing to us; the body is kept as text."""
+    """Return the entry of a message whose body cannot be understood; the body is stored as text."""
     raw = incoming.body[:RAW_LIMIT].decode("utf-8", "backslashreplace").replace("\0", "\\x00")
     return Entry(
         message_id=_identity("", incoming),
@@ -208,5 +208,5 @@ def _printable(text: str) -> str:
 
 
 def now() -> datetime:
-    """Give the present time, in UTC."""
+    """Return the present time in UTC."""
     return datetime.now(timezone.utc)

@@ -1,4 +1,4 @@
-"""Ingest's own row among the agents: that it lives, and how far behind it is."""
+"""Ingest's own row among the agents: its heartbeat, and how far behind it is."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ AGENT_TYPE = "ingest"
 INTERVAL = 2.0
 """Seconds between reports."""
 SILENCE = timedelta(seconds=5 * INTERVAL)
-"""After this long without a report another ingest, standing by, takes the row over."""
+"""After this time without a report another ingest on standby takes the row over."""
 
 
 class Presence:
-    """What ingest did since it began, and its report of it."""
+    """What ingest did since it started, and its reports about that."""
 
     def __init__(self) -> None:
         self.messages_total = 0
@@ -37,7 +37,7 @@ class Presence:
         self._due = 0.0
 
     def note(self, recorded: Recorded) -> None:
-        """Count a batch that was recorded just now."""
+        """Count a batch that has just been recorded."""
         self.messages_total += recorded.new
         self.repeated_total += recorded.repeated
         self.problems_total += recorded.problems
@@ -47,11 +47,11 @@ class Presence:
             self._lag = max(0.0, lag)
 
     def seconds_to_report(self) -> float:
-        """Give the seconds until the next report is due; 0 when it is."""
+        """Return the seconds until the next report is due; 0 when it is due."""
         return max(0.0, self._due - time.monotonic())
 
     def report(self, bus: BusStatus, *, ending: bool = False) -> None:
-        """Write the row; while standing by only if nobody else writes it.
+        """Write the row; on standby only if nobody else writes it.
 
         Raises DatabaseError when the database is not there.
         """

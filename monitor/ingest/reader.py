@@ -1,4 +1,4 @@
-"""Reading ahead: messages are understood while those before them are being recorded."""
+"""Reading ahead: messages are parsed while earlier ones are being recorded."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from monitor.ingest.entry import Entry, Incoming, read_entry
 from swf_common_lib.messaging import Delivery
 
 PATIENCE = 1.0
-"""Seconds that the thread that reads waits at a time; who ends it wakes it."""
+"""Seconds that the reading thread waits at a time; to end it, it is woken."""
 
 
 class Source(Protocol):
-    """Where deliveries come from: the message bus."""
+    """The source of deliveries: the message bus."""
 
     def receive(self, timeout: float) -> Delivery | None:
-        """Give the next delivery; None when there was none for ``timeout`` seconds."""
+        """Return the next delivery; None when there was none for ``timeout`` seconds."""
 
     def wake(self) -> None:
-        """Make a ``receive`` that waits return None at once."""
+        """Make a waiting ``receive`` return None at once."""
 
 
 class Read(NamedTuple):
-    """A delivery, to be acknowledged, and what it says."""
+    """A delivery, which has to be acknowledged, and its parsed message."""
 
     delivery: Delivery
     entry: Entry
 
 
 class Reader:
-    """Reads deliveries on a thread of its own: the database's work and this one go side by side.
+    """Reads deliveries on a thread of its own, in parallel with the database's work.
 
-    How far it reads ahead is bounded by the prefetch of the subscriptions: what is not recorded
-    is not acknowledged.
+    The prefetch of the subscriptions limits how far it reads ahead: messages are acknowledged
+    only when they are recorded.
     """
 
     def __init__(self, source: Source) -> None:
@@ -58,9 +58,9 @@ class Reader:
                 self._source.wake()
 
     def receive(self, timeout: float) -> Read | None:
-        """Give the next message; None when there was none for ``timeout`` seconds.
+        """Return the next message; None when there was none for ``timeout`` seconds.
 
-        Raises what ended the reading before its time.
+        Raises the error that ended the reading, if one did.
         """
         try:
             return self._read.get(timeout=timeout) if timeout > 0 else self._read.get_nowait()
@@ -70,7 +70,7 @@ class Reader:
             return None
 
     def waiting(self, most: int) -> Iterator[Read]:
-        """Give what is read already, up to ``most`` messages."""
+        """Yield the messages that are read already, up to ``most`` of them."""
         for _ in range(most):
             try:
                 read = self._read.get_nowait()
@@ -81,7 +81,7 @@ class Reader:
             yield read
 
     def wake(self) -> None:
-        """Make a ``receive`` that waits return None at once; may be called by a signal handler."""
+        """Make a waiting ``receive`` return None at once; may be called by a signal handler."""
         self._read.put(None)
 
     def _run(self) -> None:

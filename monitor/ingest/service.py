@@ -17,28 +17,28 @@ from swf_common_lib.messaging import BROADCAST, CUMULATIVE, WORKERS, MessageBus
 from swf_common_lib.settings import Settings
 
 CLIENT_ID = "monitor-ingest"
-"""The broker accepts one connection with it: of two ingests one stands by."""
+"""The broker accepts one connection with this id: of two ingests one is on standby."""
 TOPICS = {"ingest-broadcast": BROADCAST, "ingest-workers": WORKERS}
-"""Durable subscription names and what they are to."""
+"""Names of the durable subscriptions, and their topics."""
 PREFETCH = 5_000
 BACKOFF_FIRST, BACKOFF_LAST = 0.1, 5.0
 """Seconds between attempts to write to a database that cannot be written to."""
 _WAIT_BRIEFLY = {"sqlite": "PRAGMA busy_timeout = 1000", "postgresql": "SET lock_timeout = 1000"}
-"""Waits for other writers end after a second (stated in ms): we look whether we have to stop."""
+"""Waits for other writers end after 1000 ms: then ingest checks whether it has to stop."""
 CLOSING = 0.5
 """Seconds that acknowledgements have to reach the broker at the end."""
 
 NOT_STARTED = "not started"
-"""The bus's word before its first attempt to connect, which is nothing to complain of."""
+"""The bus's error text before its first attempt to connect, which is not logged."""
 
 logger = logging.getLogger(__name__)
 
 
 class Ingest:
-    """Records everything that comes over the topics, exactly once, in the order of arrival.
+    """Records every message of the topics exactly once, in the order of arrival.
 
-    A batch is acknowledged after its commit. What was committed and not acknowledged, because
-    either end died in between, comes again and is recognised by its message ids.
+    A batch is acknowledged after its commit. Messages that were committed but not acknowledged,
+    because ingest or broker died in between, come again and are recognised by their ids.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -51,7 +51,7 @@ class Ingest:
         self._database_told = ""
 
     def stop(self) -> None:
-        """Let ``run`` return after the batch at hand. May be called from a signal handler."""
+        """Make ``run`` return after the present batch. May be called from a signal handler."""
         self._stopping.set()
         self._reader.wake()
 
@@ -74,21 +74,21 @@ class Ingest:
             if batch and self._record([read.entry for read in batch]):
                 self._acknowledge(batch)
                 self._collector.done()
-            self._tell_connection()
+            self._log_connection()
             if not self._presence.seconds_to_report():
                 self._report()
 
     def _record(self, batch: list[Entry]) -> bool:
-        """Record a batch, however long the database is away; False if told to stop before."""
+        """Record a batch, however long the database is away; return False if stopped before."""
         delay = BACKOFF_FIRST
         while True:
             try:
                 self._wait_briefly_for_others()
                 recorded = record_batch(batch)
             except (DatabaseError, InterfaceError) as error:
-                self._tell_database(error)
+                self._log_database(error)
             else:
-                self._tell_database(None)
+                self._log_database(None)
                 self._note(recorded)
                 return True
             if self._stopping.wait(delay):
@@ -120,7 +120,7 @@ class Ingest:
             self._wait_briefly_for_others()
             self._presence.report(self._bus.status(), ending=ending)
         except (DatabaseError, InterfaceError) as error:
-            self._tell_database(error)
+            self._log_database(error)
 
     def _wait_briefly_for_others(self) -> None:
         if connection.errors_occurred:
@@ -129,8 +129,8 @@ class Ingest:
             with connection.cursor() as cursor:
                 cursor.execute(_WAIT_BRIEFLY[connection.vendor])
 
-    def _tell_database(self, error: Exception | None) -> None:
-        """Log when the database went away and when it is back, once each."""
+    def _log_database(self, error: Exception | None) -> None:
+        """Log once when the database went away, and once when it is back."""
         told = "" if error is None else reason(error)
         if told == self._database_told:
             return
@@ -140,8 +140,8 @@ class Ingest:
         else:
             logger.error("the database does not take messages: %s; trying until it does", told)
 
-    def _tell_connection(self) -> None:
-        """Log when messages come, and when they cannot, once each."""
+    def _log_connection(self) -> None:
+        """Log once when messages can be received, and once when they cannot."""
         status = self._bus.status()
         told = "connected" if status.connected else status.detail
         if told == self._connection_told:

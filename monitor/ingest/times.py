@@ -15,9 +15,9 @@ LOCALTIME = Path("/etc/localtime")
 
 
 def parse_time(value: Any, default: datetime) -> datetime:
-    """Read an ISO 8601 time; without a zone it is the server's local time.
+    """Return an ISO 8601 text as a time; without a zone it is the server's local time.
 
-    What is not a time, or is none that a database can hold, gives ``default``.
+    Returns ``default`` for what is not a time, or not one that a database can store.
     """
     if not isinstance(value, str) or not value:
         return default
@@ -33,7 +33,7 @@ def parse_time(value: Any, default: datetime) -> datetime:
 
 
 def from_now_on() -> Iterator[datetime]:
-    """Give times a microsecond apart: rows of one batch are listed in the order they came in."""
+    """Yield times a microsecond apart, so that the rows of a batch keep their order in lists."""
     moment, step = datetime.now(timezone.utc), timedelta(microseconds=1)
     while True:
         yield moment
@@ -41,7 +41,7 @@ def from_now_on() -> Iterator[datetime]:
 
 
 def optional_time(value: Any) -> datetime | None:
-    """Read an ISO 8601 time that may be absent."""
+    """Return an ISO 8601 text as a time; None where it is absent."""
     if value is None:
         return None
     never = datetime.min.replace(tzinfo=timezone.utc)
@@ -51,7 +51,7 @@ def optional_time(value: Any) -> datetime | None:
 
 @lru_cache(maxsize=1)
 def server_zone() -> tzinfo:
-    """Give the zone of this host; Django has set that of this process to UTC."""
+    """Return the time zone of this host; Django has set that of this process to UTC."""
     try:
         with LOCALTIME.open("rb") as file:
             return ZoneInfo.from_file(file)

@@ -1,4 +1,4 @@
-"""What a message must satisfy beyond its fields' types before anything is drawn from it."""
+"""Checks of messages beyond the types of their fields, before rows are derived from them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DAQ_TYPES = frozenset({"run_imminent", "start_run", "pause_run", "resume_run", "
 """Messages that move a run from phase to phase."""
 WORKER_ANNOUNCEMENTS = frozenset({"run_imminent_worker", "end_run_worker"})
 EVENT_TYPES = DAQ_TYPES | WORKER_ANNOUNCEMENTS | {"stf_gen"}
-"""Messages that the event history of a run consists of."""
+"""Messages that make up the event history of a run."""
 PROJECTED = EVENT_TYPES | {
     "stf_ready",
     "tf_file_registered",
@@ -36,7 +36,7 @@ PROJECTED = EVENT_TYPES | {
     "slice_status",
     "worker_status",
 }
-"""Messages from which more rows are drawn than the record of the message itself."""
+"""Messages from which rows are derived, beyond the record of the message itself."""
 DAQ_MESSAGES = (RunImminent, StartRun, PauseRun, ResumeRun, EndRun)
 SLICE_STATES = {
     "queued": "queued",
@@ -48,17 +48,17 @@ SLICE_STATES = {
     "finished": "completed",
     "failed": "failed",
 }
-"""What senders call the states of a slice, and what the tables call them."""
+"""The senders' names for the states of a slice, and the tables' names."""
 NAME_LIMIT = 255
-"""Characters that the tables keep of a file's name."""
+"""How many characters the tables store of a file's name."""
 WORKER_LIMIT = 200
 _WORKER_STATES = frozenset(WorkerStates.values)
 _NEWS = {"slice_status": "slices", "worker_status": "workers"}
-"""Messages of many things that have nothing to do with each other, and the field that has them."""
+"""Messages about many independent slices or workers, and the field that lists these."""
 
 
 def run_number(message: Message) -> int:
-    """Give the number of a message's run; raises InvalidMessage when it names none."""
+    """Return the number of a message's run; raise InvalidMessage when it has none."""
     text = message.run_id
     if not (text.isascii() and text.isdigit() and len(text) <= 18):
         raise InvalidMessage(f"run_id {text[:60]!r} is not the number of a run")
@@ -66,10 +66,10 @@ def run_number(message: Message) -> int:
 
 
 def understood(body: dict[str, Any]) -> tuple[Message, list[str]]:
-    """Turn the body of a message into its model; say what is wrong with entries left out of it.
+    """Return a message's model, and the faults of the entries that were left out of it.
 
-    News of many slices or workers counts without its bad entries. Raises InvalidMessage for a
-    message of which nothing is left, or that is wrong as a whole.
+    A message about many slices or workers is used without its faulty entries. Raises
+    InvalidMessage when no entry is left, or the message as a whole is faulty.
     """
     field = _NEWS.get(body["msg_type"], "")
     try:
@@ -86,8 +86,8 @@ def understood(body: dict[str, Any]) -> tuple[Message, list[str]]:
 
 
 def _sifted(body: dict[str, Any], field: str) -> tuple[Message, list[str]]:
-    """Parse a message without those of its entries that are wrong, and say what is."""
-    parse_message({**body, field: []})  # nothing is wrong but with entries
+    """Return a message without its faulty entries, and the faults of these."""
+    parse_message({**body, field: []})  # raises if more than the entries is faulty
     good, problems = [], []
     for number, entry in enumerate(body[field]):
         try:
@@ -105,7 +105,7 @@ def _sifted(body: dict[str, Any], field: str) -> tuple[Message, list[str]]:
 
 
 def _fault(message: Message) -> str:
-    """Say why nothing can be drawn from a message; empty when all is well."""
+    """Return why a message cannot be used; an empty text for a good one."""
     if isinstance(message, (StfGen, StfReady, ProcessingComplete)):
         return _too_long("filename", message.filename)
     if isinstance(message, (TfFileRegistered, TfSlicesRegistered)):
@@ -116,7 +116,7 @@ def _fault(message: Message) -> str:
 
 
 def _entry_fault(entry: SliceState | WorkerState) -> str:
-    """Say what is wrong with the news of one slice or worker; empty when nothing is."""
+    """Return the fault of an entry about one slice or worker; an empty text for a good one."""
     if isinstance(entry, SliceState):
         if entry.status not in SLICE_STATES:
             return (

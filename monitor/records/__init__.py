@@ -1,1 +1,1 @@
-"""The monitor's records: models, the filters that select them, the transitions that change them."""
+"""The monitor's records: models, queries that select them, transitions that change them."""

@@ -11,7 +11,7 @@ class RecordsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Make the lookups of our own known."""
-        from monitor.records.database import lookups as among
+        """Register our own lookups."""
+        from monitor.records.database import lookups
 
-        among.register()
+        lookups.register()

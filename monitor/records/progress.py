@@ -1,4 +1,4 @@
-"""How far executions are."""
+"""The progress of executions."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from django.core.cache import cache
 from django.db.models import Count
 from django.utils import timezone
 
-from monitor.records.database.cache import KEPT, LARGE
+from monitor.records.database.cache import CACHE_SECONDS, LARGE
 from monitor.records.models import RunState, WorkflowExecution, WorkflowMessage
 from monitor.records.states import TERMINAL, RunPhase
 from swf_common_lib.config import data_taking
 
 _SETTLED = timedelta(minutes=10)
-"""After this time from its end an execution's messages are taken to be complete."""
-_SETTLED_KEPT = 3600
+"""So long after its end, an execution is assumed to get no more messages."""
+_SETTLED_SECONDS = 3600
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,11 @@ class Progress:
     """Counts of one execution so far."""
 
     state: RunState | None
-    """Of its run; None before the run is announced."""
+    """The state of its run; None before the run is announced."""
     expected_stfs: int | None
-    """STF files of the whole run; None when only a stop or the clock ends it."""
+    """STF files of the whole run; None when it runs until a stop or a given time."""
     messages: int
-    """Messages recorded, of the workflow and of all agents."""
+    """Recorded messages, from the workflow and all agents."""
 
     @property
     def stfs(self) -> int:
@@ -44,7 +44,7 @@ class Progress:
 
 
 def progress_of(executions: Iterable[WorkflowExecution]) -> dict[str, Progress]:
-    """Give the progress of each execution by its id, in two queries for all of them."""
+    """Return the progress of each execution by its id, in two queries for all of them."""
     executions = list(executions)
     runs = [execution.run_number for execution in executions if execution.run_number is not None]
     states = RunState.objects.in_bulk(runs)
@@ -60,7 +60,7 @@ def progress_of(executions: Iterable[WorkflowExecution]) -> dict[str, Progress]:
 
 
 def expected_stfs(execution: WorkflowExecution, states: dict[int, RunState]) -> int | None:
-    """Give the number of STF files that the whole run will have, if that is known."""
+    """Return the number of STF files that the whole run will have; None if it is not known."""
     state = states.get(execution.run_number) if execution.run_number is not None else None
     if state is not None and state.total_stf_files is not None:
         return state.total_stf_files
@@ -73,9 +73,9 @@ def expected_stfs(execution: WorkflowExecution, states: dict[int, RunState]) -> 
 
 
 def _message_counts(executions: list[WorkflowExecution]) -> dict[str, int]:
-    """Count the messages of executions.
+    """Return the number of messages of each execution by its id.
 
-    Those of one that ended a while ago are counted once an hour, great numbers every few seconds.
+    The count is cached: for an hour if the execution ended 10 minutes ago, for 10 s if it is large.
     """
     settled_before = timezone.now() - _SETTLED
     keys = {_cache_key(execution): execution.execution_id for execution in executions}
@@ -93,9 +93,9 @@ def _message_counts(executions: list[WorkflowExecution]) -> dict[str, int]:
     )
     counts = {**dict.fromkeys(uncounted, 0), **dict(rows)}
     fresh = {key: counts[name] for key, name in keys.items() if name in counts}
-    cache.set_many({key: n for key, n in fresh.items() if keys[key] in settled}, _SETTLED_KEPT)
+    cache.set_many({key: n for key, n in fresh.items() if keys[key] in settled}, _SETTLED_SECONDS)
     many = {key: n for key, n in fresh.items() if keys[key] not in settled and n >= LARGE}
-    cache.set_many(many, KEPT)
+    cache.set_many(many, CACHE_SECONDS)
     return {**known, **counts}
 
 
@@ -106,14 +106,14 @@ def _cache_key(execution: WorkflowExecution) -> str:
 
 
 def is_finished(execution: WorkflowExecution) -> bool:
-    """Say whether an execution is in a final status."""
+    """Return whether an execution is in a final status."""
     return execution.status in TERMINAL
 
 
 def processing_finished(execution: WorkflowExecution, progress: Progress) -> bool | None:
-    """Say whether agents and workers are done with the run; None when there is no run.
+    """Return whether agents and workers have finished the run; None when there is no run.
 
-    The runner may say that it is done before the first of its messages is recorded.
+    The runner may report its end before the first of its messages is recorded.
     """
     if progress.state is None:
         sent = execution.performance_metrics.get("messages_sent")

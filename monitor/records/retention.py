@@ -1,7 +1,7 @@
-"""Old messages, log records and events: what nothing that goes on needs may be deleted.
+"""Deletion of old messages, log records and events that no unfinished execution needs.
 
 Executions, runs, files, samples, slices and workers stay: what was run, with which configuration
-and result, is known for good. So does who started, stopped or permitted what.
+and result, is never lost. Neither is who started, stopped or permitted what.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from django.db.models import Exists, Max, Min, OuterRef, Q, QuerySet
 from monitor.records.models import AppLog, SystemStateEvent, WorkflowExecution, WorkflowMessage
 
 PORTION = 5_000
-"""Keys that one DELETE looks at: ingest gets its turn between two."""
+"""Keys that one DELETE looks at: between two of them ingest can write."""
 SHORTEST = timedelta(days=1)
-"""What is younger stays: a message that comes again is known by its record."""
+"""Younger rows stay: a message that comes again is recognised by its record."""
 
 
 class Portion(NamedTuple):
-    """What one step deleted."""
+    """The rows that one step deleted."""
 
     table: str
     rows: int
 
 
 def old_rows(before: datetime) -> Mapping[str, QuerySet[Any]]:
-    """Give what is older than ``before`` and of no execution that went on since, by table."""
+    """Return rows older than ``before`` by table, except of executions that went on since then."""
     ended_since = Q(end_time__gte=before) | Q(end_time=None)
     kept = WorkflowExecution.objects.filter(ended_since, execution_id=OuterRef("execution_id"))
     of_none_kept = ~Exists(kept)
@@ -42,7 +42,7 @@ def old_rows(before: datetime) -> Mapping[str, QuerySet[Any]]:
 
 
 def delete_old(before: datetime) -> Iterator[Portion]:
-    """Delete what ``old_rows`` gives, portion by portion, each committed by itself."""
+    """Delete the rows of ``old_rows`` in portions, each committed by itself; yield each portion."""
     for table, rows in old_rows(before).items():
         ends = rows.aggregate(first=Min("id"), last=Max("id"))
         if ends["first"] is None:

@@ -1,7 +1,7 @@
-"""Registration of TF slices and news of them, each with the counts of its run's state.
+"""Registration and status changes of TF slices, with the slice counts of their runs.
 
-REST and ingest both come through here: the rows and the counts change in one transaction, by
-increments, and a repetition changes nothing.
+REST and ingest both use this module: rows and counts change in one transaction, the counts by
+increments, and a repeated message changes nothing.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ _RANK: dict[str, int] = {
 }
 _FINAL = 2
 Identity = tuple[str, int]
-"""TF filename and slice id: one slice within a run."""
+"""TF filename and slice id, which identify a slice within a run."""
 
 
 @dataclass
-class SliceCounts:
+class SliceCountDeltas:
     """Changes of a run's slice counts."""
 
     created: int = 0
@@ -44,7 +44,7 @@ class SliceCounts:
     failed: int = 0
 
     def add(self, status: str, number: int) -> None:
-        """Count ``number`` more (or less) slices in ``status``."""
+        """Add ``number`` slices, which may be negative, to the count of ``status``."""
         name = str(status)
         setattr(self, name, getattr(self, name) + number)
 
@@ -53,11 +53,11 @@ class SliceCounts:
 
 
 @dataclass(slots=True)
-class Slice:
-    """A slice as its row holds it: a model's instance takes ten times as long to make.
+class SliceRow:
+    """The values of a slice's row: to make a model instance takes ten times as long.
 
-    Its state may be changed; which slice it is and what it consists of are said once, by its
-    registration. One that only news told of is bare: it consists of no time frames.
+    Its state may change; its registration sets once which time frames it has. Before that, a slice
+    known only from a status change has none.
     """
 
     tf_filename: str
@@ -77,7 +77,7 @@ class Slice:
     processed_at: datetime | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     key: int | None = None
-    """Of its row; None: it has none yet."""
+    """Primary key of its row; None before it is inserted."""
 
 
 _IDENTITY = ("tf_filename", "slice_id")
@@ -100,13 +100,13 @@ _NOTHING_BEGUN: Mapping[str, Any] = {
     "processing_start_at": None,
     "processed_at": None,
 }
-"""What waits for its next try is nobody's."""
+"""The values of a slice that waits for its next try: no worker, no times."""
 _COLUMNS = (*_IDENTITY, *_REGISTERED, *_WRITTEN)
 
 
 @dataclass(frozen=True, slots=True)
 class SliceChange:
-    """What became of one slice. Ticks are simulated seconds; None and "" change nothing."""
+    """A change of one slice. Ticks are simulated seconds; None and "" leave a value as it is."""
 
     tf_filename: str
     slice_id: int
@@ -121,34 +121,35 @@ class SliceChange:
     metadata: Mapping[str, Any] | None = None
 
 
-def register_slices(rows: Sequence[TFSlice]) -> dict[int, SliceCounts]:
-    """Insert slices, leaving out those that are registered already; count them in their runs.
+def register_slices(rows: Sequence[TFSlice]) -> dict[int, SliceCountDeltas]:
+    """Insert slices that are not registered yet, and count them in their runs.
 
-    Gives the changes of the counts by run number. A run whose state is not recorded has no
-    counts to change.
+    Returns the changes of the counts by run number. Without a recorded state a run has no counts.
     """
-    made: defaultdict[int, list[Slice]] = defaultdict(list)
+    registrations: defaultdict[int, list[SliceRow]] = defaultdict(list)
     for row in rows:
-        made[row.run_number].append(Slice(*(getattr(row, name) for name in _COLUMNS)))
+        registrations[row.run_number].append(SliceRow(*(getattr(row, name) for name in _COLUMNS)))
     with one_writer():
-        return {number: follow_slices(number, slices) for number, slices in made.items()}
+        return {
+            number: apply_slice_changes(number, slices) for number, slices in registrations.items()
+        }
 
 
-def follow_slices(
-    run_number: int, made: Sequence[Slice], news: Sequence[SliceChange] = ()
-) -> SliceCounts:
-    """Register slices of a run and take news of slices, in order; give the changes of the counts.
+def apply_slice_changes(
+    run_number: int, registrations: Sequence[SliceRow], changes: Sequence[SliceChange] = ()
+) -> SliceCountDeltas:
+    """Register slices of a run, apply changes in order, and return the changes of the counts.
 
-    What is registered already stays as it is. Within a try a status only moves forward, a further
-    try begins anew, and a final status stays: old news changes nothing. News of a slice that is not
-    registered makes a bare row of it: its registration has still to come, and will say the rest.
-    Call it within ``one_writer``.
+    A registered slice stays as it is. Within one try a status only moves forward, a further try
+    starts from the beginning, and a final status stays: so a late change has no effect. A change of
+    an unregistered slice inserts a row without time frames; its registration, which comes later,
+    adds them. Call it within ``one_writer``.
     """
-    counts = SliceCounts()
-    slices = _known(run_number, {*map(_identity, made), *map(_identity, news)})
+    counts = SliceCountDeltas()
+    slices = _known(run_number, {*map(_identity, registrations), *map(_identity, changes)})
     before = {identity: one.status for identity, one in slices.items()}
-    completed = _register(slices, made)
-    touched = _take(slices, news)
+    completed = _register(slices, registrations)
+    touched = _apply_changes(slices, changes)
     new = [one for one in slices.values() if one.key is None]
     _insert(run_number, new)
     _write_registrations(completed)
@@ -164,21 +165,23 @@ def follow_slices(
     return counts
 
 
-def _known(run_number: int, wanted: Set[Identity]) -> dict[Identity, Slice]:
-    """Read slices that are there; nobody else writes them meanwhile (``one_writer``)."""
-    known: dict[Identity, Slice] = {}
+def _known(run_number: int, wanted: Set[Identity]) -> dict[Identity, SliceRow]:
+    """Return the existing slices; nobody else writes them meanwhile (``one_writer``)."""
+    known: dict[Identity, SliceRow] = {}
     for portion in portions(sorted({name for name, _ in wanted})):
-        rows = TFSlice.objects.filter(run_number=run_number, tf_filename__among=portion)
+        rows = TFSlice.objects.filter(run_number=run_number, tf_filename__in_array=portion)
         for row in rows.values_list(*_COLUMNS, "id"):
             if row[:2] in wanted:
-                known[row[:2]] = Slice(*row)
+                known[row[:2]] = SliceRow(*row)
     return known
 
 
-def _register(slices: dict[Identity, Slice], made: Iterable[Slice]) -> list[Slice]:
-    """Add slices that are not there; give the bare ones, now that the rest of them is known."""
+def _register(
+    slices: dict[Identity, SliceRow], registrations: Iterable[SliceRow]
+) -> list[SliceRow]:
+    """Add missing slices; return the existing ones that got their time frames by this."""
     completed = []
-    for one in made:
+    for one in registrations:
         present = slices.setdefault(_identity(one), one)
         if present is not one and not present.tf_count and one.tf_count:
             for name in _REGISTERED:
@@ -188,29 +191,31 @@ def _register(slices: dict[Identity, Slice], made: Iterable[Slice]) -> list[Slic
     return completed
 
 
-def _take(slices: dict[Identity, Slice], news: Iterable[SliceChange]) -> list[Slice]:
-    """Change slices as the news says; give those that it changed."""
-    touched: dict[Identity, Slice] = {}
-    for change in news:
+def _apply_changes(
+    slices: dict[Identity, SliceRow], changes: Iterable[SliceChange]
+) -> list[SliceRow]:
+    """Apply changes to slices, and return the changed ones."""
+    touched: dict[Identity, SliceRow] = {}
+    for change in changes:
         identity = _identity(change)
         one = slices.get(identity)
         if one is None:
-            one = slices[identity] = Slice(*identity)
-        if _apply(one, change):
+            one = slices[identity] = SliceRow(*identity)
+        if _apply_change(one, change):
             touched[identity] = one
     return list(touched.values())
 
 
-def _apply(one: Slice, change: SliceChange) -> bool:
+def _apply_change(one: SliceRow, change: SliceChange) -> bool:
     present, following = _RANK[one.status], _RANK[change.status]
     if present == _FINAL:
         return False
-    # Not every worker tells which try its result is of: the end is believed whatever it says.
+    # Not every worker sends the number of the try: so a final status is accepted for any try.
     if following != _FINAL and (change.retries, following) < (one.retries, present):
         return False
     one.status = change.status
     if following == 0 and change.retries > one.retries:
-        _begin_anew(one, change)
+        _reset_for_next_try(one, change)
         return True
     one.retries = max(one.retries, change.retries)
     one.assigned_worker = change.worker or one.assigned_worker
@@ -228,16 +233,16 @@ def _apply(one: Slice, change: SliceChange) -> bool:
     return True
 
 
-def _begin_anew(one: Slice, change: SliceChange) -> None:
-    """Let a slice wait for its next try: it is nobody's, and nothing has begun."""
+def _reset_for_next_try(one: SliceRow, change: SliceChange) -> None:
+    """Reset a slice for its next try: no worker, no times."""
     one.retries = change.retries
     one.error = change.error or one.error
     for name, value in _NOTHING_BEGUN.items():
         setattr(one, name, value)
 
 
-def count_slices(run_number: int, change: SliceCounts) -> None:
-    """Add to the slice counts of a run's state."""
+def count_slices(run_number: int, change: SliceCountDeltas) -> None:
+    """Add the changes to the slice counts of a run's state."""
     if change:
         increments: dict[str, Any] = {
             f"slices_{field.name}": F(f"slices_{field.name}") + getattr(change, field.name)
@@ -247,7 +252,7 @@ def count_slices(run_number: int, change: SliceCounts) -> None:
         RunState.objects.filter(pk=run_number).update(**increments, updated_at=timezone.now())
 
 
-def _insert(run_number: int, slices: Iterable[Slice]) -> None:
+def _insert(run_number: int, slices: Iterable[SliceRow]) -> None:
     stored_time = time_form()
     created_at = stored_time(timezone.now())
     insert_rows(
@@ -266,24 +271,24 @@ def _insert(run_number: int, slices: Iterable[Slice]) -> None:
     )
 
 
-def _write_registrations(slices: Iterable[Slice]) -> None:
+def _write_registrations(slices: Iterable[SliceRow]) -> None:
     update_rows(TFSlice, _REGISTERED, [(*_registration(one), one.key) for one in slices])
 
 
-def _write_states(slices: Iterable[Slice]) -> None:
+def _write_states(slices: Iterable[SliceRow]) -> None:
     stored_time = time_form()
     update_rows(TFSlice, _WRITTEN, [(*_state(one, stored_time), one.key) for one in slices])
 
 
-def _identity(one: Slice | SliceChange) -> Identity:
+def _identity(one: SliceRow | SliceChange) -> Identity:
     return one.tf_filename, one.slice_id
 
 
-def _registration(one: Slice) -> tuple[Any, ...]:
+def _registration(one: SliceRow) -> tuple[Any, ...]:
     return one.stf_filename, one.tf_first, one.tf_last, one.tf_count, one.created_tick
 
 
-def _state(one: Slice, stored_time: Callable[[datetime], Any]) -> tuple[Any, ...]:
+def _state(one: SliceRow, stored_time: Callable[[datetime], Any]) -> tuple[Any, ...]:
     begun, done = one.processing_start_at, one.processed_at
     return (
         str(one.status),
@@ -299,9 +304,9 @@ def _state(one: Slice, stored_time: Callable[[datetime], Any]) -> tuple[Any, ...
 
 
 def change_slice(pk: int, changes: Mapping[str, Any]) -> TFSlice:
-    """Change one slice by its key, and the counts of its run along.
+    """Change one slice by its key, together with the counts of its run.
 
-    Raises NotFound, and Conflict for a status that the present one cannot lead to.
+    Raises NotFound, and Conflict for a status that cannot follow the present one.
     """
     with one_writer():
         row: TFSlice | None = TFSlice.objects.select_for_update().filter(pk=pk).first()
@@ -323,7 +328,7 @@ def change_slice(pk: int, changes: Mapping[str, Any]) -> TFSlice:
             setattr(row, name, value)
         row.save(update_fields=list(changes))
         if after != before:
-            counts = SliceCounts()
+            counts = SliceCountDeltas()
             counts.add(before, -1)
             counts.add(after, 1)
             count_slices(row.run_number, counts)

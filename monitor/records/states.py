@@ -1,4 +1,4 @@
-"""The states of executions, runs, slices and files, and which change leads where."""
+"""The states of executions, runs, slices and files, and the allowed changes between them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from django.db.models import TextChoices
 
 
 class ExecutionStatus(TextChoices):
-    """Status of a workflow execution; ``EXECUTION_SOURCES`` says what may precede each."""
+    """Status of a workflow execution; ``EXECUTION_SOURCES`` has the allowed previous ones."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -29,19 +29,19 @@ EXECUTION_SOURCES: dict[str, tuple[str, ...]] = {
 
 
 class RunPhase(TextChoices):
-    """Where a run stands, from its announcement to the last slice of it."""
+    """The phase of a run, from its announcement to its last slice."""
 
     IMMINENT = "imminent"
     PHYSICS = "physics"
     STANDBY = "standby"
     PROCESSING = "processing"
-    """Data taking is over, work that it caused is not."""
+    """Data taking has ended, but not yet the work that it caused."""
     COMPLETED = "completed"
 
 
 class SliceStatus(TextChoices):
-    """Status of a TF slice: it only moves forward, but for a failed try that is followed by
-    another, from the queue on. The last two are final."""
+    """Status of a TF slice. It only moves forward, except that after a failed try the slice may be
+    queued again. The last two are final."""
 
     QUEUED = "queued"
     PROCESSING = "processing"
@@ -70,5 +70,5 @@ class WorkerStatus(TextChoices):
 
 
 WORKERS_AT_WORK = (WorkerStatus.IDLE, WorkerStatus.BUSY)
-"""A worker that is ready for slices, or has one."""
+"""The states of a worker that is ready for slices, or has one."""
 WORKERS_GONE = (WorkerStatus.STOPPED, WorkerStatus.FAILED)

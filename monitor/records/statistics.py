@@ -1,4 +1,4 @@
-"""Statistics of a run: what was made, how long it waited, whether the workers keep up."""
+"""Statistics of a run: counts, waiting times, and whether the workers keep up."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from django.db.models import (
     Sum,
 )
 
-from monitor.records.database.cache import kept_of_run
+from monitor.records.database.cache import cached_for_large_run
 from monitor.records.models import (
     FastMonFile,
     RunState,
@@ -33,14 +33,14 @@ from swf_common_lib.config import FastProcessing, fast_processing
 from swf_common_lib.errors import NotFound
 
 _ROUNDING = 1e-9
-"""Rates are quotients: without it 7.5 * 30 might ask for a worker too many."""
+"""Tolerance for rounding errors of rates: without it 7.5 * 30 might give one worker too many."""
 _DIGITS = 7
-"""Significant digits that are shown: ticks are sums of fractions, and 7.499999999 is 7.5."""
+"""Significant digits that are shown: ticks are sums of fractions, and 7.499999999 means 7.5."""
 
 
 @dataclass(frozen=True)
 class Duration:
-    """Simulated seconds over the slices that reached that point; None before the first did."""
+    """Simulated seconds over all slices that reached that point; None before the first one."""
 
     mean: float | None
     max: float | None
@@ -55,7 +55,7 @@ class StfCounts:
     processed: int
     failed: int
     total: int | None
-    """As announced at the run's end; None while it goes on."""
+    """As announced at the run's end; None before that."""
 
 
 @dataclass(frozen=True)
@@ -78,12 +78,12 @@ class WorkerCounts:
     seen: int
     active: int
     busy_seconds: float
-    """Simulated seconds that they spent on slices, all together."""
+    """Simulated seconds that all workers together spent on slices."""
 
 
 @dataclass(frozen=True)
 class RunStatistics:
-    """A run in numbers. Rates are slices a simulated second; what cannot be told is None."""
+    """Statistics of a run. Rates are in slices per simulated second; unknown values are None."""
 
     run_number: int
     execution_id: str
@@ -93,29 +93,29 @@ class RunStatistics:
     slices: SliceCounts
     workers: WorkerCounts
     waiting_seconds: Duration
-    """From a slice's STF to the begin of its processing."""
+    """From the time when a slice's STF was written to the start of its processing."""
     processing_seconds: Duration
     nominal_slice_rate: float | None
-    """Slices that data taking makes by its configuration: slices a sample / STF interval."""
+    """Rate at which data taking makes slices, as configured: slices per sample / STF interval."""
     measured_slice_rate: float | None
-    """Slices that data taking made, over the time it took."""
+    """Slices that data taking made, divided by the time that it took."""
     capacity: float | None
-    """Slices that all configured workers together can process."""
+    """Rate at which all configured workers together can process slices."""
     backlog: int
-    """Slices unfinished when data taking ended; while it goes on: when its last slice was made."""
+    """Unfinished slices at the end of data taking; before that, when its last slice was made."""
     backlog_growth: float | None
-    """By how much slices outrun the workers, as configured; 0 when these keep up."""
+    """Rate of slices minus capacity of the workers, as configured; 0 when the workers keep up."""
     measured_backlog_growth: float | None
-    """The backlog over the time that data taking took."""
+    """The backlog divided by the time that data taking took."""
     workers_to_keep_up: int | None
     keeps_up: bool | None
-    """Whether the configured workers, once all are ready, can process slices as fast as they are
+    """Whether the configured workers, when all are ready, process slices as fast as they are
     made."""
     note: str = ""
-    """Why what was measured differs from that verdict; empty where it does not."""
+    """Why the measured backlog differs from that verdict; empty where it does not."""
 
     def as_dict(self) -> dict[str, Any]:
-        """Give all of it in a form that JSON can carry."""
+        """Return all fields in a form that JSON can hold."""
         told = asdict(self)
         if not self.note:
             del told["note"]
@@ -123,7 +123,7 @@ class RunStatistics:
 
 
 def run_statistics(run_number: int) -> RunStatistics:
-    """Give the statistics of a run; a large one's may be some seconds old.
+    """Return the statistics of a run; those of a large run may be up to 10 s old.
 
     Raises NotFound for a run that has no state.
     """
@@ -132,7 +132,7 @@ def run_statistics(run_number: int) -> RunStatistics:
         raise NotFound(
             f"there is no run {run_number}", "The runs that there are: GET /api/run-states/."
         )
-    return kept_of_run(
+    return cached_for_large_run(
         "statistics", run_number, state.phase, state.slices_created, lambda: _gathered(state)
     )
 
@@ -178,7 +178,7 @@ def _gathered(state: RunState) -> RunStatistics:
 
 
 def _too_short(fast: FastProcessing, backlog: int, created: int, span: float) -> str:
-    """Say that data taking was over before workers that keep up could show it; empty if not."""
+    """Return why data taking was too short to show that the workers keep up; or empty."""
     if not backlog or span >= fast.worker_rampup_time + fast.slice_processing_time:
         return ""
     text = f"in this run {backlog} of {created} slices were unfinished when data taking ended: "
@@ -228,7 +228,7 @@ def _slice_counts(times: dict[str, Any]) -> SliceCounts:
 
 
 def _backlog(slices: QuerySet[TFSlice], tick: float | None) -> int:
-    """Count the slices that were made and not finished at a simulated time."""
+    """Return how many slices were made and not finished at a simulated time."""
     unfinished = Q(status__in=(SliceStatus.QUEUED, SliceStatus.PROCESSING))
     if tick is None:
         return int(slices.filter(unfinished).count())
@@ -237,10 +237,10 @@ def _backlog(slices: QuerySet[TFSlice], tick: float | None) -> int:
 
 
 def _span(first: float | None, end: float | None, fast: FastProcessing | None) -> float:
-    """Give the simulated seconds from the first STF to the end of data taking."""
+    """Return the simulated seconds from the first STF to the end of data taking."""
     if first is None or end is None:
         return 0.0
-    # A single STF stands for the interval to the next one.
+    # A single STF counts as one interval.
     return max(end - first, fast.stf_interval if fast else 0.0)
 
 
@@ -278,7 +278,7 @@ def _duration(mean: float | None, longest: float | None) -> Duration:
 
 
 def _shown(value: float | None) -> float | None:
-    """Round to the digits that are shown."""
+    """Return a value rounded to the digits that are shown."""
     return None if value is None else float(f"{value:.{_DIGITS}g}")
 
 

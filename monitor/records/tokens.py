@@ -23,10 +23,10 @@ _SCOPES: list[str] = list(TokenScope.values)
 
 
 def create_token(name: str, scope: str, username: str, *, replace: bool = False) -> str:
-    """Make a token and give its key, which is shown this once and not stored.
+    """Create a token and return its key, which is not stored and so cannot be shown again.
 
-    ``replace``: a token of this name loses its old key. Raises InvalidRequest for a scope that
-    there is not, Conflict when the name is taken.
+    ``replace``: replace an existing token of this name. Raises InvalidRequest for an unknown
+    scope, Conflict when the name is taken.
     """
     if scope not in _SCOPES:
         raise InvalidRequest(
@@ -50,7 +50,7 @@ def create_token(name: str, scope: str, username: str, *, replace: bool = False)
 
 
 def verify_token(key: str) -> ApiToken:
-    """Give the token of a key. Raises NotAuthenticated when there is none or it was revoked."""
+    """Return the token of a key; raise NotAuthenticated for an unknown or revoked one."""
     token: ApiToken | None = (
         ApiToken.objects.select_related("user").filter(digest=_digest(key)).first()
     )
@@ -66,19 +66,19 @@ def verify_token(key: str) -> ApiToken:
 
 
 def revoke_token(name: str) -> None:
-    """Make a token useless for good. Raises NotFound when there is none of that name."""
+    """Revoke a token for ever; raise NotFound for an unknown name."""
     if not ApiToken.objects.filter(name=name, revoked_at=None).update(revoked_at=timezone.now()):
         names = ApiToken.objects.filter(revoked_at=None).values_list("name", flat=True)
         raise NotFound(f"there is no token {name!r} in use; {did_you_mean(name, names)}")
 
 
 def permits(scope: str, needed: str) -> bool:
-    """Tell whether a token of ``scope`` may do what needs ``needed``."""
+    """Return whether a token of ``scope`` may do what needs ``needed``."""
     return _SCOPES.index(scope) >= _SCOPES.index(needed)
 
 
 def ensure_operator(username: str) -> User:
-    """Give the user of that name, made when there is none; nobody can log in with a password."""
+    """Return the user of that name, created if new; nobody can log in with a password."""
     user: User
     user, created = User.objects.get_or_create(username=username)
     if created:
@@ -88,7 +88,7 @@ def ensure_operator(username: str) -> User:
 
 
 def create_login_link(username: str) -> str:
-    """Make a one-time login link's key, good for ``LOGIN_LINK_LIFE``."""
+    """Return the key of a new one-time login link, valid for ``LOGIN_LINK_LIFE``."""
     key = secrets.token_urlsafe(32)
     now = timezone.now()
     LoginLink.objects.filter(expires_at__lt=now).delete()
@@ -99,14 +99,14 @@ def create_login_link(username: str) -> str:
 
 
 def redeem_login_link(key: str) -> User:
-    """Give the user whom a login link lets in, once. Raises NotAuthenticated when it is no good."""
+    """Use up a login link and return its user; raise NotAuthenticated for an invalid one."""
     with transaction.atomic():
         link: LoginLink | None = (
             LoginLink.objects.select_related("user")
             .filter(digest=_digest(key), expires_at__gt=timezone.now())
             .first()
         )
-        # Whoever deletes the row has the link: two at once cannot both.
+        # Whoever deletes the row may use the link: so two requests at once cannot both.
         if link is None or not LoginLink.objects.filter(pk=link.pk).delete()[0]:
             raise NotAuthenticated(
                 "this login link was used already, or has expired",

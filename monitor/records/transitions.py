@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Case, F, Q, Value, When
 from django.utils import timezone
 
-from monitor.records.database.notify import tell_changed
+from monitor.records.database.notify import notify_changed
 from monitor.records.models import SystemStateEvent, WorkflowExecution
 from monitor.records.states import EXECUTION_SOURCES, TERMINAL, ExecutionStatus
 from swf_common_lib.states import Change, EndCause
@@ -91,4 +91,4 @@ def record_event(
         via=via[:20],
         event_data={"reason": reason},
     )
-    tell_changed([execution_id])
+    notify_changed([execution_id])

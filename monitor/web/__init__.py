@@ -1,1 +1,1 @@
-"""The pages for people: server-rendered, one view function a page."""
+"""The web pages: rendered on the server, one view function for each page."""

@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Count, F, Max
 from django.db.models.functions import Floor
 
-from monitor.records.database.cache import kept_of_run
+from monitor.records.database.cache import cached_for_large_run
 from monitor.records.models import TFSlice
 from monitor.records.statistics import run_statistics
 from swf_common_lib.errors import NotFound
@@ -41,7 +41,7 @@ class BacklogChart:
 
 
 def backlog_chart(run_number: int) -> BacklogChart | None:
-    """Draw the slices of a run in three queries; None while there is nothing to draw."""
+    """Return the chart of a run's slices, from three queries; None before the first slice."""
     rows = TFSlice.objects.filter(run_number=run_number)
     ends = rows.aggregate(made=Max("created_tick"), finished=Max("finished_tick"))
     last = max(ends["made"] or 0.0, ends["finished"] or 0.0)
@@ -65,7 +65,7 @@ def backlog_chart(run_number: int) -> BacklogChart | None:
 
 
 def _cumulated(run_number: int, column: str, width: float) -> list[int]:
-    """Count the slices whose ``column`` lies before the end of each step."""
+    """Return how many slices have ``column`` before the end of each step."""
     counts = [0] * (STEPS + 1)
     rows = (
         TFSlice.objects.filter(run_number=run_number, **{f"{column}__isnull": False})
@@ -88,14 +88,14 @@ def _points(values: list[int], most: int) -> str:
 
 
 def statistics_of(run_number: int | None) -> dict[str, Any]:
-    """Give ``statistics`` and ``chart`` of a run; empty before the run has a state."""
+    """Return ``statistics`` and ``chart`` of a run; empty before the run has a state."""
     if run_number is None:
         return {}
     try:
         statistics = run_statistics(run_number)
     except NotFound:
         return {}
-    chart = kept_of_run(
+    chart = cached_for_large_run(
         "backlog-chart",
         run_number,
         statistics.phase,

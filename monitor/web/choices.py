@@ -12,18 +12,18 @@ _MOST = 200
 
 
 def namespaces() -> Iterable[str]:
-    """Give the known namespaces, when they are asked for."""
+    """Return the known namespaces, as a query that runs when the page needs it."""
     names: Iterable[str] = Namespace.objects.order_by("name").values_list("name", flat=True)[:_MOST]
     return names
 
 
 def agent_names() -> Iterable[str]:
-    """Give the agents that were seen last, when they are asked for."""
+    """Return the names of the newest agents, as a query that runs when the page needs it."""
     newest = SystemAgent.objects.order_by("-id")
     names: Iterable[str] = newest.values_list("instance_name", flat=True)[:_MOST]
     return names
 
 
 def message_types() -> Iterable[str]:
-    """Give the message types of the testbed's own."""
+    """Return the message types that the testbed defines."""
     return list(MESSAGE_TYPES)

@@ -1,4 +1,4 @@
-"""Nested values as lines that a person can read."""
+"""Nested values as readable lines."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pygments.lexers import JsonLexer, PythonLexer, TOMLLexer
 
 MAX_LINES = 1000
 MAX_TEXT = 200_000
-"""Characters of JSON shown; REST gives the whole."""
+"""Characters of JSON that are shown; REST has all of it."""
 
 
 def flatten(value: Any, limit: int = MAX_LINES) -> list[tuple[str, Any]]:
-    """Give every leaf of ``value`` under its dotted key, in order, at most ``limit`` of them.
+    """Return the leaves of ``value``, each with its dotted key, in order, at most ``limit``.
 
     Items of a list have their index as key. Empty objects and lists are leaves.
     """
@@ -41,7 +41,7 @@ def _children(prefix: str, value: Mapping[str, Any] | Sequence[Any]) -> Iterator
 
 
 def json_text(value: Any, limit: int = MAX_TEXT) -> str:
-    """Give ``value`` as indented JSON, cut after ``limit`` characters."""
+    """Return ``value`` as indented JSON, cut after ``limit`` characters."""
     try:
         text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
     except RecursionError:
@@ -57,7 +57,7 @@ _LEXERS = {"json": JsonLexer, "python": PythonLexer, "toml": TOMLLexer}
 
 
 def highlight(text: str, language: str, *, numbered: bool = False) -> SafeString:
-    """Give ``text`` as HTML; ``language`` is json, python or toml.
+    """Return ``text`` as highlighted HTML; ``language`` is json, python or toml.
 
     Colours are classes, which the stylesheet defines: the page's policy forbids inline styles.
     """

@@ -1,20 +1,20 @@
-"""Ids in addresses of pages."""
+"""Ids in the URLs of pages."""
 
 from __future__ import annotations
 
 
 class IdConverter:
-    """Takes any id: those that users and agents choose may hold slashes and line ends.
+    """Accepts any id: ids that users and agents choose may have slashes and line ends.
 
-    Django's own ``path`` takes no line end, and a page with a link to such an id could not be made.
+    Django's own ``path`` accepts no line end: a page with a link to such an id would fail.
     """
 
     regex = r"[\s\S]+"
 
     def to_python(self, value: str) -> str:
-        """Give the id of an address."""
+        """Return the id in a URL."""
         return value
 
     def to_url(self, value: str) -> str:
-        """Give an id for an address."""
+        """Return an id as it stands in a URL."""
         return value

@@ -1,4 +1,4 @@
-"""Headers that tell browsers what a page of the monitor may do."""
+"""Headers that limit what a page of the monitor may do in a browser."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponseBase
 
 _COMMON = "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 STRICT = f"default-src 'self'; {_COMMON}"
-# The browsable REST pages are REST framework's own: they come with inline scripts and styles.
+# The browsable REST pages are REST framework's own: they have inline scripts and styles.
 BROWSABLE_API = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
     f"img-src 'self' data:; {_COMMON}"
@@ -22,7 +22,7 @@ class SecurityHeaders:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """Answer the request and add what the answer does not say itself."""
+        """Answer the request, and add the headers that the answer lacks."""
         response = self._get_response(request)
         policy = BROWSABLE_API if request.path.startswith("/api/") else STRICT
         response.headers.setdefault("Content-Security-Policy", policy)

@@ -1,4 +1,4 @@
-"""What every page has in common: its session, its fragment for live updates, its errors."""
+"""Common parts of all pages: session, the fragment for live updates, errors."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
 FRAGMENT_HEADER = "X-Fragment"
-"""A request that carries this header gets the part of the page that changes, alone."""
+"""A request with this header gets only the part of the page that changes."""
 
 
 def signed_in(view: View[P]) -> View[P]:
-    """Let only a session in; show errors of the testbed as a page that says what to do.
+    """Return a view that needs a session, and shows errors of the testbed as a page.
 
-    A fragment's request without a session is answered 401 instead of being sent to the login
-    page, so that the page that asked can say that its session ended.
+    A request for a fragment without a session is answered with 401, not with the login page: so
+    the open page can show that its session has ended.
     """
 
     @wraps(view)
@@ -44,12 +44,12 @@ def signed_in(view: View[P]) -> View[P]:
 
 
 def page(view: View[P]) -> View[P]:
-    """Make a view a page: for a session only, read with GET or HEAD."""
+    """Return a view as a page: it needs a session, and GET or HEAD."""
     return require_safe(signed_in(view))
 
 
 def wants_fragment(request: HttpRequest) -> bool:
-    """Whether the request is for the live part of a page alone."""
+    """Return whether the request is only for the live part of a page."""
     return FRAGMENT_HEADER in request.headers
 
 
@@ -60,7 +60,7 @@ def show(
     *,
     error: TestbedError | None = None,
 ) -> HttpResponse:
-    """Render a page, or its live part alone when that is what was asked for.
+    """Render a page, or only its live part if that was requested.
 
     With ``error`` the page says what is wrong and what to do, and has the error's status code.
     """
@@ -74,16 +74,16 @@ def show(
 
 
 def show_error(request: HttpRequest, error: TestbedError) -> HttpResponse:
-    """Render the page of an error that leaves nothing else to show."""
+    """Render an error as a page of its own."""
     return show(request, "error.html", {}, error=error)
 
 
 _COMPARED = 500
-"""Names that a wrong one is compared with: the newest."""
+"""How many of the newest names an unknown one is compared with."""
 
 
 def unknown(noun: str, name: str, rows: QuerySet[Any], column: str) -> NotFound:
-    """Give the error for a ``noun`` that does not exist, with the nearest of ``rows`` to it."""
+    """Return the error for a ``noun`` that does not exist, with the nearest of ``rows`` to it."""
     known = [str(value) for value in rows.values_list(column, flat=True)[:_COMPARED]]
     match = nearest(name, known)
     if match is not None:

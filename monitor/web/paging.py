@@ -20,7 +20,7 @@ M = TypeVar("M", bound=Model)
 
 @dataclass(frozen=True)
 class LinkedPage(Generic[M]):
-    """Some rows of a table, newest first, and the queries that lead to the rows around them."""
+    """Some rows of a table, newest first, and the URL queries of the pages around them."""
 
     rows: list[M] = field(default_factory=list)
     newest: str = ""

@@ -1,4 +1,4 @@
-"""Where the code of a workflow can be read."""
+"""Links to the code of a workflow on GitHub."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _PART = re.compile(r"[A-Za-z0-9._-]+")
 
 
 def source_url(source: Mapping[str, Any], commit: str = "") -> str:
-    """Give the address on GitHub of a definition's file, at ``commit`` or else on its branch.
+    """Return the GitHub URL of a definition's file, at ``commit`` or else on its branch.
 
     Empty when organisation, repository or path are not known.
     """
@@ -23,7 +23,7 @@ def source_url(source: Mapping[str, Any], commit: str = "") -> str:
 
 
 def commit_url(source: Mapping[str, Any], commit: str) -> str:
-    """Give the address on GitHub of a commit; empty when it is not known."""
+    """Return the GitHub URL of a commit; empty when it is not known."""
     org, repo = str(source.get("org") or ""), str(source.get("repo") or "")
     if not (_PART.fullmatch(org) and _PART.fullmatch(repo) and _PART.fullmatch(commit)):
         return ""

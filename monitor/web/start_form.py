@@ -31,11 +31,11 @@ class StartForm:
     stf_count: str = ""
     mode: str = FAST
     speed: str = ""
-    """Simulated seconds a second, in mode ``paced``."""
+    """Simulated seconds per second, in mode ``paced``."""
     parameters: str = ""
-    """Further overrides, a line each: ``name = value`` or ``section.name = value``."""
+    """Further overrides, one a line: ``name = value`` or ``section.name = value``."""
     key: str = field(default_factory=lambda: str(uuid.uuid4()))
-    """Of the form as it was shown: sent twice, it starts once."""
+    """Identifies the form as it was shown: sent twice, it starts only once."""
 
     @classmethod
     def from_post(cls, post: QueryDict) -> StartForm:
@@ -44,7 +44,7 @@ class StartForm:
         return cls(**{name: str(post.get(name, "")).strip() for name in names})
 
     def request(self, username: str) -> StartRequest:
-        """Give the start that the form asks for; raises InvalidRequest for what it cannot mean."""
+        """Return the start that the form describes; raise InvalidRequest for invalid values."""
         if not self.config:
             raise InvalidRequest(
                 "No workflow configuration was chosen.", "Choose one in the form and start again."
@@ -59,7 +59,7 @@ class StartForm:
             executed_by=username,
             through="web",
         )
-        # Changed and sent again, as after "back", it is another start.
+        # A form that is changed and sent again, as after "back", is another start.
         key = f"{self.key[:_KEY]} {request.digest}" if self.key else None
         return replace(request, idempotency_key=key)
 

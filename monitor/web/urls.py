@@ -20,10 +20,10 @@ from monitor.web.views.lists import LISTS
 register_converter(IdConverter, "id")
 
 app_name = "web"
-# Ids may hold slashes: what ends in a word of ours stands before the page of the id itself.
+# Ids may have slashes: so URLs that end in a fixed word come before the page of the id itself.
 urlpatterns = [
     path("", dashboard.dashboard, name="dashboard"),
-    # Where browsers look on pages that name no icon, such as those of REST.
+    # Browsers request this on pages without an icon, such as those of REST.
     path("favicon.ico", RedirectView.as_view(url="/static/web/icon.svg")),
     path("login/", session.login, name="login"),
     path("login/<str:key>/", session.redeem, name="redeem"),

@@ -56,7 +56,7 @@ def _suite(stack: Stack, folder: Path) -> Iterator[bool]:
 
 
 def _clients(stack: Stack, folder: Path) -> Iterator[bool]:
-    """Let the Inspector and Claude Code use the production server."""
+    """Check the production server with the Inspector and Claude Code; yield each outcome."""
     token, url = stack.settings.swf_api_token, stack.settings.swf_mcp_url
     inspectors = [Inspector(url, token, era, _new(folder / era)) for era in ERAS]
 

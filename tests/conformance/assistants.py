@@ -15,9 +15,9 @@ _BUNDLE = CHECKOUT / "tools" / "mcpb"
 
 
 def connect(url: str, token: str, testbed_home: Path, home: Path) -> str:
-    """Let `claude mcp list` connect by HTTP, and by stdio as module, `.mcp.json` and bundle say.
+    """Make `claude mcp list` connect by HTTP, and by stdio as module, `.mcp.json` and bundle say.
 
-    Gives what it printed. Raises AssertionError when one of them does not connect.
+    Returns what it printed. Raises AssertionError when one of them does not connect.
     """
     settings = home / ".claude" / "settings.json"
     settings.parent.mkdir()
@@ -44,7 +44,7 @@ def connect(url: str, token: str, testbed_home: Path, home: Path) -> str:
 
 
 def validate_bundle(home: Path) -> str:
-    """Let the bundle's own tool check its manifest; raises AssertionError."""
+    """Check the bundle's manifest with the bundle's own tool; raise AssertionError for a fault."""
     done = run("mcpb", "validate", str(_BUNDLE / "manifest.json"), home=home)
     assert done.returncode == 0, f"{done.stdout}{done.stderr}"
     return done.stdout.strip()

@@ -56,7 +56,7 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def png() -> bytes:
-    """Give an image of one red pixel."""
+    """Return an image of one red pixel."""
     header = struct.pack(">IIBBBBB", 1, 1, 8, 2, 0, 0, 0)
     pixel = zlib.compress(b"\x00\xff\x00\x00")
     chunks = _chunk(b"IHDR", header) + _chunk(b"IDAT", pixel) + _chunk(b"IEND", b"")
@@ -64,7 +64,7 @@ def png() -> bytes:
 
 
 def wav() -> bytes:
-    """Give a sound of one silent sample."""
+    """Return a sound of one silent sample."""
     form = struct.pack("<HHIIHH", 1, 1, 8000, 8000, 1, 8)
     body = (
         b"WAVEfmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", 1) + b"\x80"
@@ -108,30 +108,30 @@ def add_contents(server: TestbedServer) -> None:
 
 
 async def test_simple_text() -> str:
-    """Give a text."""
+    """Return a text."""
     return "This is a simple text response for testing."
 
 
 async def test_image_content() -> ImageContent:
-    """Give an image."""
+    """Return an image."""
     return _image()
 
 
 async def test_audio_content() -> AudioContent:
-    """Give a sound."""
+    """Return a sound."""
     data = base64.b64encode(wav()).decode()
     return AudioContent(type="audio", data=data, mime_type="audio/wav")
 
 
 async def test_embedded_resource() -> EmbeddedResource:
-    """Give a resource within the result."""
+    """Return a resource within the result."""
     return _embedded(
         "test://embedded-resource", "text/plain", "This is an embedded resource content."
     )
 
 
 async def test_multiple_content_types() -> list[Any]:
-    """Give a text, an image and a resource."""
+    """Return a text, an image and a resource."""
     data = json.dumps({"test": "data", "value": 123})
     return [
         _text("Multiple content types test:"),
@@ -170,13 +170,13 @@ async def test_reconnection(context: Context[Any, Any]) -> str:
 async def test_x_mcp_header(
     region: Annotated[str, Field(json_schema_extra={"x-mcp-header": "Region"})],
 ) -> str:
-    """Take an argument that a header repeats."""
+    """Return an argument that a header repeats."""
     return region
 
 
 def _add_odd_schema(server: TestbedServer) -> None:
     async def json_schema_2020_12_tool(name: str = "") -> str:
-        """Take what a schema with every keyword says."""
+        """Return an argument whose schema has every keyword."""
         return name
 
     server.add_tool(json_schema_2020_12_tool, structured_output=False)
@@ -189,12 +189,12 @@ def _add_changes(server: TestbedServer) -> None:
     """Tools that change the lists of tools and prompts while clients listen."""
 
     async def test_trigger_tool_change() -> str:
-        """Tell that the list of tools changed."""
+        """Notify that the list of tools changed."""
         await server.bus.publish(ToolsListChanged())
         return "told"
 
     async def test_trigger_prompt_change() -> str:
-        """Tell that the list of prompts changed."""
+        """Notify that the list of prompts changed."""
         await server.bus.publish(PromptsListChanged())
         return "told"
 

@@ -62,7 +62,7 @@ _NOTE: Mapping[str, Any] = {
 
 
 def _looks(done: str, halted: str, run: int, message: int, agent: str) -> Calls:
-    """Give a call of every tool that only looks."""
+    """Return a call of every tool that only reads."""
     return {
         "compare_executions": {"a": done, "b": halted},
         "diagnose_execution": {"execution_id": halted},

@@ -54,7 +54,7 @@ class Job:
         return self.answers
 
     def answer(self, responses: Mapping[str, Any]) -> None:
-        """Take answers; those to other questions are left alone."""
+        """Accept answers; ignore those to other questions."""
         for key in set(responses) & set(self.asked):
             del self.asked[key]
             self.answers[key] = responses[key]
@@ -62,7 +62,7 @@ class Job:
             self.answered.set()
 
     def task(self) -> Task:
-        """Give it as it stands."""
+        """Return the job's present state."""
         requests = {
             key: question.model_dump(by_alias=True, mode="json", exclude_none=True)
             for key, question in self.asked.items()
@@ -110,12 +110,12 @@ class Jobs:
         return job.task()
 
     async def find(self, task_id: str, ctx: RequestContext) -> Task | None:
-        """Give a job as it stands."""
+        """Return a job's present state."""
         job = self._jobs.get(task_id)
         return job and job.task()
 
     async def answer(self, task_id: str, responses: Mapping[str, Any], ctx: RequestContext) -> None:
-        """Take answers to what a job asked."""
+        """Accept answers to what a job asked."""
         self._jobs[task_id].answer(responses)
 
     async def cancel(self, task_id: str, ctx: RequestContext) -> None:
@@ -161,7 +161,7 @@ async def greet(name: str) -> str:
 
 
 async def slow_compute(seconds: float, label: str = "") -> str:
-    """Take some seconds."""
+    """Work for some seconds."""
     await asyncio.sleep(seconds)
     return f"{label}: done after {seconds} s"
 

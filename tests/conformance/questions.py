@@ -55,7 +55,7 @@ def add_questions(server: TestbedServer) -> None:
 
 
 async def test_sampling(prompt: str, context: Asking) -> str:
-    """Let the client's model answer."""
+    """Ask the client's model."""
     result = await context.session.create_message(
         [_said(prompt)], max_tokens=100, related_request_id=context.request_id
     )
@@ -63,7 +63,7 @@ async def test_sampling(prompt: str, context: Asking) -> str:
 
 
 async def test_elicitation(message: str, context: Asking) -> str:
-    """Let the user fill a form."""
+    """Ask the user to fill in a form."""
     schema = _form(
         username={"type": "string", "description": "User's response"},
         email={"type": "string", "description": "User's email address"},
@@ -72,7 +72,7 @@ async def test_elicitation(message: str, context: Asking) -> str:
 
 
 async def test_elicitation_sep1034_defaults(context: Asking) -> str:
-    """Let the user fill a form whose fields have defaults."""
+    """Ask the user to fill in a form whose fields have defaults."""
     status = {"type": "string", "enum": ["active", "inactive", "pending"], "default": "active"}
     schema = _form(
         name={"type": "string", "default": "John Doe"},
@@ -85,7 +85,7 @@ async def test_elicitation_sep1034_defaults(context: Asking) -> str:
 
 
 async def test_elicitation_sep1330_enums(context: Asking) -> str:
-    """Let the user fill a form of choices, in each way that choices can be written."""
+    """Ask the user to fill in a form of choices, in each way that choices can be written."""
     plain = ["option1", "option2", "option3"]
     titles = ["First", "Second", "Third"]
     schema = _form(
@@ -132,7 +132,7 @@ async def test_input_required_result_elicitation(context: Asking) -> str | Input
 
 
 async def test_input_required_result_sampling(context: Asking) -> str | InputRequiredResult:
-    """Let the client's model tell a capital."""
+    """Ask the client's model for a capital."""
     answer = (context.input_responses or {}).get("capital_question")
     if answer is None:
         question = _sampling("What is the capital of France?", 100)
@@ -141,7 +141,7 @@ async def test_input_required_result_sampling(context: Asking) -> str | InputReq
 
 
 async def test_input_required_result_list_roots(context: Asking) -> str | InputRequiredResult:
-    """Tell the client's roots."""
+    """Return the client's roots."""
     answer = (context.input_responses or {}).get("client_roots")
     if answer is None:
         return InputRequiredResult(input_requests={"client_roots": ListRootsRequest()})
@@ -227,13 +227,13 @@ def _form(**fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def filled(context: Asking, key: str) -> dict[str, Any]:
-    """Give the accepted form that answers the question ``key``, else nothing."""
+    """Return the accepted form that answers the question ``key``; empty without one."""
     answer = (context.input_responses or {}).get(key)
     return (answer.content or {}) if isinstance(answer, ElicitResult) else {}
 
 
 def elicitation(message: str, **fields: dict[str, Any]) -> ElicitRequest:
-    """Give the question for a form with these fields, all required."""
+    """Return the question for a form with these fields, all required."""
     params = ElicitRequestFormParams(message=message, requested_schema=_form(**fields))
     return ElicitRequest(params=params)
 

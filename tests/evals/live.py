@@ -36,7 +36,7 @@ class Model:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Model | None:
-        """Give the model that the environment names; None when it names none.
+        """Return the model that the environment names; None when it names none.
 
         Raises SystemExit when key or address is missing.
         """
@@ -50,7 +50,7 @@ class Model:
 
 
 async def answered(task: Task, session: Session, state: State, model: Model) -> Outcome:
-    """Let the model do a task; the facts must be in its answer."""
+    """Have the model do a task; the facts must be in its answer."""
     own = session.again()
     text = await _converse(task.asked(state), own, model)
     faults = [f"not in the answer: {fact}" for fact in task.missing(text, state)]
@@ -58,7 +58,7 @@ async def answered(task: Task, session: Session, state: State, model: Model) -> 
 
 
 async def _converse(question: str, session: Session, model: Model) -> str:
-    """Ask the model, call what it wants called, and give what it says when it wants no more."""
+    """Ask the model, make the calls that it wants, and return its text when it wants no more."""
     tools = [
         {"name": tool.name, "description": tool.description, "input_schema": tool.input_schema}
         for tool in await session.tools()

@@ -68,7 +68,7 @@ class Scene:
         return str(record["execution_id"])
 
     def status(self, execution_id: str) -> str:
-        """Give the status of an execution."""
+        """Return the status of an execution."""
         return str(self.stack.execution(execution_id)["status"])
 
     def await_status(self, execution_id: str, status: str) -> dict[str, Any]:
@@ -86,7 +86,7 @@ class Scene:
         self.await_status(execution_id, "terminated")
 
     def run(self, config: str = "fast_processing_default", **parameters: Any) -> tuple[str, int]:
-        """Take a run to its end, processing included; give its execution and its number."""
+        """Take a run to its end, with its processing; return its execution id and run number."""
         execution_id = self.started(config=config, parameters=parameters)
         self.await_status(execution_id, "completed")
         return execution_id, self.await_worked_off(execution_id)
@@ -106,7 +106,7 @@ class Scene:
         return number
 
     def agent(self, agent_type: str) -> str:
-        """Give the name of the newest agent of a type that is alive."""
+        """Return the name of the newest agent of a type that is alive."""
 
         def found() -> str:
             rows = self.client.get("systemagents/", agent_type=agent_type, since="-12s")

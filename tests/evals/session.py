@@ -42,16 +42,16 @@ class Session:
         return result.structured_content or {}
 
     async def tools(self) -> list[Tool]:
-        """Give the tools that there are."""
+        """Return the server's tools."""
         return (await self.client.list_tools()).tools
 
     def again(self) -> Session:
-        """Give a session over the same connection that has read nothing yet."""
+        """Return a session over the same connection that has read nothing yet."""
         return Session(self.client)
 
 
 def text_of(result: CallToolResult) -> list[str]:
-    """Give the texts of a result."""
+    """Return the texts of a result."""
     return [part.text for part in result.content if isinstance(part, TextContent)]
 
 
@@ -67,5 +67,5 @@ async def opened(url: str, token: str) -> AsyncIterator[Session]:
 
 
 def address_of(stack: Stack) -> tuple[str, str]:
-    """Give address and key of an installation's server."""
+    """Return URL and key of an installation's server."""
     return stack.settings.swf_mcp_url, stack.settings.swf_api_token

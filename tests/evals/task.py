@@ -27,11 +27,11 @@ class Task:
     most_calls: int = 2
 
     def asked(self, state: State) -> str:
-        """Give the question in a situation."""
+        """Return the question, with the names of a situation filled in."""
         return self.question.format(**state)
 
     def missing(self, text: str, state: State) -> list[str]:
-        """Give the facts that ``text`` does not hold."""
+        """Return the facts that are not in ``text``."""
         folded = text.casefold()
         return [
             fact

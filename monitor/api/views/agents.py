@@ -33,7 +33,7 @@ MOST_TICKS = 1e15
 
 
 class AgentViewSet(RecordViewSet):
-    """Agents; an agent makes itself known by its heartbeats."""
+    """Agents; the first heartbeat of an agent creates its row."""
 
     selection = AGENTS
     what = "agent"
@@ -49,7 +49,7 @@ class AgentViewSet(RecordViewSet):
     @extend_schema(request=HeartbeatSerializer, responses=AgentSerializer)
     @action(detail=False, methods=["post"], url_path="heartbeat")
     def heartbeat(self, request: Request) -> Response:
-        """Note that an agent lives, and how it is; renew the leases of a runner's executions."""
+        """Record an agent's heartbeat; renew the leases of a runner's executions."""
         said = HeartbeatSerializer(data=request.data, partial=True)
         said.is_valid(raise_exception=True)
         declared = said.validated_data.get("heartbeat_interval", UNDECLARED_INTERVAL)
@@ -64,7 +64,7 @@ class AgentViewSet(RecordViewSet):
             agents = SystemAgent.objects.filter(instance_name=name)
             created = False
             if not (name and agents.update(**values)):
-                # The first one has to say more: who it is and of which type.
+                # The first heartbeat must have all fields that a new row needs.
                 HeartbeatSerializer(data=request.data).is_valid(raise_exception=True)
                 created = _create(name, values)
             lost = renew_leases(name, _ticks(executions)) if executions else []
@@ -77,7 +77,7 @@ def _create(name: str, values: dict[str, Any]) -> bool:
     try:
         with transaction.atomic():
             SystemAgent.objects.create(instance_name=name, **values)
-    except IntegrityError:  # its other heartbeat was quicker
+    except IntegrityError:  # another heartbeat of it created the row first
         SystemAgent.objects.filter(instance_name=name).update(**values)
         return False
     return True
@@ -119,7 +119,7 @@ class NamespaceViewSet(RecordViewSet):
     @extend_schema(request=OpenApiTypes.OBJECT, responses=OpenApiTypes.OBJECT)
     @action(detail=False, methods=["post"], url_path="ensure")
     def ensure(self, request: Request) -> Response:
-        """Make a namespace unless it is there; one that is there stays as it is."""
+        """Create a namespace unless it exists; an existing one stays as it is."""
         data = request.data if isinstance(request.data, dict) else {}
         name = data.get("name")
         problem = None

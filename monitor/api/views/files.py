@@ -17,8 +17,8 @@ from monitor.api.serializers import (
     SliceSerializer,
     StfFileSerializer,
 )
-from monitor.ingest.projections.completion import decide
-from monitor.records.database.notify import tell_runs_changed
+from monitor.ingest.projections.completion import complete_finished_runs
+from monitor.records.database.notify import notify_runs_changed
 from monitor.records.database.write_lock import one_writer
 from monitor.records.models import FastMonFile, RunState, StfFile, TFSlice
 from monitor.records.queries.selections import SAMPLES, SLICES, STF_FILES
@@ -31,7 +31,7 @@ _FINAL = (FileStatus.PROCESSED, FileStatus.FAILED, FileStatus.DONE)
 
 def _count(run_number: int, counter: str) -> None:
     RunState.objects.filter(pk=run_number).update(**{counter: F(counter) + 1})
-    tell_runs_changed([run_number])
+    notify_runs_changed([run_number])
 
 
 class StfFileViewSet(CreateModelMixin, ChangeableViewSet):
@@ -48,16 +48,16 @@ class StfFileViewSet(CreateModelMixin, ChangeableViewSet):
         _count(file.run.run_number, "stf_files_registered")
 
     def perform_update(self, serializer: Any) -> None:
-        """Change a file; one that is processed now counts as such in its run."""
+        """Change a file; one that becomes processed is counted in its run."""
         was_final = serializer.instance.status in _FINAL
         file: StfFile = serializer.save()
         if file.status in _FINAL and not was_final:
             _count(file.run.run_number, "stf_files_processed")
-            decide([file.run.run_number])
+            complete_finished_runs([file.run.run_number])
 
 
 class SampleViewSet(CreateModelMixin, ChangeableViewSet):
-    """TF samples, which fast monitoring takes."""
+    """TF samples, which are taken for fast monitoring."""
 
     selection = SAMPLES
     what = "TF sample"
@@ -78,13 +78,13 @@ class SliceViewSet(ChangeableViewSet):
     serializer_class = SliceSerializer
 
     def get_serializer_class(self) -> type[SliceSerializer]:
-        """Give the serializer: what a slice is part of does not change."""
+        """Return the serializer; in a PATCH the slice's sample, run and time frames are fixed."""
         return SliceChangeSerializer if self.request.method == "PATCH" else SliceSerializer
 
     def create(self, request: Request) -> Response:
-        """Register one slice or an array of them: all or, when one is faulty, none."""
+        """Register one slice or an array of them: all, or none when one is faulty."""
         many = isinstance(request.data, list)
-        # The samples that the slices name, asked for once each.
+        # The samples that the slices name: each is looked up once.
         context = {**self.get_serializer_context(), "samples": {}}
         serializer = SliceSerializer(data=request.data, many=many, context=context)
         serializer.is_valid(raise_exception=True)
@@ -92,16 +92,16 @@ class SliceViewSet(ChangeableViewSet):
         rows = [TFSlice(**row) for row in values]
         with one_writer():
             _refuse_known(rows, many=many)
-            tell_runs_changed(register_slices(rows))
+            notify_runs_changed(register_slices(rows))
             rows = _as_registered(rows)
         answer = SliceSerializer(rows if many else rows[0], many=many)
         return Response(answer.data, status=201)
 
     def perform_update(self, serializer: Any) -> None:
-        """Change a slice, and the counts of its run along; its status only moves forward."""
+        """Change a slice together with the counts of its run; its status only moves forward."""
         row = change_slice(serializer.instance.pk, serializer.validated_data)
-        decide([row.run_number])
-        tell_runs_changed([row.run_number])
+        complete_finished_runs([row.run_number])
+        notify_runs_changed([row.run_number])
         serializer.instance = row
 
 
@@ -123,7 +123,7 @@ def _refuse_known(rows: list[TFSlice], *, many: bool) -> None:
 
 
 def _as_registered(rows: list[TFSlice]) -> list[TFSlice]:
-    """Give the rows with their keys, in the same order."""
+    """Return the rows with their primary keys, in the same order."""
     found: dict[_Key, TFSlice] = {}
     for run_number, tf_filename in {_key(row)[:2] for row in rows}:
         slices = TFSlice.objects.filter(run_number=run_number, tf_filename=tf_filename)

@@ -23,10 +23,10 @@ _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class LogPermission(BasePermission):
-    """Takes records without a token from named networks; all else as everywhere."""
+    """Accepts records without a token from named networks; otherwise needs a scope as usual."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        """Let the caller pass, or raise."""
+        """Return True for a permitted caller; raise NotAuthenticated or NotAllowed for others."""
         anonymous = not (request.user and request.user.is_authenticated)
         if request.method == "POST" and anonymous and _is_near(request):
             return True
@@ -45,7 +45,7 @@ def _is_near(request: Request) -> bool:
 
 @lru_cache(maxsize=4)
 def _networks(text: str) -> tuple[_Network, ...]:
-    """Read the setting; a part of it that is no network lets nobody in."""
+    """Return the networks in the setting; a part that is no network is left out."""
     networks = []
     for part in text.split(","):
         try:
@@ -64,13 +64,13 @@ class LogViewSet(RecordViewSet):
     permission_classes = [LogPermission]
 
     def create(self, request: Request) -> Response:
-        """Keep one record, or an array of them: all or, when one is faulty, none."""
+        """Store one record, or an array of them: all, or none when one is faulty."""
         many = isinstance(request.data, list)
         serializer = LogSerializer(data=request.data, many=many)
         if not serializer.is_valid():
             raise ValidationError(_faults(serializer.errors) if many else serializer.errors)
         values = serializer.validated_data if many else [serializer.validated_data]
-        # A record that came before, under its id, adds nothing.
+        # A record that was sent before, with the same id, is not stored again.
         rows = [AppLog(**row) for row in values]
         if many or rows[0].record_id:
             AppLog.objects.bulk_create(rows, ignore_conflicts=True)
@@ -84,7 +84,7 @@ class LogViewSet(RecordViewSet):
 
 
 def _faults(errors: Any) -> Any:
-    """Name the faulty records; REST framework gives a list or, later, a table by number."""
+    """Return the faults by record; REST framework has a list or, in later versions, a table."""
     numbered = enumerate(errors) if isinstance(errors, list) else errors.items()
     return {
         f"record {index}" if str(index).isdecimal() else index: fault

@@ -17,7 +17,7 @@ class MessageViewSet(RecordViewSet):
     serializer_class = MessageSerializer
 
     def list_parameters(self, request: Request) -> dict[str, str]:
-        """Give the parameters; an execution's messages come in sent order."""
+        """Return the parameters; an execution's messages are ordered by sending time."""
         params = super().list_parameters(request)
         if params.get("execution_id") and not params.get("ordering"):
             params["ordering"] = "sent_at"

@@ -1,4 +1,4 @@
-"""Runs, where they stand, their workers and their events."""
+"""Runs, their states, their workers and their events."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from monitor.api.serializers import (
     RunStateSerializer,
     WorkerSerializer,
 )
-from monitor.records.database.notify import tell_changed, tell_runs_changed
+from monitor.records.database.notify import notify_changed, notify_runs_changed
 from monitor.records.database.write_lock import one_writer
 from monitor.records.models import Run, RunState, SystemStateEvent, Worker
 from monitor.records.queries.selection import read_number
@@ -44,7 +44,7 @@ class RunViewSet(CreateModelMixin, ChangeableViewSet):
 
     @one_writer()
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Register a run. One that is known from messages alone is registered by it."""
+        """Register a run, also one that is known from messages only."""
         number = request.data.get("run_number") if isinstance(request.data, dict) else None
         announced = None
         if isinstance(number, int | str) and str(number).isdecimal() and len(str(number)) < 19:
@@ -57,7 +57,7 @@ class RunViewSet(CreateModelMixin, ChangeableViewSet):
     @extend_schema(responses=OpenApiTypes.OBJECT)
     @action(detail=True, methods=["get"], url_path="statistics")
     def statistics(self, request: Request, pk: str) -> Response:
-        """Give a run in numbers, by its run number."""
+        """Return the statistics of a run, by its run number."""
         try:
             number = read_number(pk)
         except ValueError:
@@ -66,13 +66,13 @@ class RunViewSet(CreateModelMixin, ChangeableViewSet):
 
 
 class _UpdatedWhenThere(CreateModelMixin, ChangeableViewSet):
-    """Records that ingest makes too: a POST for one that is there updates it."""
+    """Records that ingest creates too: a POST for an existing one updates it."""
 
     model: type[Model]
     key: str
 
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Make the record (201), or update the one that is there (200)."""
+        """Create the record (201), or update the existing one (200)."""
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         values = dict(serializer.validated_data)
@@ -87,12 +87,12 @@ class _UpdatedWhenThere(CreateModelMixin, ChangeableViewSet):
         return Response(self.get_serializer(present).data)
 
     def changes(self, values: dict[str, Any]) -> dict[str, Any]:
-        """Give what a POST changes of a record that is there."""
+        """Return what a POST changes in an existing record."""
         return values
 
 
 class RunStateViewSet(_UpdatedWhenThere):
-    """Where runs stand, by run number."""
+    """The states of runs, by run number."""
 
     selection = RUN_STATES
     what = "run state of run"
@@ -101,26 +101,26 @@ class RunStateViewSet(_UpdatedWhenThere):
     key = "run_number"
 
     def changes(self, values: dict[str, Any]) -> dict[str, Any]:
-        """Give what a POST changes: counts that begin at zero are no news for a run under way."""
+        """Return what a POST changes; counts of zero, with which agents begin, change nothing."""
         return {
             name: value for name, value in values.items() if not (name in _COUNTS and not value)
         }
 
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Make it, or update the one that is there."""
+        """Create the state, or update the existing one."""
         answer = super().create(request, *args, **kwargs)
-        tell_runs_changed([answer.data["run_number"]])
+        notify_runs_changed([answer.data["run_number"]])
         return answer
 
     def perform_update(self, serializer: Any) -> None:
-        """Change it; a new phase or state gets the present time unless one is given."""
+        """Change the state; a new phase or state gets the present time unless one is given."""
         values = serializer.validated_data
         moved = {"phase", "state", "substate"} & set(values)
         if moved and "state_changed_at" not in values:
             serializer.save(state_changed_at=timezone.now())
         else:
             serializer.save()
-        tell_runs_changed([serializer.instance.run_number])
+        notify_runs_changed([serializer.instance.run_number])
 
 
 class WorkerViewSet(_UpdatedWhenThere):
@@ -143,4 +143,4 @@ class EventViewSet(CreateModelMixin, RecordViewSet):
     def perform_create(self, serializer: Any) -> None:
         """Record it."""
         event: SystemStateEvent = serializer.save()
-        tell_changed([event.execution_id])
+        notify_changed([event.execution_id])

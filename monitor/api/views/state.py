@@ -1,4 +1,4 @@
-"""Numbers that are given out once."""
+"""Numbers that are issued once."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from monitor.records.database.sequences import (
 @extend_schema(request=None, responses=OpenApiTypes.OBJECT)
 @api_view(["POST"])
 def agent_id(request: Request) -> Response:
-    """Give out an agent's number."""
+    """Issue the next agent number."""
     return Response({"status": "success", "agent_id": next_agent_id()})
 
 
 @extend_schema(request=None, responses=OpenApiTypes.OBJECT)
 @api_view(["POST"])
 def run_number(request: Request) -> Response:
-    """Give out a run number."""
+    """Issue the next run number."""
     return Response({"status": "success", "run_number": next_run_number()})
 
 
 @extend_schema(request=OpenApiTypes.OBJECT, responses=OpenApiTypes.OBJECT)
 @api_view(["POST"])
 def execution_sequence(request: Request) -> Response:
-    """Give out the number of an execution of ``workflow_name``."""
+    """Issue the next number for an execution of ``workflow_name``."""
     name = request.data.get("workflow_name") if isinstance(request.data, dict) else None
     if not isinstance(name, str) or not 0 < len(name) <= 200 or "\0" in name:
         return Response({"status": "error", "error": "workflow_name is required"}, status=400)

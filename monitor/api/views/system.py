@@ -1,4 +1,4 @@
-"""The state of the whole, and links that open a browser session."""
+"""The state of the whole system, and links that open a browser session."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from swf_common_lib.errors import Unavailable
 @extend_schema(responses=OpenApiTypes.OBJECT)
 @api_view(["GET"])
 def status(request: Request) -> Response:
-    """Give services, agents, executions, and problems with what to do about each."""
+    """Return services, agents, executions, and problems with what to do about each."""
     return Response(system_status())
 
 
 @extend_schema(responses=OpenApiTypes.OBJECT)
 @api_view(["GET"])
 def installation(request: Request) -> Response:
-    """Give who the caller is and may do, and how the database stands: for `testbed doctor`."""
+    """Return the caller's name and scope, and the database's state: for `testbed doctor`."""
     caller = {"user": user_name(request), "scope": scope_of(request.user, request.auth)}
     try:
         database = database_state()
@@ -40,7 +40,7 @@ def installation(request: Request) -> Response:
 @extend_schema(request=None, responses={201: OpenApiTypes.OBJECT})
 @api_view(["POST"])
 def login_links(request: Request) -> Response:
-    """Make a link that opens one browser session for the caller, once."""
+    """Create a link that opens one browser session for the caller."""
     key = create_login_link(user_name(request))
     return Response(
         {

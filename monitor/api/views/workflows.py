@@ -52,14 +52,14 @@ _FIXED_OF_EXECUTION = (
 
 
 class DefinitionViewSet(CreateModelMixin, RecordViewSet):
-    """Workflow definitions: written once, then only where they come from may be added."""
+    """Workflow definitions: written once; only the source of the code may be added later."""
 
     selection = DEFINITIONS
     what = "workflow definition"
     serializer_class = DefinitionSerializer
 
     def perform_create(self, serializer: Any) -> None:
-        """Register a definition. Code that is in no file here needs scope ``admin``."""
+        """Register a definition. Code that is in no file of this host needs scope ``admin``."""
         values = serializer.validated_data
         text = values["definition"]
         admin = has_scope(self.request.user, self.request.auth, TokenScope.ADMIN)
@@ -96,16 +96,16 @@ class ExecutionViewSet(CreateModelMixin, RecordViewSet):
     serializer_class = ExecutionSerializer
 
     def get_serializer_class(self) -> Any:
-        """Give all that is known of one execution, less in a list."""
+        """Return the serializer: all fields for one execution, fewer in a list."""
         return ExecutionDetailSerializer if self.action == "retrieve" else ExecutionSerializer
 
     def get_object(self) -> WorkflowExecution:
-        """Find an execution. Raises NotFound naming the nearest."""
+        """Return an execution; raise NotFound that names the nearest id."""
         return find(self.kwargs["pk"])
 
     @transaction.atomic
     def perform_create(self, serializer: Any) -> None:
-        """Record an execution that its runner makes itself; nothing is announced."""
+        """Record an execution that its runner created itself; nothing is announced."""
         values = serializer.validated_data
         user = values.get("executed_by") or user_name(self.request)
         over = values["status"] in TERMINAL
@@ -145,7 +145,7 @@ class ExecutionViewSet(CreateModelMixin, RecordViewSet):
     @extend_schema(request=StartSerializer, responses=PlanSerializer)
     @action(detail=False, methods=["post"], url_path="check")
     def check(self, request: Request) -> Response:
-        """Say what such a start would execute, or why it would be refused. Nothing is started."""
+        """Return what such a start would execute; raise why it would be refused. Start nothing."""
         wanted = _wanted(request)
         plan = make_plan(wanted, settings.TESTBED, wanted.executed_by)
         return Response(PlanSerializer(plan).data)
@@ -153,7 +153,7 @@ class ExecutionViewSet(CreateModelMixin, RecordViewSet):
     @extend_schema(request=ClaimSerializer, responses=ClaimedSerializer)
     @action(detail=True, methods=["post"], url_path="claim")
     def claim(self, request: Request, pk: str) -> Response:
-        """Give a pending execution to a runner, which alone executes it, and a run number."""
+        """Assign a pending execution to one runner, and issue its run number."""
         serializer = ClaimSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         with transaction.atomic():  # one commit for both
@@ -164,19 +164,19 @@ class ExecutionViewSet(CreateModelMixin, RecordViewSet):
     @extend_schema(request=ReasonSerializer, responses={202: ExecutionDetailSerializer})
     @action(detail=True, methods=["post"], url_path="stop")
     def stop(self, request: Request, pk: str) -> Response:
-        """Ask for an execution to end."""
+        """Request that an execution stops."""
         return self._change("stop", request, pk)
 
     @extend_schema(request=ReasonSerializer, responses={202: ExecutionDetailSerializer})
     @action(detail=True, methods=["post"], url_path="pause")
     def pause(self, request: Request, pk: str) -> Response:
-        """Ask for an execution to pause."""
+        """Request that an execution pauses."""
         return self._change("pause", request, pk)
 
     @extend_schema(request=ReasonSerializer, responses={202: ExecutionDetailSerializer})
     @action(detail=True, methods=["post"], url_path="resume")
     def resume(self, request: Request, pk: str) -> Response:
-        """Ask for a paused execution to go on."""
+        """Request that a paused execution resumes."""
         return self._change("resume", request, pk)
 
     def _change(self, change: str, request: Request, pk: str) -> Response:
@@ -207,7 +207,7 @@ def _for_runner(execution: WorkflowExecution, run_number: int) -> dict[str, Any]
 
 @lru_cache(maxsize=1)
 def _claimed_form() -> ClaimedSerializer:
-    """Give the form of claimed executions. Making it anew would take a fifth of a claim's time."""
+    """Return the serializer of claimed executions; making it takes a fifth of a claim's time."""
     return ClaimedSerializer()
 
 

@@ -1,4 +1,4 @@
-"""The end of a run: when all the work that it caused is done."""
+"""The completion of a run: when all the work that it caused is done."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from swf_common_lib.messages import WorkerStatus
 ACTOR = "monitor-ingest"
 
 
-def decide(run_numbers: Iterable[int]) -> None:
-    """Complete those of the runs that have ended and wait for no more work."""
+def complete_finished_runs(run_numbers: Iterable[int]) -> None:
+    """Mark as completed those of the runs that have ended and whose work is all done."""
     ended = list(
         RunState.objects.filter(run_number__in=list(run_numbers), phase=RunPhase.PROCESSING)
         .filter(slices_completed__gte=F("slices_created") - F("slices_failed"))
@@ -42,7 +42,7 @@ def decide(run_numbers: Iterable[int]) -> None:
 
 
 def _is_done(state: RunState, execution: WorkflowExecution | None) -> bool:
-    """Tell whether the work that the run's configuration asks for is done; slices are."""
+    """Return whether a run's configured work is done, given that its slices are finished."""
     total = state.total_stf_files or 0
     if execution is None:
         return True
@@ -56,7 +56,7 @@ def _is_done(state: RunState, execution: WorkflowExecution | None) -> bool:
 
 
 def _work_to_come(state: RunState, total: int) -> bool:
-    """Tell whether there are STFs without their sample, or samples without their slices."""
+    """Return whether STFs still lack their sample, or samples their slices."""
     if state.stf_samples_received < total:
         # An STF without time frames gives no sample.
         empty = StfFile.objects.filter(run__run_number=state.run_number, tf_count=0).count()
@@ -95,8 +95,8 @@ def _complete(state: RunState, execution: WorkflowExecution | None) -> None:
         _keep(execution.pk, statistics)
 
 
-def tell_of_workers(entries: Understood) -> None:
-    """Bring the kept statistics of runs up to date whose workers left after their completion."""
+def update_worker_statistics(entries: Understood) -> None:
+    """Update the stored worker statistics of completed runs whose workers left afterwards."""
     numbers = {entry.run_number for entry, _ in entries.of_type(WorkerStatus)}
     for state in RunState.objects.filter(run_number__in=numbers, phase=RunPhase.COMPLETED):
         if WorkflowExecution.objects.filter(pk=state.execution_id).exists():
@@ -104,7 +104,7 @@ def tell_of_workers(entries: Understood) -> None:
 
 
 def _keep(execution_id: str, statistics: dict[str, object]) -> None:
-    """Add to what the execution's record keeps of its run's statistics."""
+    """Add to the run statistics that are stored with the execution."""
     execution = WorkflowExecution.objects.select_for_update().get(pk=execution_id)
     metrics = execution.performance_metrics
     kept = {**metrics.get("slices", {}), **statistics}

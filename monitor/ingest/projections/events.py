@@ -33,11 +33,11 @@ _IN_COLUMNS = {
     "state",
     "substate",
 }
-"""Fields of a message that stand in the event's columns and not in its data."""
+"""Fields of a message that have their own column, so they are not in the event's data."""
 
 
 def record(entries: Iterable[Entry]) -> None:
-    """Make an event of every message of the DAQ and of every announcement to the workers."""
+    """Record an event for every message of the DAQ and every announcement to the workers."""
     stored_time = time_form()
     created_at = stored_time(now())
     insert_rows(

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from monitor.ingest.entry import Entry
+from monitor.ingest.projections.run_counters import RunCounterDeltas
 from monitor.ingest.projections.selection import Understood
-from monitor.ingest.projections.tally import Tally
 from monitor.ingest.times import from_now_on
 from monitor.records.database.bulk import (
     insert_rows,
@@ -22,30 +22,30 @@ from monitor.records.states import FileStatus
 from swf_common_lib.messages import ProcessingComplete, StfGen, StfReady
 
 _OF_READY = ("sequence", "file_size_bytes", "checksum", "machine_state", "tf_count")
-"""What a file's announcement says of it."""
+"""The fields of a file that its announcement has."""
 _NOT_ANNOUNCED = (None, None, "", "physics", None)
 _FIELDS = ("file_id", "run", "stf_filename", *_OF_READY, "status", "metadata", "created_at")
 _REGISTERED = str(FileStatus.REGISTERED)
 _FINAL = (FileStatus.PROCESSED, FileStatus.FAILED, FileStatus.DONE)
 
 
-def count_generated(entries: Understood, tally: Tally) -> None:
-    """Count what the DAQ wrote; a file is recorded when it is registered."""
+def count_generated(entries: Understood, counters: RunCounterDeltas) -> None:
+    """Count the files that the DAQ wrote; their rows are made when they are registered."""
     for entry, _ in entries.of_type(StfGen):
-        tally.add(entry.run_number, "stf_files_generated")
+        counters.add(entry.run_number, "stf_files_generated")
 
 
 class Files:
-    """The rows of a batch's files: which is there is asked, and noted, once."""
+    """The rows of a batch's files: which of them exist is queried once and remembered."""
 
-    def __init__(self, run_keys: Mapping[int, int], tally: Tally) -> None:
+    def __init__(self, run_keys: Mapping[int, int], counters: RunCounterDeltas) -> None:
         self._run_keys = run_keys
-        self._tally = tally
+        self._counters = counters
         self._keys: dict[str, str] = {}
-        """Of the rows that are known to be there, by filename; in the form of ``stored_uuid``."""
+        """Primary keys of existing rows, by filename; in the form of ``stored_uuid``."""
 
     def register(self, entries: Understood) -> None:
-        """Record files that are ready; what another message said of one before is completed."""
+        """Record files that are ready; a row that another message created before is completed."""
         ready: dict[str, tuple[Entry, StfReady]] = {}
         for entry, message in entries.of_type(StfReady):
             ready.setdefault(message.filename, (entry, message))
@@ -62,13 +62,13 @@ class Files:
         )
 
     def ensure(self, names: Mapping[str, int]) -> Mapping[str, str]:
-        """Give the keys of files by name; make those that are not there, of the run given."""
+        """Return the keys of files by name; create missing rows, in the run given for each."""
         self._look_up(name for name in names if name not in self._keys)
         self._insert((name, run, None) for name, run in names.items() if name not in self._keys)
         return self._keys
 
     def complete(self, entries: Understood) -> None:
-        """Record which files were processed as a whole, and which of them failed; once each."""
+        """Record which files were processed as a whole and which of them failed, each once."""
         done: dict[str, tuple[Entry, ProcessingComplete]] = {}
         for entry, message in entries.of_type(ProcessingComplete):
             done.setdefault(message.filename, (entry, message))
@@ -80,17 +80,17 @@ class Files:
                 if (status is FileStatus.FAILED) == bool(message.error)
             }
             for portion in portions(names):
-                rows = StfFile.objects.filter(stf_filename__among=portion)
+                rows = StfFile.objects.filter(stf_filename__in_array=portion)
                 rows = rows.exclude(status__in=_FINAL)
                 for name in rows.values_list("stf_filename", flat=True):
-                    self._tally.add(names[name], "stf_files_processed")
+                    self._counters.add(names[name], "stf_files_processed")
                 rows.update(status=status)
 
     def _look_up(self, names: Iterable[str]) -> list[str]:
-        """Note the keys of those files that are there; give those of which only that is known."""
+        """Remember the keys of existing files; return those without size and checksum."""
         bare = []
         for portion in portions(names):
-            rows = StfFile.objects.filter(stf_filename__among=portion)
+            rows = StfFile.objects.filter(stf_filename__in_array=portion)
             for name, key, size, checksum in rows.values_list(
                 "stf_filename", "file_id", "file_size_bytes", "checksum"
             ):
@@ -109,7 +109,7 @@ class Files:
             rows.append(
                 (key, run_key, name, *announced, _REGISTERED, "{}", stored_time(created_at))
             )
-            self._tally.add(run_number, "stf_files_registered")
+            self._counters.add(run_number, "stf_files_registered")
         insert_rows(StfFile, _FIELDS, rows)
 
 

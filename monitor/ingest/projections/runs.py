@@ -1,4 +1,4 @@
-"""Runs and their way through the phases."""
+"""Runs and their phases."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ENDED = (RunPhase.PROCESSING, RunPhase.COMPLETED)
 
 
 def ensure(entries: Iterable[Entry]) -> dict[int, int]:
-    """Make runs and run states that are not there; give the key of each run by its number."""
+    """Create missing runs and run states; return the key of each run by its number."""
     first: dict[int, Entry] = {}
     for entry in entries:
         first.setdefault(entry.run_number, entry)
@@ -52,7 +52,7 @@ def _new_run(entry: Entry) -> Run:
 
 
 def move(entries: Iterable[Entry]) -> None:
-    """Follow the DAQ: phase, state and substate of the runs, their begin and their end."""
+    """Update phase, state, substate, begin and end of runs from the DAQ's messages."""
     of_run: dict[int, list[Entry]] = {}
     for entry in entries:
         if entry.message_type in DAQ_TYPES:
@@ -87,7 +87,7 @@ def _follow(state: RunState, entry: Entry) -> None:
     if isinstance(message, EndRun):
         _end(state, entry, message)
     elif state.phase in _ENDED:
-        return  # what comes after the end of a run does not begin it again
+        return  # a message after the end of a run does not start it again
     if state.phase != RunPhase.COMPLETED:
         state.phase = PHASES[type(message)]
     state.state, state.substate = message.state[:50], message.substate[:50]
@@ -111,7 +111,7 @@ def _begin(state: RunState, entry: Entry) -> None:
 
 
 def _end(state: RunState, entry: Entry, message: EndRun) -> None:
-    # A run may be ended twice, by its runner and in a dead runner's stead: the first counts.
+    # A run may end twice, by its runner and by the sweeper for a lost runner: the first counts.
     if state.total_stf_files is None:
         given = message.total_stf_files
         state.total_stf_files = state.stf_files_generated if given is None else given

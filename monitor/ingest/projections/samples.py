@@ -1,4 +1,4 @@
-"""TF samples: the time frames of an STF that were taken for fast monitoring."""
+"""TF samples: time frames of an STF that were taken for fast monitoring."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import uuid
 
 from monitor.ingest.entry import Entry
 from monitor.ingest.projections.files import Files
+from monitor.ingest.projections.run_counters import RunCounterDeltas
 from monitor.ingest.projections.selection import Understood
-from monitor.ingest.projections.tally import Tally
 from monitor.ingest.times import from_now_on
 from monitor.records.database.bulk import insert_rows, portions, stored_time, stored_uuid
 from monitor.records.models import FastMonFile
@@ -29,14 +29,14 @@ _FIELDS = (
 )
 
 
-def register(entries: Understood, stf_files: Files, tally: Tally) -> None:
-    """Record samples that are not there yet, and count them for their run."""
+def register(entries: Understood, stf_files: Files, counters: RunCounterDeltas) -> None:
+    """Record new samples, and count them in their run."""
     samples: dict[str, tuple[Entry, TfFileRegistered]] = {}
     for entry, message in entries.of_type(TfFileRegistered):
         samples.setdefault(message.tf_filename, (entry, message))
     known: set[str] = set()
     for portion in portions(samples):
-        rows = FastMonFile.objects.filter(tf_filename__among=portion)
+        rows = FastMonFile.objects.filter(tf_filename__in_array=portion)
         known.update(rows.values_list("tf_filename", flat=True))
     new = [pair for name, pair in samples.items() if name not in known]
     if not new:
@@ -64,4 +64,4 @@ def register(entries: Understood, stf_files: Files, tally: Tally) -> None:
         ],
     )
     for entry, _ in new:
-        tally.add(entry.run_number, "stf_samples_received")
+        counters.add(entry.run_number, "stf_samples_received")

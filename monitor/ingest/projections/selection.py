@@ -13,7 +13,7 @@ M = TypeVar("M", bound=Message)
 
 
 class Understood:
-    """Entries whose message was understood, in their order; by type without looking at all."""
+    """Entries whose message was understood, in their order, with an index by message type."""
 
     def __init__(self, entries: Sequence[Entry]) -> None:
         self._all: list[Entry] = []
@@ -31,5 +31,5 @@ class Understood:
         return len(self._all)
 
     def of_type(self, kind: type[M]) -> Sequence[tuple[Entry, M]]:
-        """Give the entries whose message is of this type, with that message."""
+        """Return the entries whose message is of this type, with that message."""
         return self._of_type.get(kind, ())

@@ -1,4 +1,4 @@
-"""TF slices: registered by one message a sample, followed by batched news of many."""
+"""TF slices: registered by one message a sample, then changed by messages about many slices."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from collections.abc import Iterable
 from monitor.ingest.projections.selection import Understood
 from monitor.ingest.times import optional_time
 from monitor.ingest.validity import SLICE_STATES, WORKER_LIMIT
-from monitor.records.slices import Slice, SliceChange, follow_slices
+from monitor.records.slices import SliceChange, SliceRow, apply_slice_changes
 from swf_common_lib.messages import SliceState, SliceStatus, TfSlicesRegistered
 
 
 def update(entries: Understood) -> None:
-    """Register slices and take the news of them, with the counts of their run states."""
-    made: defaultdict[int, list[Slice]] = defaultdict(list)
-    news: defaultdict[int, list[SliceChange]] = defaultdict(list)
+    """Register slices, apply their status changes, and update the counts of their runs."""
+    registrations: defaultdict[int, list[SliceRow]] = defaultdict(list)
+    changes: defaultdict[int, list[SliceChange]] = defaultdict(list)
     for entry, registered in entries.of_type(TfSlicesRegistered):
-        made[entry.run_number].extend(_slices(registered))
+        registrations[entry.run_number].extend(_slices(registered))
     for entry, told in entries.of_type(SliceStatus):
-        news[entry.run_number].extend(map(_change, told.slices))
-    for run_number in {*made, *news}:
-        follow_slices(run_number, made[run_number], news[run_number])
+        changes[entry.run_number].extend(map(_change, told.slices))
+    for run_number in {*registrations, *changes}:
+        apply_slice_changes(run_number, registrations[run_number], changes[run_number])
 
 
-def _slices(message: TfSlicesRegistered) -> Iterable[Slice]:
+def _slices(message: TfSlicesRegistered) -> Iterable[SliceRow]:
     for piece in message.slices:
-        yield Slice(
+        yield SliceRow(
             tf_filename=message.tf_filename,
             slice_id=piece.slice_id,
             stf_filename=message.stf_filename,

@@ -1,4 +1,4 @@
-"""Workers: where each stands, and how many of a run are at work."""
+"""Workers: the state of each, and the number of active ones in a run."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from monitor.ingest.projections.run_counters import RunCounterDeltas
 from monitor.ingest.projections.selection import Understood
-from monitor.ingest.projections.tally import Tally
 from monitor.ingest.times import optional_time
 from monitor.ingest.validity import NAME_LIMIT
 from monitor.records.database.bulk import portions
@@ -30,8 +30,8 @@ _WRITTEN = (
 )
 
 
-def update(entries: Understood, tally: Tally) -> None:
-    """Record the newest state of each worker; what a message leaves out stays as it was."""
+def update(entries: Understood, counters: RunCounterDeltas) -> None:
+    """Record the newest state of each worker; fields that a message omits stay as they were."""
     news = [
         (entry, worker)
         for entry, message in entries.of_type(WorkerStatus)
@@ -51,9 +51,9 @@ def update(entries: Understood, tally: Tally) -> None:
         worker.run_number = entry.run_number
         _follow(worker, told, entry.sent_at)
         for run_number in sorted(before - _at_work(worker)):
-            tally.add(run_number, "active_worker_count", -1)
+            counters.add(run_number, "active_worker_count", -1)
         for run_number in sorted(_at_work(worker) - before):
-            tally.add(run_number, "active_worker_count")
+            counters.add(run_number, "active_worker_count")
     Worker.objects.bulk_create(
         workers.values(),
         update_conflicts=True,
@@ -63,7 +63,7 @@ def update(entries: Understood, tally: Tally) -> None:
 
 
 def _at_work(worker: Worker) -> set[int]:
-    """Give the run for which a worker counts as active, if there is one."""
+    """Return the run for which a worker counts as active, as a set of at most one number."""
     if worker.status in WORKERS_AT_WORK and worker.run_number is not None:
         return {worker.run_number}
     return set()
@@ -89,7 +89,7 @@ def _follow(worker: Worker, told: WorkerState, moment: datetime) -> None:
 
 
 def _note_slice(worker: Worker, told: Mapping[str, Any]) -> None:
-    """Note the slice that a worker is busy with; one that names none has none."""
+    """Set the slice that a worker is busy with; without one in the message it has none."""
     slice_id, name = told.get("current_slice_id"), told.get("tf_filename")
     if isinstance(slice_id, int) and isinstance(name, str):
         worker.current_slice_id, worker.tf_filename = slice_id, name[:NAME_LIMIT]

@@ -1,1 +1,1 @@
-"""How records are read and written, whatever they mean."""
+"""Reading and writing of rows, independent of what they mean."""

@@ -1,4 +1,4 @@
-"""Many rows at once: no model instance is made on the way.
+"""Writing many rows at once, without making model instances.
 
 SQLite: one prepared statement for all. PostgreSQL: COPY for new rows, one UPDATE from JSON for
 changed ones (docs/decisions says what each brings).
@@ -15,12 +15,12 @@ from django.db import connection
 from django.db.models import Model
 from pydantic_core import to_json
 
-QUESTION_SIZE = {"sqlite": 900, "postgresql": 10_000}
-"""Values that one question may hold: SQLite takes at least 999 in a statement."""
+QUERY_SIZE = {"sqlite": 900, "postgresql": 10_000}
+"""Values that one query may have: SQLite allows at least 999 in a statement."""
 
 
 def insert_rows(model: type[Model], fields: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Insert rows whose values stand in the order of ``fields``, in the database's own form."""
+    """Insert rows; their values are in the order of ``fields``, in the database's own form."""
     values = list(rows)
     if not values:
         return
@@ -94,7 +94,7 @@ def _column(model: type[Model], field: str) -> str:
 
 
 def time_form() -> Callable[[datetime], Any]:
-    """Give the function that turns a time into the form in which rows for the database hold it."""
+    """Return the function that converts a time into the form that ``insert_rows`` takes."""
     if connection.vendor == "postgresql":
         return datetime.isoformat  # psycopg takes four times as long over a datetime
     adapt: Callable[[datetime], Any] = connection.ops.adapt_datetimefield_value
@@ -102,17 +102,17 @@ def time_form() -> Callable[[datetime], Any]:
 
 
 def stored_time(value: datetime) -> Any:
-    """Give one time in the form in which rows for the database hold it."""
+    """Return one time in the form that ``insert_rows`` takes."""
     return time_form()(value)
 
 
 def stored_uuid(value: UUID) -> str:
-    """Give a UUID in the form in which rows for the database hold it."""
+    """Return a UUID in the form that ``insert_rows`` takes."""
     return value.hex
 
 
 def portions(values: Iterable[str]) -> Iterator[list[str]]:
-    """Cut values into lists that fit into one question."""
-    rest, size = list(values), QUESTION_SIZE[connection.vendor]
+    """Yield the values in lists that are short enough for one query."""
+    rest, size = list(values), QUERY_SIZE[connection.vendor]
     for start in range(0, len(rest), size):
         yield rest[start : start + size]

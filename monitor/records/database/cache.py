@@ -1,4 +1,4 @@
-"""What takes long to gather of a large run is kept for a while: not gathered for each who asks."""
+"""A cache for large runs: what takes long to compute is not computed for each request."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from typing import TypeVar, cast
 from django.core.cache import cache
 
 LARGE = 20_000
-"""Rows from which on what is gathered from all of them is kept. Less is gathered in no time."""
-KEPT = 10
-"""Seconds for which it is."""
+"""Rows from which on a result is cached; with fewer it is computed in no time."""
+CACHE_SECONDS = 10
 
 T = TypeVar("T")
 
 
-def kept_of_run(what: str, run_number: int, phase: str, slices: int, gather: Callable[[], T]) -> T:
-    """Give what ``gather`` gives for a run, or gave a short while ago when the run is large.
+def cached_for_large_run(
+    key: str, run_number: int, phase: str, slices: int, compute: Callable[[], T]
+) -> T:
+    """Return compute(), cached for 10 s once the run has 20,000 slices.
 
-    A run of another ``phase`` is gathered anew.
+    A run in another ``phase`` is computed anew.
     """
     if slices < LARGE:
-        return gather()
-    return cast("T", cache.get_or_set(f"{what}:{run_number}:{phase}", gather, KEPT))
+        return compute()
+    return cast("T", cache.get_or_set(f"{key}:{run_number}:{phase}", compute, CACHE_SECONDS))

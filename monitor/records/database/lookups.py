@@ -1,4 +1,4 @@
-"""The lookup ``among``: one of many texts, as a question that costs little to ask."""
+"""The lookup ``in_array``: equal to one of many texts, as a cheap query."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from django.db.models.lookups import In
 if TYPE_CHECKING:
     AnyIn = In[Any]
 else:
-    AnyIn = In  # a class of many types to the type checker alone
+    AnyIn = In  # generic for the type checker only
 
 
-class Among(AnyIn):
-    """``IN``; on PostgreSQL one array instead of a place for each of thousands of values."""
+class InArray(AnyIn):
+    """``IN``; on PostgreSQL one array instead of a placeholder for each of thousands of values."""
 
-    lookup_name = "among"
+    lookup_name = "in_array"
     prepare_rhs = False
 
     def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
-        """Give the condition and its parameters."""
+        """Return the SQL condition and its parameters."""
         column, parameters = self.process_lhs(compiler, connection)
         return f"{column} = ANY(%s)", [*parameters, list(self.rhs)]
 
 
 def register() -> None:
-    """Make it known for text columns."""
-    CharField.register_lookup(Among)
+    """Register the lookup for text columns."""
+    CharField.register_lookup(InArray)

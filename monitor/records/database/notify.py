@@ -1,7 +1,7 @@
-"""Telling other processes at once that executions changed, where the database can.
+"""Notifying other processes at once that executions changed, where the database can.
 
-PostgreSQL passes the word on with the commit of what changed; on SQLite, where nobody can be told,
-whoever wants to know looks.
+PostgreSQL sends the notification with the commit of the change. SQLite cannot notify anybody: there
+the other processes look regularly.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from django.db import connection
 from monitor.records.models import RunState
 
 CHANNEL = "testbed_executions"
-"""What to LISTEN to; each word is an execution's id."""
+"""The channel to LISTEN to; each payload is an execution's id."""
 
 
-def tell_changed(execution_ids: Iterable[str]) -> None:
-    """Tell whoever listens, once the present transaction is committed."""
+def notify_changed(execution_ids: Iterable[str]) -> None:
+    """Notify the listeners of changed executions, when the present transaction is committed."""
     changed = sorted({execution_id for execution_id in execution_ids if execution_id})
     if changed and connection.vendor == "postgresql":
         with connection.cursor() as cursor:
@@ -26,8 +26,8 @@ def tell_changed(execution_ids: Iterable[str]) -> None:
             )
 
 
-def tell_runs_changed(run_numbers: Iterable[int | None]) -> None:
-    """Tell of the executions of runs in the same way."""
+def notify_runs_changed(run_numbers: Iterable[int | None]) -> None:
+    """Notify the listeners of the changed executions of runs, in the same way."""
     if connection.vendor == "postgresql":
         states = RunState.objects.filter(pk__in=[number for number in run_numbers if number])
-        tell_changed(states.values_list("execution_id", flat=True))
+        notify_changed(states.values_list("execution_id", flat=True))

@@ -1,4 +1,4 @@
-"""Numbers that are given out once."""
+"""Numbers that are issued once."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ FIRST_RUN_NUMBER = 100_001
 
 
 def next_run_number() -> int:
-    """Give out a run number."""
+    """Issue the next run number."""
     return next_number("run", first=FIRST_RUN_NUMBER)
 
 
 def next_agent_id() -> int:
-    """Give out an agent's number."""
+    """Issue the next agent number."""
     return next_number("agent")
 
 
 def next_execution_sequence(workflow_name: str) -> int:
-    """Give out the number of an execution of a workflow."""
+    """Issue the next number for an execution of a workflow."""
     return next_number(f"execution:{workflow_name}")
 
 
 def next_number(name: str, first: int = 1) -> int:
-    """Give out the next number under ``name``; the first ever is ``first``.
+    """Issue the next number under ``name``; the first ever is ``first``.
 
     Two callers never get the same one: the UPDATE locks the row until the number was read.
     """

@@ -1,7 +1,7 @@
-"""One writer at a time of what messages say and REST registers too: runs, files, slices, workers.
+"""A lock for tables that both ingest and REST write: runs, files, slices, workers.
 
-Ingest asks which rows are there and inserts those that are not. On SQLite nobody else can write
-meanwhile. On PostgreSQL somebody could, whose rows ingest does not see until they are committed.
+Ingest reads which rows exist and inserts those that do not. On SQLite nobody else can write
+meanwhile. On PostgreSQL somebody could, and ingest sees such rows only when they are committed.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from contextlib import contextmanager
 from django.db import connection, transaction
 
 _KEY = 0x73776669
-"""Of the advisory lock; any number that nobody else on the database uses."""
+"""Key of the advisory lock: any number that nobody else on the database uses."""
 
 
 @contextmanager
 def one_writer() -> Iterator[None]:
-    """Run a transaction that waits for others of its kind, and they for its end."""
+    """Run the block as a transaction; only one such transaction runs at a time."""
     with transaction.atomic():
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:

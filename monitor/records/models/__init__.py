@@ -1,4 +1,4 @@
-"""The tables of the monitor, a module a subject."""
+"""The tables of the monitor, one module for each subject."""
 
 from monitor.records.models.access import ApiToken, LoginLink
 from monitor.records.models.agents import Namespace, Subscriber, SystemAgent

@@ -1,4 +1,4 @@
-"""Who may use REST, MCP and the web UI."""
+"""Tokens and login links: who may use REST, MCP and the web UI."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class TokenScope(models.TextChoices):
 
 
 class ApiToken(models.Model):
-    """A token, known by its hash alone."""
+    """A token; only the hash of its key is stored."""
 
     name = models.CharField(max_length=100, unique=True)
     digest = models.CharField(max_length=64, unique=True)

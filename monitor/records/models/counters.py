@@ -1,4 +1,4 @@
-"""Numbers that are given out once: runs, agents, executions of each workflow."""
+"""Numbers that are issued once: for runs, agents, executions of each workflow."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from django.db import models
 
 
 class Counter(models.Model):
-    """The last number given out under a name: ``run``, ``agent``, ``execution:<workflow>``."""
+    """The last number issued under a name: ``run``, ``agent``, ``execution:<workflow>``."""
 
     name = models.CharField(max_length=220, primary_key=True)
     value = models.BigIntegerField()

@@ -9,7 +9,7 @@ class AppLog(models.Model):
     """One log record, as an agent wrote it."""
 
     record_id = models.CharField(max_length=64, unique=True, null=True, blank=True)
-    """Given by the sender, so that a repeated record is kept once."""
+    """Set by the sender, so that a repeated record is stored once."""
     app_name = models.CharField(max_length=100)
     instance_name = models.CharField(max_length=100)
     timestamp = models.DateTimeField()

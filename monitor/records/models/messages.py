@@ -1,4 +1,4 @@
-"""What was said on the broker, and the history of runs and executions drawn from it."""
+"""Messages on the broker, and the history of runs and executions derived from them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class SystemStateEvent(models.Model):
     """Something that changed the state of a run or of an execution; never modified."""
 
     event_id = models.CharField(max_length=220, unique=True, null=True, blank=True)
-    """Identity of what caused it (a message's id), so that a repetition adds nothing."""
+    """Id of its cause (a message's id), so that a repeated message adds no event."""
     timestamp = models.DateTimeField()
     run_number = models.BigIntegerField(null=True, blank=True)
     execution_id = models.CharField(max_length=250, blank=True, default="")
@@ -50,7 +50,7 @@ class SystemStateEvent(models.Model):
     actor = models.CharField(max_length=100, blank=True, default="")
     """Who caused it: user, agent, runner or sweeper."""
     via = models.CharField(max_length=20, blank=True, default="")
-    """Through what: rest, web, mcp, cli, message, sweeper."""
+    """The channel it came through: rest, web, mcp, cli, message, sweeper."""
     event_data = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -1,4 +1,4 @@
-"""Runs, where each stands, and the workers that process its slices."""
+"""Runs, their states, and the workers that process their slices."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ class Run(models.Model):
     """The catalogue's name of the run's files."""
     dataset_open = models.BooleanField(default=True)
     announced_only = models.BooleanField(default=True, db_default=True)
-    """Known from messages alone; an agent may still register it over REST."""
+    """Known from messages only; an agent may still register it over REST."""
 
     def __str__(self) -> str:
         return f"run {self.run_number}"
 
 
 class RunState(models.Model):
-    """Where a run stands: phase, machine state, counts. Changed by increments, never recounted."""
+    """The state of a run: phase, machine state, counts. Counts are incremented, never recounted."""
 
     run_number = models.BigIntegerField(primary_key=True)
     execution_id = models.CharField(max_length=250, blank=True, default="", db_index=True)
@@ -48,7 +48,7 @@ class RunState(models.Model):
     slices_completed = models.IntegerField(default=0)
     slices_failed = models.IntegerField(default=0)
     total_stf_files = models.IntegerField(null=True, blank=True)
-    """STF files of the whole run, as ``end_run`` announced; None while it goes on."""
+    """STF files of the whole run, as announced by ``end_run``; None before that."""
     end_tick = models.FloatField(null=True, blank=True)
     """Simulated time of ``end_run``."""
     state_changed_at = models.DateTimeField(default=timezone.now)

@@ -41,7 +41,7 @@ class WorkflowDefinition(models.Model):
 
 
 class WorkflowExecution(models.Model):
-    """One execution of a workflow, complete in itself: needs no file to be understood."""
+    """One execution of a workflow, with everything needed to understand it without any file."""
 
     execution_id = models.CharField(max_length=250, primary_key=True)
     workflow_definition = models.ForeignKey(
@@ -51,8 +51,8 @@ class WorkflowExecution(models.Model):
     parameter_values = models.JSONField(default=dict)
     """The fully expanded configuration, a table a section."""
     options = models.JSONField(default=dict)
-    """How to run it: speed (simulated seconds a second, 0: unpaced) and duration (simulated
-    seconds, 0: to its end)."""
+    """How to run it: speed (simulated seconds per second, 0: as fast as possible) and duration
+    (simulated seconds, 0: to its end)."""
     performance_metrics = models.JSONField(default=dict, blank=True)
     execution_environment = models.JSONField(default=dict, blank=True)
     source = models.JSONField(default=dict, blank=True)
@@ -64,7 +64,7 @@ class WorkflowExecution(models.Model):
     end_time = models.DateTimeField(null=True, blank=True)
     executed_by = models.CharField(max_length=100)
     started_through = models.CharField(max_length=20, blank=True, default="")
-    """rest, web, mcp, cli, message, once: how the start came in."""
+    """The channel that started it: rest, web, mcp, cli, message, once."""
     error_message = models.TextField(blank=True, default="")
     stack_trace = models.TextField(blank=True, default="")
     status_reason = models.TextField(blank=True, default="")
@@ -79,23 +79,23 @@ class WorkflowExecution(models.Model):
     change_requested_by = models.CharField(max_length=100, blank=True, default="")
     run_number = models.BigIntegerField(null=True, blank=True, db_index=True)
     runner = models.CharField(max_length=100, blank=True, default="")
-    """Agent that claimed it."""
+    """Name of the runner that claimed it."""
     simulation_tick = models.FloatField(null=True, blank=True)
-    """Simulated seconds since its beginning, as its runner's last heartbeat said."""
+    """Simulated seconds since its start, from its runner's last heartbeat."""
     tick_changed_at = models.DateTimeField(null=True, blank=True)
-    """When ``simulation_tick`` last became another: before that its clock stood still."""
+    """When ``simulation_tick`` last changed: since then its clock has stood still."""
     lease_expires_at = models.DateTimeField(null=True, blank=True)
     """An active execution whose runner does not renew this in time is ended by the sweeper."""
     expires_at = models.DateTimeField(null=True, blank=True)
     """A pending execution that no runner claimed by then is terminated."""
     announced_at = models.DateTimeField(null=True, blank=True)
     end_unannounced = models.BooleanField(default=False)
-    """It ended without its runner; ``end_run`` has still to be broadcast in its stead."""
+    """It ended without its runner; the monitor still has to broadcast ``end_run`` for it."""
     idempotency_key = models.CharField(max_length=200, null=True, blank=True)
     idempotency_scope = models.CharField(max_length=100, blank=True, default="")
-    """User whose key it is; empty for the id of a message, which is nobody else's anyway."""
+    """The user whose key it is; empty where the key is a message's id, which is unique anyway."""
     request_digest = models.CharField(max_length=64, blank=True, default="")
-    """SHA-256 of what the start asked for, hex; empty: not kept."""
+    """SHA-256 of the request that started it, in hexadecimal; empty: not stored."""
 
     class Meta:
         constraints = [
@@ -123,17 +123,17 @@ class WorkflowExecution(models.Model):
 
     @property
     def workflow_name(self) -> str:
-        """Name of the workflow that it executes."""
+        """The name of the workflow that it executes."""
         return self.workflow_definition.workflow_name
 
     @property
     def duration_seconds(self) -> float | None:
-        """Wall time from start to end in seconds; None while there is no end."""
+        """The wall time from start to end in seconds; None before the end."""
         if self.start_time is None or self.end_time is None:
             return None
         return (self.end_time - self.start_time).total_seconds()
 
     def section(self, name: str) -> dict[str, Any]:
-        """Give one section of the expanded configuration; empty when there is none."""
+        """Return one section of the expanded configuration; empty when there is none."""
         value = self.parameter_values.get(name)
         return value if isinstance(value, dict) else {}

@@ -1,1 +1,1 @@
-"""What can be asked of records: selections, cursors, pages."""
+"""Queries of records: selections, cursors, pages."""

@@ -1,4 +1,4 @@
-"""Places in an ordered list of rows: the key of a row as text, and the rows beyond a key."""
+"""Cursors in an ordered list of rows: a row's key as text, and the rows beyond a key."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from swf_common_lib.errors import InvalidRequest
 
 
 def beyond(columns: Sequence[str], values: Sequence[Any], comparison: str) -> Q:
-    """Make the condition for rows below (``lt``) or above (``gt``) the key ``values``.
+    """Return the condition for rows below (``lt``) or above (``gt``) the key ``values``.
 
-    ``columns``, never null and unique together, compare as words do: the first that differs
-    decides.
+    ``columns``, never null and unique together, compare like letters in a dictionary: the first
+    that differs decides.
     """
     after = Q()
     for position, column in enumerate(columns):
         same = dict(zip(columns[:position], values[:position], strict=True))
         after |= Q(**same, **{f"{column}__{comparison}": values[position]})
-    # Says nothing more, but lets the database begin at the place in its index.
+    # This follows from the other conditions, but lets the database use its index.
     return Q(**{f"{columns[0]}__{comparison}e": values[0]}) & after
 
 
 def encode_key(row: Model, columns: Sequence[str]) -> str:
-    """Give the key of ``row`` as text that an address can hold."""
+    """Return the key of ``row`` as text that is allowed in a URL."""
     fields = {field.name: field for field in row._meta.concrete_fields}
     values = [fields[column].value_to_string(row) for column in columns]
     text = json.dumps(values, separators=(",", ":"))
@@ -37,7 +37,7 @@ def encode_key(row: Model, columns: Sequence[str]) -> str:
 
 
 def decode_key(model: type[Model], columns: Sequence[str], text: str) -> list[Any]:
-    """Give the values of a key; raises InvalidRequest for a text that is no key of this list."""
+    """Return the values of a key; raise InvalidRequest for a text that is no key of this list."""
     fields = {field.name: field for field in model._meta.concrete_fields}
     try:
         padded = text + "=" * (-len(text) % 4)

@@ -1,4 +1,4 @@
-"""Pages of a selection, by key: a page of a large table costs what one of a small does."""
+"""Pages of a selection, by key: a page of a large table costs as little as of a small one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Window(Generic[M]):
 
     items: list[M]
     columns: Sequence[str]
-    """The columns that say where a row is in the order."""
+    """The columns that define the order of the rows."""
     before: bool
     after: bool
 
@@ -43,14 +43,14 @@ class Page(Generic[M]):
     total: int
     """Rows of the whole selection."""
     next_cursor: str | None
-    """What to ask for to get the rows after these; None when there are none."""
+    """The cursor of the rows after these; None when there are none."""
     more_than_total: bool
-    """There are more rows than ``total``: they were not counted to their end."""
+    """There are more rows than ``total``: the count was stopped there."""
     key: Sequence[str]
-    """The columns that say where a row is in the order."""
+    """The columns that define the order of the rows."""
 
     def first(self, count: int) -> Page[M]:
-        """Give the page that ends after its first ``count`` (1 at least) rows."""
+        """Return the same page cut after its first ``count`` rows (at least 1)."""
         if count >= len(self.items):
             return self
         items = self.items[:count]
@@ -64,11 +64,10 @@ def take_page(
     cursor: str | None = None,
     count_to: int | None = None,
 ) -> Page[M]:
-    """Give at most ``limit`` rows that ``params`` select, from ``cursor`` on.
+    """Return at most ``limit`` rows that ``params`` select, from ``cursor`` on.
 
-    ``count_to``: count the rows of the whole selection this far at most; to count all of a large
-    table takes longer than all the rest. Raises InvalidRequest for parameters that cannot be used
-    and for a cursor that is none.
+    ``count_to``: count at most so many rows of the selection; to count all of a large table takes
+    longer than everything else. Raises InvalidRequest for invalid parameters or an invalid cursor.
     """
     return page_of(selection.select(params), selection.order(params), limit, cursor, count_to)
 
@@ -117,7 +116,7 @@ def window_of(
 
 
 def _count(rows: QuerySet[M], most: int | None) -> tuple[int, bool]:
-    """Count ``rows``, up to ``most`` of them; say whether there are more."""
+    """Return the number of ``rows``, at most ``most``, and whether there are more."""
     if most is None:
         return rows.count(), False
     counted = rows.order_by()[: most + 1].count()

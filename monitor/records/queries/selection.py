@@ -17,7 +17,7 @@ from swf_common_lib.errors import InvalidRequest
 from swf_common_lib.suggestions import did_you_mean
 
 PAGING = ("limit", "cursor", "format")
-"""Parameters of a list that select no rows."""
+"""Parameters of a list that are no filters."""
 _RELATIVE = re.compile(r"-(?P<number>\d{1,9}(?:\.\d{1,3})?)(?P<unit>[smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _LARGEST = 2**63 - 1
@@ -27,12 +27,12 @@ M = TypeVar("M", bound=Model)
 
 @dataclass(frozen=True)
 class Parameter:
-    """One thing that rows can be selected by."""
+    """One filter: a parameter by which rows can be selected."""
 
     condition: Callable[[Any], Q]
-    """The condition for a value as ``read`` gave it."""
+    """Returns the condition for a value that ``read`` returned."""
     read: Callable[[str], Any]
-    """Reads a parameter's text; raises ValueError saying what was expected."""
+    """Converts a parameter's text; raises ValueError that says what was expected."""
     description: str
     kind: str = "string"
     """Type in the OpenAPI description."""
@@ -49,13 +49,13 @@ class Selection(Generic[M]):
     newest: tuple[str, ...]
     """Columns, never null and unique together, whose descending order is newest first."""
     orderings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Other orders that may be asked for, by name; columns as in ``newest``."""
+    """Other possible orders, by name; columns as in ``newest``."""
 
     def select(self, params: Mapping[str, str]) -> QuerySet[M]:
-        """Give the rows that the parameters ask for, newest first unless ``ordering`` differs.
+        """Return the rows that the parameters select, newest first unless ``ordering`` differs.
 
-        Empty values select nothing out. Raises InvalidRequest for a parameter that there is not,
-        naming the nearest, and for a value that cannot be read.
+        Empty values filter nothing. Raises InvalidRequest for an unknown parameter, naming the
+        nearest, and for a value that cannot be read.
         """
         condition = Q()
         for name, text in params.items():
@@ -66,7 +66,7 @@ class Selection(Generic[M]):
         return rows
 
     def order(self, params: Mapping[str, str]) -> tuple[str, ...]:
-        """Give the columns by which the rows are ordered, ``-`` before descending ones."""
+        """Return the columns by which the rows are ordered, with ``-`` before descending ones."""
         wanted = str(params.get("ordering") or "-newest")
         name = wanted.removeprefix("-")
         known = {"newest": self.newest, self.newest[0]: self.newest, **self.orderings}
@@ -93,7 +93,7 @@ class Selection(Generic[M]):
 
 
 def text(lookup: str, description: str) -> Parameter:
-    """Make a parameter that takes a text, or several separated by commas."""
+    """Return a parameter that takes a text, or several separated by commas."""
 
     def condition(values: list[str]) -> Q:
         return Q(**{lookup: values[0]}) if len(values) == 1 else Q(**{f"{lookup}__in": values})
@@ -102,12 +102,12 @@ def text(lookup: str, description: str) -> Parameter:
 
 
 def name_of_file(lookup: str, description: str) -> Parameter:
-    """Make a parameter that takes one text, commas included."""
+    """Return a parameter that takes one text, which may have commas."""
     return Parameter(lambda value: Q(**{lookup: value}), _read_text, description)
 
 
 def number(lookup: str, description: str) -> Parameter:
-    """Make a parameter that takes a whole number, or several separated by commas."""
+    """Return a parameter that takes a whole number, or several separated by commas."""
 
     def condition(values: list[int]) -> Q:
         return Q(**{f"{lookup}__in": values})
@@ -116,7 +116,7 @@ def number(lookup: str, description: str) -> Parameter:
 
 
 def choice(lookup: str, values: Iterable[str], description: str) -> Parameter:
-    """Make a parameter that takes one of some values, or several separated by commas."""
+    """Return a parameter that takes one of some values, or several separated by commas."""
     known = tuple(values)
     by_folded = {value.casefold(): value for value in known}
 
@@ -131,12 +131,12 @@ def choice(lookup: str, values: Iterable[str], description: str) -> Parameter:
 
 
 def flag(lookup: str, description: str) -> Parameter:
-    """Make a parameter that takes true or false."""
+    """Return a parameter that takes true or false."""
     return Parameter(lambda value: Q(**{lookup: value}), _read_flag, description, kind="boolean")
 
 
 def since_until(column: str) -> dict[str, Parameter]:
-    """Make the pair of parameters that cut a period out of a time column."""
+    """Return the parameters ``since`` and ``until``, which select a time range of a column."""
     form = "ISO 8601, or relative to now: -90s, -30m, -2h, -1d, -1w"
     return {
         "since": Parameter(
@@ -149,22 +149,22 @@ def since_until(column: str) -> dict[str, Parameter]:
 
 
 def read_time(text: str) -> datetime:
-    """Read ISO 8601 (without a zone: the server's local time) or a time relative to now."""
+    """Return the moment in a text: ISO 8601 (without a zone: server time) or relative to now."""
     if text == "now":
         return timezone.now()
     match = _RELATIVE.fullmatch(text)
     if match:
         return timezone.now() - timedelta(**{_UNITS[match["unit"]]: float(match["number"])})
-    # In a query a plus sign means a blank: 2026-05-01T12:00:00+02:00 often arrives with one.
+    # In a URL a plus sign means a blank: 2026-05-01T12:00:00+02:00 often arrives with one.
     moment = parse_datetime(text) or parse_datetime(text.replace(" ", "+"))
     if moment is None:
         raise ValueError("expected a time: ISO 8601 such as 2026-05-01T12:00:00Z, or -2h, -30m")
     aware = moment if timezone.is_aware(moment) else timezone.make_aware(moment)
-    return aware.astimezone(zones.utc)  # raises for a time that no database can hold
+    return aware.astimezone(zones.utc)  # raises for a time that no database can store
 
 
 def read_number(text: str) -> int:
-    """Read a whole number that a database can hold."""
+    """Return the whole number in a text; raise ValueError for one that no database can store."""
     try:
         value = int(text)
     except ValueError:

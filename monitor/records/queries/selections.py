@@ -1,4 +1,4 @@
-"""What can be asked of each table: defined once, used by REST, web UI and MCP."""
+"""The selections of all tables: defined once, used by REST, web UI and MCP."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _contains(column: str, description: str) -> Parameter:
 
 
 def _of_namespaces(names: list[str]) -> Q:
-    """Select run states by what has a namespace: their executions, or their runs."""
+    """Return the condition that selects run states by the namespace of their execution or run."""
     executions = WorkflowExecution.objects.filter(
         execution_id=OuterRef("execution_id"), namespace__in=names
     )

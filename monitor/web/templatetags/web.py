@@ -25,7 +25,7 @@ register = template.Library()
 
 _COMMAND = re.compile(r"`([^`\n]+)`")
 _LINE = 160
-"""Characters of a text that has one line to itself."""
+"""Characters of a text that is shown in one line."""
 
 _TONES = {
     "ok": "completed processed done ok ready up connected",
@@ -56,7 +56,7 @@ _PAGES = (
 
 @register.inclusion_tag("web/parts/navigation.html", takes_context=True)
 def navigation(context: Context) -> dict[str, Any]:
-    """Write the links to the main pages, with the one that the reader is on marked."""
+    """Return the links to the main pages, with the present page marked."""
     request = context["request"]
     items = []
     for name, label in _PAGES:
@@ -68,7 +68,7 @@ def navigation(context: Context) -> dict[str, Any]:
 
 @register.simple_tag
 def badge(state: Any) -> SafeString | str:
-    """Write a state as a coloured word; colour repeats what the word says."""
+    """Return a state as a coloured word; the colour only repeats the word's meaning."""
     word = str(state if state is not None else "")
     if not word:
         return ""
@@ -78,7 +78,7 @@ def badge(state: Any) -> SafeString | str:
 
 @register.simple_tag
 def when(moment: datetime | Literal[""] | None, precise: bool = False) -> SafeString | str:
-    """Write a moment in UTC; the page's script turns it into the reader's zone."""
+    """Return a moment in UTC; the page's script shows it in the reader's time zone."""
     if moment is None or moment == "":
         return ""
     moment = moment.astimezone(timezone.utc)
@@ -95,7 +95,7 @@ def when(moment: datetime | Literal[""] | None, precise: bool = False) -> SafeSt
 
 @register.filter
 def ago(moment: datetime | None) -> str:
-    """Write how long ago a moment was."""
+    """Return how long ago a moment was, in words."""
     if moment is None:
         return "never"
     seconds = round((clock.now() - moment).total_seconds())
@@ -104,7 +104,7 @@ def ago(moment: datetime | None) -> str:
 
 @register.filter
 def duration(seconds: Any) -> str:
-    """Write seconds for reading: ``0.25 s``, ``12.3 s``, ``3 min 05 s``, ``2 h 04 min``."""
+    """Return seconds in readable form: ``0.25 s``, ``12.3 s``, ``3 min 05 s``, ``2 h 04 min``."""
     if not isinstance(seconds, (int, float)) or isinstance(seconds, bool):
         return ""
     if not math.isfinite(seconds):
@@ -123,7 +123,7 @@ def duration(seconds: Any) -> str:
 
 @register.filter
 def figure(value: Any) -> str:
-    """Write a number for reading: thousands apart, at most four digits after a point."""
+    """Return a number in readable form: thousands separated, at most four decimals."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return "" if value is None else str(value)
     if not math.isfinite(value):
@@ -135,19 +135,19 @@ def figure(value: Any) -> str:
 
 @register.filter
 def commands(text: Any) -> SafeString:
-    """Write what stands between backticks as code."""
+    """Return a text as HTML, with what is between backticks as code."""
     return SafeString(_COMMAND.sub(r"<code>\1</code>", escape(text)))
 
 
 @register.filter
 def words(name: str) -> str:
-    """Write a field's name as words: ``slices_per_sample`` → ``slices per sample``."""
+    """Return a field's name with spaces: ``slices_per_sample`` → ``slices per sample``."""
     return str(name).replace("_", " ")
 
 
 @register.filter
 def plain(value: Any) -> str:
-    """Write a value of a JSON document on one line, as JSON would, text without quotes."""
+    """Return a JSON value on one line, texts without quotes."""
     if isinstance(value, str):
         return value
     return json.dumps(value, ensure_ascii=False, default=str)
@@ -155,40 +155,40 @@ def plain(value: Any) -> str:
 
 @register.filter
 def rounded(value: Any) -> str:
-    """Write a value of a JSON document, a number with few digits."""
+    """Return a JSON value as text, a number with few digits."""
     return figure(value) if isinstance(value, float) else plain(value)
 
 
 @register.filter
 def as_json(value: Any) -> SafeString:
-    """Write a value as indented, coloured JSON."""
+    """Return a value as indented, coloured JSON."""
     return highlight(json_text(value), "json")
 
 
 @register.filter
 def get(mapping: Any, key: Any) -> Any:
-    """Look up a key that is a variable."""
+    """Return the value of a key that is a template variable; None where there is none."""
     return mapping.get(key) if hasattr(mapping, "get") else None
 
 
 @register.filter
 def pairs(value: Any) -> list[tuple[Any, Any]]:
-    """Give keys and values of a JSON object, of anything else none.
+    """Return keys and values of a JSON object; an empty list for anything else.
 
-    ``value.items`` in a template is the value of the key "items" where there is one.
+    A template cannot use ``value.items``: that is the value of a key "items", where there is one.
     """
     return list(value.items()) if isinstance(value, dict) else []
 
 
 @register.filter
 def is_object(value: Any) -> bool:
-    """Whether a value is a JSON object with something in it."""
+    """Return whether a value is a JSON object that is not empty."""
     return isinstance(value, dict) and bool(value)
 
 
 @register.simple_tag
 def run_link(run: Any) -> SafeString | str:
-    """Write a run's number as a link to its page; what is no number is only written."""
+    """Return a run's number as a link to its page; anything else as plain text."""
     text = str(run if run is not None else "")
     if not (text.isascii() and text.isdigit()):
         return text
@@ -197,7 +197,7 @@ def run_link(run: Any) -> SafeString | str:
 
 @register.filter
 def until(start: datetime | None, end: datetime | None) -> float | None:
-    """Give the seconds from one moment to another, or to now while there is no end."""
+    """Return the seconds from one moment to another, or to now while there is no end."""
     if start is None:
         return None
     return ((end or clock.now()) - start).total_seconds()
@@ -205,29 +205,29 @@ def until(start: datetime | None, end: datetime | None) -> float | None:
 
 @register.filter
 def less(value: Any, other: Any) -> float | None:
-    """Subtract one simulated time from another; None while one is missing."""
+    """Return the difference of two simulated times; None while one is missing."""
     return None if value is None or other is None else float(value) - float(other)
 
 
 @register.filter
 def first_line(text: str) -> str:
-    """Give the beginning of a text for one line."""
+    """Return the beginning of a text, for one line."""
     line = text.strip().split("\n", 1)[0]
     return line if len(line) <= _LINE else f"{line[: _LINE - 1]}…"
 
 
-_TOLD_ELSEWHERE = {*Message.model_fields, "checksum"}
-"""Fields of a message that lists show in columns of their own, or not at all."""
+_SHOWN_ELSEWHERE = {*Message.model_fields, "checksum"}
+"""Fields of a message that lists show in their own columns, or not at all."""
 
 
 @register.filter
 def gist(content: Any) -> str:
-    """Write on one line what a message or an event says, without its envelope."""
+    """Return the content of a message or event in one line, without its envelope."""
     if not isinstance(content, dict):
         return first_line(plain(content))
     said = []
     for key, value in content.items():
-        if key in _TOLD_ELSEWHERE or value in (None, "", [], {}):
+        if key in _SHOWN_ELSEWHERE or value in (None, "", [], {}):
             continue
         if isinstance(value, list):
             said.append(f"{len(value)} {words(key)}")
@@ -245,7 +245,7 @@ def _brief(value: Any) -> str:
 
 @register.filter
 def silent(agent: SystemAgent) -> bool:
-    """Whether an agent that did not leave has missed its heartbeats."""
+    """Return whether an agent that has not exited sends no heartbeats any more."""
     if agent.operational_state == SystemAgent.OperationalState.EXITED:
         return False
     last = agent.last_heartbeat
@@ -254,19 +254,19 @@ def silent(agent: SystemAgent) -> bool:
 
 @register.filter
 def unit_of(parameter: str) -> str:
-    """Give the unit of a parameter's value; empty when it has none or is not known."""
+    """Return the unit of a parameter's value; empty when it has none or is not known."""
     return PARAMETERS[parameter].unit if parameter in PARAMETERS else ""
 
 
 @register.filter
 def meaning_of(parameter: str) -> str:
-    """Give what a parameter means; empty when it is not known."""
+    """Return what a parameter means; empty when it is not known."""
     return PARAMETERS[parameter].doc if parameter in PARAMETERS else ""
 
 
 @register.filter
 def origin(expanded: Expanded, section: str) -> dict[str, str]:
-    """Give where the values of one section came from, by key."""
+    """Return where the values of one section came from, by key."""
     start = f"{section}."
     return {
         name.removeprefix(start): source

@@ -1,1 +1,1 @@
-"""The pages, a module a noun."""
+"""The pages, one module for each subject."""

@@ -1,4 +1,4 @@
-"""Agents and what they do."""
+"""Pages of agents."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RECENT = 20
 
 @page
 def agent(request: HttpRequest, name: str) -> HttpResponseBase:
-    """Show one agent: its state, and what it said and logged last."""
+    """Show one agent: its state, its last messages and log records."""
     found = SystemAgent.objects.filter(instance_name=name).first()
     if found is None:
         raise unknown("agent", name, SystemAgent.objects.order_by("-id"), "instance_name")

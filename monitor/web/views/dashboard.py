@@ -33,7 +33,7 @@ def dashboard(request: HttpRequest) -> HttpResponseBase:
 @require_POST
 @signed_in
 def start_execution(request: HttpRequest) -> HttpResponseBase:
-    """Start an execution and go to its page; what hinders it is shown beside the form."""
+    """Start an execution and go to its page; an error is shown beside the form."""
     form = StartForm.from_post(request.POST)
     try:
         execution = start(form.request(request.user.get_username()))
@@ -64,7 +64,7 @@ def _dashboard(
 
 
 def _by_type(agents: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Give for each type how many agents live, what they are doing, and where."""
+    """Return, for each type of agent, how many are alive or silent, their states and namespaces."""
     groups: dict[str, list[dict[str, Any]]] = {}
     for agent in agents:
         groups.setdefault(agent["agent_type"], []).append(agent)

@@ -30,13 +30,13 @@ from swf_common_lib.errors import NotFound, TestbedError
 EVENTS_SHOWN = 60
 ERRORS_SHOWN = 10
 MESSAGES_LOOKED_AT = 5000
-"""Newest messages of an execution from which its agents are told."""
+"""How many of an execution's newest messages are searched for its agents."""
 CHANGES: dict[str, tuple[str, ...]] = {
     ExecutionStatus.PENDING: ("stop",),
     ExecutionStatus.RUNNING: ("pause", "stop"),
     ExecutionStatus.PAUSED: ("resume", "stop"),
 }
-"""What may be asked of an execution in each status; of a finished one nothing."""
+"""The changes that may be requested in each status; none of a finished execution."""
 
 
 @page
@@ -48,7 +48,7 @@ def execution(request: HttpRequest, execution_id: str) -> HttpResponseBase:
 @require_POST
 @signed_in
 def change(request: HttpRequest, execution_id: str, change: str) -> HttpResponseBase:
-    """Ask for a stop, pause or resume; what hinders it is shown on the execution's page."""
+    """Request a stop, pause or resume; an error is shown on the execution's page."""
     reason = request.POST.get("reason", "").strip()
     try:
         requested = request_change(
@@ -99,7 +99,7 @@ def _detail(
 def _metrics(found: WorkflowExecution) -> list[tuple[str, Any]]:
     metrics = found.performance_metrics
     if isinstance(metrics, dict) and found.run_number is not None:
-        # The statistics of the run, which the page shows as they are now.
+        # The run's statistics, which the page shows in their present state.
         metrics = {name: value for name, value in metrics.items() if name != "slices"}
     return _lines(metrics)
 
@@ -109,7 +109,7 @@ def _lines(value: Any) -> list[tuple[str, Any]]:
 
 
 def _elapsed(found: WorkflowExecution) -> float | None:
-    """Give the wall seconds that it ran, or has been running."""
+    """Return the wall seconds that it ran, or has been running."""
     if found.start_time is None:
         return None
     return ((found.end_time or timezone.now()) - found.start_time).total_seconds()
@@ -130,7 +130,7 @@ def _source(found: WorkflowExecution) -> dict[str, Any]:
 
 
 def _agents_of(execution_id: str) -> list[dict[str, Any]]:
-    """Give who sent messages of the execution: name, how many, and the last one's id."""
+    """Return who sent messages of the execution: name, their number, and the last one's id."""
     newest = (
         WorkflowMessage.objects.filter(execution_id=execution_id)
         .order_by("-sent_at", "-id")

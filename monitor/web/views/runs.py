@@ -1,4 +1,4 @@
-"""Runs and where each stands."""
+"""Pages of runs and their states."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from swf_common_lib.errors import TestbedError
 
 @require_safe
 def login(request: HttpRequest) -> HttpResponseBase:
-    """Say how to get a login link."""
+    """Show how to get a login link."""
     if request.user.is_authenticated:
         return redirect("web:dashboard")
     return show(request, "login.html", {})

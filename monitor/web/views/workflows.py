@@ -52,7 +52,7 @@ def configuration(request: HttpRequest, name: str) -> HttpResponseBase:
         expanded = expand(name, workflow=None, workflows_dir=folder, testbed=testbed)
     except ConfigurationError as error:
         problem = error
-    # Its name is one that the folder's listing gave, so it leads nowhere else.
+    # The name comes from the list of the folder's files, so the path cannot leave the folder.
     text = (folder / f"{name}.toml").read_text(encoding="utf-8", errors="replace")
     context = {
         "summary": summary,

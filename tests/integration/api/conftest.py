@@ -96,7 +96,7 @@ def definition(db: None) -> WorkflowDefinition:
 
 @pytest.fixture
 def new_execution(definition: WorkflowDefinition) -> Callable[..., WorkflowExecution]:
-    """Make records of executions."""
+    """Return a function that creates records of executions."""
 
     def make(number: int = 1, **fields: Any) -> WorkflowExecution:
         values: dict[str, Any] = {

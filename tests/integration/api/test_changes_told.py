@@ -29,7 +29,7 @@ Told = Callable[[], set[str]]
 
 @pytest.fixture
 def told(transactional_db: None) -> Iterator[Told]:
-    """Gives the executions that were told of since it was called last."""
+    """Yield a function that returns the executions notified since its last call."""
     if connection.vendor != "postgresql":
         pytest.skip("SQLite tells nobody")
     where = connection.get_connection_params()

@@ -19,7 +19,12 @@ from monitor.records.models import (
     TFSlice,
     WorkflowExecution,
 )
-from monitor.records.slices import SliceChange, SliceCounts, follow_slices, register_slices
+from monitor.records.slices import (
+    SliceChange,
+    SliceCountDeltas,
+    apply_slice_changes,
+    register_slices,
+)
 from monitor.records.states import TERMINAL
 from monitor.records.transitions import transition
 from swf_common_lib.errors import Conflict
@@ -104,9 +109,9 @@ def test_the_same_key_at_once_starts_once() -> None:
     assert WorkflowExecution.objects.count() == 1
 
 
-def take(news: list[SliceChange]) -> SliceCounts:
+def take(news: list[SliceChange]) -> SliceCountDeltas:
     with one_writer():
-        return follow_slices(1, [], news)
+        return apply_slice_changes(1, [], news)
 
 
 def test_news_of_slices_counts_once() -> None:

@@ -32,7 +32,7 @@ def fast_execution(db: None) -> WorkflowExecution:
 def make_execution(
     sections: Mapping[str, object], execution_id: str = "stf_datataking-tester-0001"
 ) -> WorkflowExecution:
-    """Make the record of a running execution with a configuration."""
+    """Create the record of a running execution with a configuration."""
     definition, _ = WorkflowDefinition.objects.get_or_create(
         workflow_name="stf_datataking",
         version="1.0",

@@ -64,7 +64,7 @@ class Installation:
         return number
 
     def records(self, number: int) -> bool:
-        """Tell whether an ingest has subscribed."""
+        """Return whether an ingest has subscribed."""
         return "INFO monitor.ingest.service: recording" in self.log(number)
 
     def kill(self, number: int) -> None:
@@ -96,7 +96,7 @@ class Installation:
         return number
 
     def presence(self) -> dict[str, Any]:
-        """Give ingest's row among the agents; empty before its first report."""
+        """Return ingest's row among the agents; empty before its first report."""
         rows = self.ask(
             "SELECT pid, status, mq_connected, operational_state, metadata"
             " FROM records_systemagent WHERE instance_name = 'monitor-ingest'"

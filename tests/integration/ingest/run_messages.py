@@ -184,7 +184,7 @@ class FastRun:
 
 
 def as_incoming(body: Any, **headers: str) -> Incoming:
-    """Make a delivery of a body: bytes as they are, everything else as JSON."""
+    """Return a delivery of a body: bytes as they are, everything else as JSON."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     kind = body.get("msg_type") if isinstance(body, dict) else ""
     return Incoming(data, headers, WORKERS if kind in WORKER_TYPES else BROADCAST)

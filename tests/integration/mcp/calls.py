@@ -28,7 +28,7 @@ async def refusal(client: Client, tool: str, /, **arguments: Any) -> str:
 
 
 def text_of(result: object) -> str:
-    """Give the one text of a result."""
+    """Return the one text of a result."""
     assert isinstance(result, CallToolResult)
     (content,) = result.content
     assert isinstance(content, TextContent)
@@ -36,5 +36,5 @@ def text_of(result: object) -> str:
 
 
 def size_of(value: Any) -> int:
-    """Give the bytes of an answer's structured content."""
+    """Return how many bytes an answer's structured content has."""
     return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())

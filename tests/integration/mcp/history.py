@@ -15,24 +15,24 @@ _AWAY = "put_away"
 
 
 def trail() -> list[tuple[str, str]]:
-    """Give what happened, with its reason, in order."""
+    """Return what happened, with its reason, in order."""
     events = SystemStateEvent.objects.order_by("id")
     return [(event.event_type, event.event_data["reason"]) for event in events]
 
 
 def put_away() -> None:
-    """Let the database refuse every row of history, as one that is down does."""
+    """Make the database refuse every row of history, as if it were down."""
     _rename(_TABLE, _AWAY)
 
 
 def put_back() -> None:
-    """Let it take rows again."""
+    """Make the database accept rows again."""
     _rename(_AWAY, _TABLE)
 
 
 @asynccontextmanager
 async def unwritable(application: Application) -> AsyncIterator[None]:
-    """Let no row of history be written meanwhile."""
+    """Make the database refuse rows of history in the block."""
     await application.database(put_away)
     try:
         yield

@@ -30,7 +30,7 @@ class Installation:
     environ: dict[str, str] = field(default_factory=dict)
 
     def initialise(self) -> None:
-        """Make the database and the operator's token."""
+        """Create the database and the operator's token."""
         (self.home / ".testbed").mkdir(mode=0o700)
         self.program("-m", "monitor.management.commands.initialise")
 

@@ -52,7 +52,7 @@ def listen(application: Application, broker: BrokerProcess) -> Listen:
 
 @contextmanager
 def silent(broker: BrokerProcess) -> Iterator[None]:
-    """Let the broker hang: it keeps its connections and answers nothing."""
+    """Freeze the broker: it keeps its connections and answers nothing."""
     assert broker.process is not None
     announcer().open()
     broker.process.send_signal(signal.SIGSTOP)
@@ -64,7 +64,7 @@ def silent(broker: BrokerProcess) -> Iterator[None]:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let nobody wait long for a broker or a runner."""
+    """Make waits for a broker or a runner short."""
     monkeypatch.setattr("monitor.executions.announcer.CONFIRM_TIMEOUT", 0.1)
     monkeypatch.setattr("mcp_server.tools.control._REACTION", 0.2)
 

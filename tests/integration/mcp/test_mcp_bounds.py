@@ -23,7 +23,7 @@ FIRST, SECOND = "stf_datataking-shifter-0001", "stf_datataking-shifter-0002"
 
 
 def nested(levels: int) -> dict[str, Any]:
-    """Give a table in a table in a table."""
+    """Return a table nested ``levels`` deep."""
     value: dict[str, Any] = {"end": 1}
     for _ in range(levels):
         value = {"in": value}

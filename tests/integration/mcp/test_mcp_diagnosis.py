@@ -218,7 +218,7 @@ async def test_commands_and_slices_that_wait_are_evidence(
 
 
 def asks(application: Application, patience: float = 0.2, **changes: str) -> None:
-    """Let the application ask for queues with other settings than it has."""
+    """Make the application ask for queues with other settings than its own."""
     own = application.settings
     environ = {
         "ACTIVEMQ_PORT": str(own.activemq_port),

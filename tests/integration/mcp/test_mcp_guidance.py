@@ -21,7 +21,7 @@ CONFIGURATION = "fast_processing_default is a configuration of stf_datataking: g
 
 
 async def told(client: Client, tool: str, /, **arguments: Any) -> tuple[dict[str, Any], str]:
-    """Give an answer's structured content and its text."""
+    """Return an answer's structured content and its text."""
     result = await client.call_tool(tool, arguments)
     assert not getattr(result, "is_error", True), text_of(result)
     return getattr(result, "structured_content", None) or {}, text_of(result)
@@ -33,7 +33,7 @@ def without_slices() -> None:
 
 
 def too_short(workers: int = 225, rampup: float = 300.0) -> None:
-    """Let a run end before its many workers are there: nothing is finished by then."""
+    """Record a run that ends before its many workers are ready: nothing is finished by then."""
     done = rows.whole_run()
     fast = done.parameter_values["fast_processing"]
     fast.update(target_worker_count=workers, worker_rampup_time=rampup)

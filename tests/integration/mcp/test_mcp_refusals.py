@@ -25,7 +25,7 @@ LONG = "x" * 300_000
 
 
 def nested(levels: int) -> dict[str, Any]:
-    """Give a table in a table in a table."""
+    """Return a table nested ``levels`` deep."""
     value: dict[str, Any] = {"end": 1}
     for _ in range(levels):
         value = {"in": value}

@@ -55,7 +55,7 @@ def server(
 
 
 async def severe(client: Client) -> set[str]:
-    """Give where the errors are that the status tells of."""
+    """Return the places of the errors in the status."""
     status = await call(client, "get_system_status")
     return {p["where"] for p in status["problems"] if p["severity"] == "error"}
 

@@ -45,7 +45,7 @@ NO_BROKER = {"ACTIVEMQ_PORT": "1"}
 
 @contextmanager
 def no_broker(home: Path) -> Iterator[None]:
-    """Let the monitor look for its broker in vain, and not at one that runs on this machine."""
+    """Make the monitor find no broker, even if one runs on this machine."""
     announcer.cache_clear()
     with override_settings(TESTBED=load_settings(home=home, environ=NO_BROKER)):
         announcer().open()
@@ -55,7 +55,7 @@ def no_broker(home: Path) -> Iterator[None]:
 
 
 def installation_in(folder: Path) -> Settings:
-    """Make an installation: ``testbed.toml``, one workflow, one configuration."""
+    """Create an installation: ``testbed.toml``, one workflow, one configuration."""
     workflows = folder / "workflows"
     workflows.mkdir(parents=True)
     (folder / "testbed.toml").write_text('[testbed]\nnamespace = "torre1"\n')

@@ -170,7 +170,7 @@ def test_a_page_takes_its_rows_from_an_index_in_their_order(browser: Client, add
 
 
 def sorts(query: str) -> bool:
-    """Tell whether the database would put all rows in order, as no index gives them in that order.
+    """Return whether the database would sort all rows, because no index has their order.
 
     Ordering those that are equal in the first column alone costs nothing.
     """

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from swf_common_lib.config import data_taking
 from swf_common_lib.errors import InvalidRequest
 from swf_common_lib.monitor_client import TIMEOUT, MonitorClient, execution_path
+from swf_common_lib.sizing import requested_stfs
 
 FINAL = ("completed", "failed", "terminated")
 """Statuses of an execution that do not change any more."""
@@ -45,11 +45,9 @@ class ExecutionProgress:
         return str(self.statistics.get("phase") or "")
 
     @property
-    def expected_stf_files(self) -> int | None:
-        """Return how many STF files the run will have, where its configuration says so."""
-        daq = data_taking(self.record.get("parameter_values") or {})
-        count, periods = daq.get("stf_count"), daq.get("physics_period_count")
-        return int(count * periods) if count and periods else None
+    def requested_stf_files(self) -> int | None:
+        """Return how many STF files are asked for; None where a clock or a stop ends the run."""
+        return requested_stfs(self.record.get("parameter_values") or {})
 
     @property
     def stf_files(self) -> int:

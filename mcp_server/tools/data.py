@@ -19,7 +19,7 @@ from mcp_server.views.runs import (
     slice_items,
     stf_items,
 )
-from mcp_server.views.statistics import Statistics, statistics, verdict
+from mcp_server.views.statistics import Statistics, statistics
 from monitor.records.queries.selections import RUNS, SLICES, STF_FILES
 
 
@@ -125,7 +125,7 @@ async def get_statistics(
         count = sum((found.executions or {}).values())
         where = f" in namespace {namespace}" if namespace else ""
         return answer(found, f"since {found.since}{where}: {count} executions")
-    return answer(found, f"run {found.run_number}: {verdict(found.run)}")
+    return answer(found, f"run {found.run_number}: {found.verdict}")
 
 
 def tools() -> list[TestbedTool]:

@@ -103,9 +103,11 @@ def _timings(execution: WorkflowExecution) -> Pair:
             for name in (
                 "waiting_seconds",
                 "processing_seconds",
-                "backlog",
-                "backlog_growth",
+                "late_slices",
+                "backlog_slices",
+                "backlog_growth_slices_per_s",
                 "workers_to_keep_up",
+                "enough_workers",
                 "keeps_up",
             )
             if name in statistics

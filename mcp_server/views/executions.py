@@ -118,30 +118,30 @@ def execution_detail(execution_id: str, detailed: bool) -> ExecutionDetail:
 def progress_view(progress: Progress) -> Item:
     """Return the counts of an execution so far."""
     state = progress.state
-    view = {
-        "stf_files": progress.stfs,
-        "stf_files_expected": progress.expected_stfs,
-        "stf_files_registered": state.stf_files_registered if state else 0,
-        "stf_files_processed": state.stf_files_processed if state else 0,
-        "tf_samples": state.stf_samples_received if state else 0,
-        "slices": state.slices_created if state else 0,
-        "slices_finished": progress.slices_finished,
-        "slices_failed": state.slices_failed if state else 0,
-        "messages": progress.messages,
-    }
-    return given(phase=state.phase if state else None, **view)
+    return given(phase=state.phase if state else None, **progress.as_dict())
 
 
 def progress_line(execution: WorkflowExecution, progress: Progress) -> str:
     """Return one line on how far an execution is."""
-    expected = f" of {progress.expected_stfs}" if progress.expected_stfs is not None else ""
     text = f"{execution.execution_id} is {execution.status}"
     if execution.status_reason:
         text += f" ({short(execution.status_reason, 200)})"
-    text += f": {progress.stfs}{expected} STF files"
-    if progress.state is not None and progress.state.slices_created:
-        text += f", {progress.slices_finished} of {progress.state.slices_created} slices finished"
-    return text
+    return f"{text}: {counts_line(progress)}"
+
+
+def counts_line(progress: Progress) -> str:
+    """Return the counts in a line; what failed or is missing stands beside what is done."""
+    asked = "" if progress.stfs_requested is None else f" of {progress.stfs_requested}"
+    parts = [f"{progress.stfs_announced}{asked} STFs"]
+    if progress.stfs_registered != progress.stfs_announced:
+        parts.append(f"{progress.stfs_registered} registered")
+    if progress.slices_made:
+        parts.append(f"{progress.slices_done} of {progress.slices_made} slices done")
+    if progress.slices_failed:
+        parts.append(f"{progress.slices_failed} failed")
+    if progress.slices_unfinished:
+        parts.append(f"{progress.slices_unfinished} unfinished")
+    return ", ".join(parts)
 
 
 def statistics_of(run_number: int | None) -> Item | None:
@@ -162,7 +162,9 @@ def _item(row: WorkflowExecution, progress: Progress, detailed: bool) -> Item:
         run_number=row.run_number,
         created_at=instant(row.created_at),
         wall_s=rounded(row.duration_seconds),
-        stf_files=progress.stfs,
+        stf_files=progress.stfs_announced,
+        stf_files_requested=_missed(row, progress),
+        slices_failed=progress.slices_failed or None,
     )
     if not detailed:
         return item
@@ -181,6 +183,13 @@ def _item(row: WorkflowExecution, progress: Progress, detailed: bool) -> Item:
             progress=progress_view(progress),
         ),
     }
+
+
+def _missed(row: WorkflowExecution, progress: Progress) -> int | None:
+    """Return how many STFs were asked for, of a run that is over and has made others than these."""
+    if progress.state is None or not is_finished(row):
+        return None
+    return None if progress.stfs_requested == progress.stfs_announced else progress.stfs_requested
 
 
 def _add_reasons(items: list[Item], rows: Sequence[WorkflowExecution]) -> None:

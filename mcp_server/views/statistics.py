@@ -10,6 +10,7 @@ from django.utils import timezone
 from mcp_server.answers.results import Result
 from mcp_server.answers.time_range import check_time_range
 from mcp_server.views.runs import counted, no_run
+from mcp_server.views.worker_verdict import verdict_line
 from monitor.executions.control import find
 from monitor.records.models import (
     Namespace,
@@ -35,7 +36,9 @@ class Statistics(Result):
     run_number: int | None = None
     execution_id: str | None = None
     run: dict[str, Any] | None = None
-    """Of one run; rates are in slices per simulated second."""
+    """Of one run; each figure has its unit in its name, seconds are simulated."""
+    verdict: str | None = None
+    """Whether its workers keep up, in a line."""
     next: str | None = None
     since: str | None = None
     namespace: str | None = None
@@ -81,19 +84,9 @@ def _of_run(execution_id: str, run_number: int | None) -> Statistics:
         run_number=run_number,
         execution_id=told.execution_id or None,
         run=told.as_dict(),
+        verdict=verdict_line(told.verdict),
         next="diagnose_execution" if idle else None,
     )
-
-
-def verdict(run: dict[str, Any]) -> str:
-    """Return one line on whether a run's workers keep up, and what was measured."""
-    if run["keeps_up"] is None:
-        return "no fast processing"
-    if not run["slices"]["created"]:
-        return "no slice was made: the workers had nothing to do"
-    keep = "keep up" if run["keeps_up"] else "do not keep up"
-    text = f"as configured, once all workers are ready, they {keep}"
-    return f"{text}; {run['note']}" if run.get("note") else text
 
 
 def _no_run_of(execution: WorkflowExecution) -> NotFound:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.utils import timezone
 from rest_framework import serializers
@@ -13,6 +13,7 @@ from monitor.executions.control import LEASE, LONGEST_REASON
 from monitor.executions.plan import Plan
 from monitor.executions.request import StartRequest
 from monitor.records.models import RunState, WorkflowDefinition, WorkflowExecution
+from monitor.records.progress import Progress, progress_of
 from monitor.records.states import ExecutionStatus
 from monitor.records.statistics import run_statistics
 from swf_common_lib.config import PARAMETERS, nearest
@@ -88,8 +89,32 @@ class ExecutionSerializer(RecordSerializer):
         return attrs
 
 
-class ExecutionDetailSerializer(ExecutionSerializer):
-    """A workflow execution with all its fields."""
+class ExecutionListSerializer(serializers.ListSerializer[WorkflowExecution]):
+    """Executions with their progress, which is read for all of them at once."""
+
+    def to_representation(self, data: Any) -> Any:
+        """Return the executions in the form of their items."""
+        rows = list(data)
+        cast("dict[str, Any]", self.context)["progress"] = progress_of(rows, count_messages=False)
+        return super().to_representation(rows)
+
+
+class ListedExecutionSerializer(ExecutionSerializer):
+    """A workflow execution as a list shows it."""
+
+    progress = serializers.SerializerMethodField()
+
+    class Meta(ExecutionSerializer.Meta):
+        list_serializer_class = ExecutionListSerializer
+
+    def get_progress(self, execution: WorkflowExecution) -> dict[str, int | None]:
+        """Return its counts so far; null is what nobody asked for or counted."""
+        known = self.context.get("progress") or progress_of([execution])
+        return cast("Progress", known[execution.execution_id]).as_dict()
+
+
+class ExecutionDetailSerializer(ListedExecutionSerializer):
+    """A workflow execution with all that is known of it."""
 
     waiting_for = serializers.SerializerMethodField()
     statistics = serializers.SerializerMethodField()

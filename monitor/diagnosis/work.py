@@ -20,10 +20,9 @@ from monitor.records.models import (
     WorkflowMessage,
 )
 from monitor.records.states import SliceStatus
-from monitor.records.statistics import run_statistics
+from monitor.records.statistics import worker_verdict
 from orchestrator.queue_depths import Reading
 from swf_common_lib.config import fast_processing
-from swf_common_lib.errors import NotFound
 from swf_common_lib.text import instant
 
 QUIET = timedelta(seconds=5)
@@ -250,25 +249,23 @@ def _there_text(namespaces: list[str], execution: WorkflowExecution) -> str:
 
 
 def _workers_too_few(state: RunState) -> Iterator[Finding]:
-    try:
-        told = run_statistics(state.run_number)
-    except NotFound:
+    verdict = worker_verdict(state)
+    if verdict is None or verdict.keeps_up or verdict.enough_workers or not verdict.made_slices:
         return
-    if told.keeps_up is not False or not told.slices.created:
-        return
+    do = "did" if verdict.over else "do"
     yield Finding(
         "workers_too_few",
         "warning",
-        f"{told.workers.target} workers finish {told.capacity:.3g} of "
-        f"{told.nominal_slice_rate:.3g} slices/s: the backlog grows by "
-        f"{told.backlog_growth:.3g}/s while data is taken; {told.workers_to_keep_up} workers would "
-        "keep up",
+        f"{verdict.target_workers} workers finish {verdict.capacity_slices_per_s or 0:.3g} of "
+        f"{verdict.slices_per_s:.3g} slices/s and {do} not keep up: {verdict.late_slices} of "
+        f"{verdict.made_slices} slices waited for longer than an STF takes, at most "
+        f"{verdict.max_wait_s or 0:.3g} s; {verdict.workers_to_keep_up} workers would keep up",
         "start_workflow with parameters "
-        f'{{"target_worker_count": {told.workers_to_keep_up}}}, or with fewer slices_per_sample '
-        "or a shorter slice_processing_time.",
-        f"backlog {told.backlog} slices when data taking ended or now; "
-        f"{told.slices.queued} queued, {told.slices.processing} in work, "
-        f"{told.slices.completed} done",
+        f'{{"target_worker_count": {verdict.workers_to_keep_up}}}, or with fewer '
+        "slices_per_sample or a shorter slice_processing_time.",
+        f"backlog {verdict.backlog_slices} slices at {verdict.at_tick or 0:.7g} simulated s, grown "
+        f"by {verdict.backlog_growth_slices_per_s or 0:.3g}/s; {state.slices_queued} queued, "
+        f"{state.slices_processing} in work, {state.slices_completed} done",
         (WORKER,),
     )
 

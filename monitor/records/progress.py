@@ -14,7 +14,7 @@ from django.utils import timezone
 from monitor.records.database.cache import CACHE_SECONDS, LARGE
 from monitor.records.models import RunState, WorkflowExecution, WorkflowMessage
 from monitor.records.states import TERMINAL, RunPhase
-from swf_common_lib.config import data_taking
+from swf_common_lib.sizing import requested_stfs
 
 _SETTLED = timedelta(minutes=10)
 """So long after its end, an execution is assumed to get no more messages."""
@@ -23,53 +23,78 @@ _SETTLED_SECONDS = 3600
 
 @dataclass(frozen=True)
 class Progress:
-    """Counts of one execution so far."""
+    """Counts of one execution so far. A slice that failed for good is not done."""
 
     state: RunState | None
-    """The state of its run; None before the run is announced."""
-    expected_stfs: int | None
-    """STF files of the whole run; None when it runs until a stop or a given time."""
-    messages: int
-    """Recorded messages, from the workflow and all agents."""
+    """Of its run; None before the run is announced."""
+    stfs_requested: int | None
+    """STF files that the configuration asks for; None when only a stop or a clock ends it."""
+    messages: int | None
+    """Messages recorded, of the workflow and of all agents; None where they were not counted."""
 
     @property
-    def stfs(self) -> int:
-        """STF files generated."""
+    def stfs_announced(self) -> int:
+        """STF files that data taking has made, as the workflow announced them."""
         return self.state.stf_files_generated if self.state else 0
 
     @property
-    def slices_finished(self) -> int:
-        """Slices in a final state."""
-        return self.state.slices_completed + self.state.slices_failed if self.state else 0
+    def stfs_registered(self) -> int:
+        """STF files that the data agent has registered."""
+        return self.state.stf_files_registered if self.state else 0
+
+    @property
+    def slices_made(self) -> int:
+        """Slices of all samples."""
+        return self.state.slices_created if self.state else 0
+
+    @property
+    def slices_done(self) -> int:
+        """Slices that were processed well."""
+        return self.state.slices_completed if self.state else 0
+
+    @property
+    def slices_failed(self) -> int:
+        """Slices that failed in their last try."""
+        return self.state.slices_failed if self.state else 0
+
+    @property
+    def slices_unfinished(self) -> int:
+        """Slices that wait or are in work."""
+        return max(0, self.slices_made - self.slices_done - self.slices_failed)
+
+    def as_dict(self) -> dict[str, int | None]:
+        """Return the counts by the names that every interface uses."""
+        state = self.state
+        return {
+            "stf_files_requested": self.stfs_requested,
+            "stf_files_announced": self.stfs_announced,
+            "stf_files_registered": self.stfs_registered,
+            "stf_files_processed": state.stf_files_processed if state else 0,
+            "tf_samples": state.stf_samples_received if state else 0,
+            "slices_made": self.slices_made,
+            "slices_done": self.slices_done,
+            "slices_failed": self.slices_failed,
+            "slices_unfinished": self.slices_unfinished,
+            "messages": self.messages,
+        }
 
 
-def progress_of(executions: Iterable[WorkflowExecution]) -> dict[str, Progress]:
+def progress_of(
+    executions: Iterable[WorkflowExecution], *, count_messages: bool = True
+) -> dict[str, Progress]:
     """Return the progress of each execution by its id, in two queries for all of them."""
     executions = list(executions)
     runs = [execution.run_number for execution in executions if execution.run_number is not None]
     states = RunState.objects.in_bulk(runs)
-    counts = _message_counts(executions)
+    counts = _message_counts(executions) if count_messages else {}
     return {
         execution.execution_id: Progress(
             state=states.get(execution.run_number) if execution.run_number is not None else None,
-            expected_stfs=expected_stfs(execution, states),
-            messages=counts[execution.execution_id],
+            stfs_requested=requested_stfs(execution.parameter_values),
+            messages=counts.get(execution.execution_id),
         )
         for execution in executions
     }
-
-
-def expected_stfs(execution: WorkflowExecution, states: dict[int, RunState]) -> int | None:
-    """Return the number of STF files that the whole run will have; None if it is not known."""
-    state = states.get(execution.run_number) if execution.run_number is not None else None
-    if state is not None and state.total_stf_files is not None:
-        return state.total_stf_files
-    try:
-        values = data_taking(execution.parameter_values)
-        count, periods = int(values.get("stf_count") or 0), int(values["physics_period_count"])
-    except (TypeError, ValueError, AttributeError):
-        return None  # an older agent may have recorded parameters that nobody checked
-    return count * periods or None
 
 
 def _message_counts(executions: list[WorkflowExecution]) -> dict[str, int]:
@@ -117,5 +142,5 @@ def processing_finished(execution: WorkflowExecution, progress: Progress) -> boo
     """
     if progress.state is None:
         sent = execution.performance_metrics.get("messages_sent")
-        return False if isinstance(sent, int) and progress.messages < sent else None
+        return False if isinstance(sent, int) and (progress.messages or 0) < sent else None
     return progress.state.phase == RunPhase.COMPLETED

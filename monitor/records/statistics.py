@@ -3,39 +3,23 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
+from enum import Enum
 from typing import Any
 
-from django.db.models import (
-    Avg,
-    Count,
-    ExpressionWrapper,
-    F,
-    FloatField,
-    Max,
-    Min,
-    Q,
-    QuerySet,
-    Sum,
-)
+from django.db.models import Count, Q, Sum
 
 from monitor.records.database.cache import cached_for_large_run
-from monitor.records.models import (
-    FastMonFile,
-    RunState,
-    StfFile,
-    TFSlice,
-    Worker,
-    WorkflowExecution,
-)
-from monitor.records.states import FileStatus, SliceStatus
-from swf_common_lib.config import FastProcessing, fast_processing
+from monitor.records.models import FastMonFile, RunState, StfFile, Worker, WorkflowExecution
+from monitor.records.slice_times import Balance, SliceTimes, balance_of, slice_times
+from monitor.records.states import FileStatus
 from swf_common_lib.errors import NotFound
+from swf_common_lib.sizing import Sizing, sizing
 
-_ROUNDING = 1e-9
-"""Tolerance for rounding errors of rates: without it 7.5 * 30 might give one worker too many."""
 _DIGITS = 7
-"""Significant digits that are shown: ticks are sums of fractions, and 7.499999999 means 7.5."""
+"""Significant digits that are shown: ticks are sums of fractions, and 7.499999999 is 7.5."""
+_UNPACED = 0
+"""Speed of an execution that spends no wall time."""
 
 
 @dataclass(frozen=True)
@@ -81,9 +65,56 @@ class WorkerCounts:
     """Simulated seconds that all workers together spent on slices."""
 
 
+class VerdictBasis(str, Enum):
+    """What a verdict on workers goes by."""
+
+    SCHEDULE = "schedule"
+    """The configuration: not all slices that were made have begun, or none was made."""
+    MEASURED = "measured"
+    """How long the slices waited; data taking is over and all of them have begun."""
+
+
+@dataclass(frozen=True)
+class WorkerVerdict:
+    """Whether the workers of a run keep up with its slices. Seconds are simulated."""
+
+    target_workers: int
+    workers_to_keep_up: int
+    """By the schedule as executed, once all of them are ready."""
+    nominal_workers: int
+    """The documents' figure, which takes an STF to need its interval alone."""
+    enough_workers: bool
+    """Whether the configured workers keep up by the schedule, once all of them are ready."""
+    slices_per_s: float
+    """Slices that are made while data is taken, by the schedule as executed."""
+    nominal_slices_per_s: float
+    capacity_slices_per_s: float | None
+    """Slices that the configured workers finish, once all are ready; None: any number."""
+    slice_processing_s: float
+    worker_rampup_s: float
+    data_taking_s: float | None
+    """From the first STF to the end of the last one's period; None before the first slice."""
+    made_slices: int
+    late_slices: int
+    """Slices that were still waiting when the next STF came; those of a second try left out."""
+    mean_wait_s: float | None
+    max_wait_s: float | None
+    backlog_slices: int
+    """Slices made and unfinished at ``at_tick``."""
+    backlog_growth_slices_per_s: float | None
+    """Measured while data was taken: how fast slices that nobody worked on became more."""
+    at_tick: float | None
+    """Simulated second at which the backlog holds: the end of data taking, or its last STF."""
+    over: bool
+    """Data taking has ended."""
+    basis: VerdictBasis
+    keeps_up: bool
+    """Measured, where it can be; before that, whether there are enough workers."""
+
+
 @dataclass(frozen=True)
 class RunStatistics:
-    """Statistics of a run. Rates are in slices per simulated second; unknown values are None."""
+    """A run in numbers; what cannot be told is None."""
 
     run_number: int
     execution_id: str
@@ -93,37 +124,33 @@ class RunStatistics:
     slices: SliceCounts
     workers: WorkerCounts
     waiting_seconds: Duration
-    """From the time when a slice's STF was written to the start of its processing."""
+    """From a slice's STF to the begin of its processing, over slices of a single try."""
     processing_seconds: Duration
-    nominal_slice_rate: float | None
-    """Rate at which data taking makes slices, as configured: slices per sample / STF interval."""
-    measured_slice_rate: float | None
-    """Slices that data taking made, divided by the time that it took."""
-    capacity: float | None
-    """Rate at which all configured workers together can process slices."""
-    backlog: int
-    """Unfinished slices at the end of data taking; before that, when its last slice was made."""
-    backlog_growth: float | None
-    """Rate of slices minus capacity of the workers, as configured; 0 when the workers keep up."""
-    measured_backlog_growth: float | None
-    """The backlog divided by the time that data taking took."""
-    workers_to_keep_up: int | None
-    keeps_up: bool | None
-    """Whether the configured workers, when all are ready, process slices as fast as they are
-    made."""
-    note: str = ""
-    """Why the measured backlog differs from that verdict; empty where it does not."""
+    measured_slices_per_s: float | None
+    """Slices that data taking made in its time, standby included: n STFs take n periods."""
+    backlog_slices: int
+    at_tick: float | None
+    over: bool
+    verdict: WorkerVerdict | None
+    """None where no fast processing was asked for."""
+
+    @property
+    def keeps_up(self) -> bool | None:
+        """The verdict in a word; None where there is none."""
+        return self.verdict.keeps_up if self.verdict else None
 
     def as_dict(self) -> dict[str, Any]:
-        """Return all fields in a form that JSON can hold."""
+        """Return all of it, the verdict's figures among them, in a form that JSON can carry."""
         told = asdict(self)
-        if not self.note:
-            del told["note"]
-        return told
+        verdict = told.pop("verdict") or dict.fromkeys(_OF_VERDICT)
+        return {**verdict, **told}
+
+
+_OF_VERDICT = tuple(field.name for field in fields(WorkerVerdict))
 
 
 def run_statistics(run_number: int) -> RunStatistics:
-    """Return the statistics of a run; those of a large run may be up to 10 s old.
+    """Return the statistics of a run; a large one's may be some seconds old.
 
     Raises NotFound for a run that has no state.
     """
@@ -132,116 +159,92 @@ def run_statistics(run_number: int) -> RunStatistics:
         raise NotFound(
             f"there is no run {run_number}", "The runs that there are: GET /api/run-states/."
         )
+    return _statistics(state)
+
+
+def worker_verdict(state: RunState) -> WorkerVerdict | None:
+    """Judge whether the workers of a run keep up; None where it has no fast processing."""
+    return _statistics(state).verdict
+
+
+def _statistics(state: RunState) -> RunStatistics:
     return cached_for_large_run(
-        "statistics", run_number, state.phase, state.slices_created, lambda: _gathered(state)
+        "statistics", state.run_number, state.phase, state.slices_created, lambda: _gathered(state)
     )
 
 
 def _gathered(state: RunState) -> RunStatistics:
-    run_number = state.run_number
-    fast = _configuration(state.execution_id)
-    slices = TFSlice.objects.filter(run_number=run_number)
-    times = _times(slices)
-    end = state.end_tick if state.end_tick is not None else times["last_created"]
-    backlog = _backlog(slices, end)
-    span = _span(times["first_created"], end, fast)
-    rate = _ratio(fast.slices_per_sample, fast.stf_interval) if fast else None
-    capacity = _ratio(fast.target_worker_count, fast.slice_processing_time) if fast else None
-    keeps_up = None if rate is None or capacity is None else capacity >= rate - _ROUNDING
-    counts = _slice_counts(times)
+    parameters, paced = _configuration(state.execution_id)
+    sized = sizing(parameters) if parameters is not None else None
+    times = slice_times(state.run_number)
+    period = sized.stf_period_s if sized else times.mean_gap(state.stf_files_generated)
+    balance = balance_of(state.run_number, times, period, state.end_tick, paced=paced)
     return RunStatistics(
-        run_number=run_number,
+        run_number=state.run_number,
         execution_id=state.execution_id,
         phase=state.phase,
         stf_files=_stf_counts(state),
-        samples=FastMonFile.objects.filter(stf_file__run__run_number=run_number).count(),
-        slices=counts,
+        samples=FastMonFile.objects.filter(stf_file__run__run_number=state.run_number).count(),
+        slices=_slice_counts(times),
         workers=worker_counts(state),
-        waiting_seconds=_duration(times["waiting_mean"], times["waiting_max"]),
-        processing_seconds=_duration(times["processing_mean"], times["processing_max"]),
-        nominal_slice_rate=_shown(rate),
-        measured_slice_rate=_shown(_ratio(counts.created, span)),
-        capacity=_shown(capacity),
-        backlog=backlog,
-        backlog_growth=_shown(
-            None if rate is None or capacity is None else max(0.0, rate - capacity)
+        waiting_seconds=_duration(times.waiting_mean, times.waiting_max),
+        processing_seconds=_duration(times.processing_mean, times.processing_max),
+        measured_slices_per_s=_shown(_ratio(times.dated, balance.data_taking_s)),
+        backlog_slices=balance.backlog,
+        at_tick=_shown(balance.at_tick),
+        over=balance.over,
+        verdict=_verdict(sized, times, balance) if sized else None,
+    )
+
+
+def _verdict(sized: Sizing, times: SliceTimes, balance: Balance) -> WorkerVerdict:
+    measured = balance.settled and bool(balance.last_begun)
+    kept_up = balance.last_late == 0 if sized.enough_workers else balance.late == 0
+    return WorkerVerdict(
+        target_workers=sized.workers,
+        workers_to_keep_up=sized.workers_to_keep_up,
+        nominal_workers=sized.nominal_workers,
+        enough_workers=sized.enough_workers,
+        slices_per_s=_rounded(sized.slices_per_s),
+        nominal_slices_per_s=_rounded(sized.nominal_slices_per_s),
+        capacity_slices_per_s=(
+            _rounded(sized.capacity_slices_per_s)
+            if math.isfinite(sized.capacity_slices_per_s)
+            else None
         ),
-        measured_backlog_growth=_shown(_ratio(backlog, span)),
-        workers_to_keep_up=_workers_to_keep_up(rate, fast),
-        keeps_up=keeps_up,
-        note=(
-            _too_short(fast, backlog, counts.created, span)
-            if fast and keeps_up and state.end_tick is not None
-            else ""
-        ),
+        slice_processing_s=sized.slice_processing_s,
+        worker_rampup_s=sized.worker_rampup_s,
+        data_taking_s=_shown(balance.data_taking_s),
+        made_slices=times.created,
+        late_slices=balance.late,
+        mean_wait_s=_shown(times.waiting_mean),
+        max_wait_s=_shown(times.waiting_max),
+        backlog_slices=balance.backlog,
+        backlog_growth_slices_per_s=_shown(balance.growth_per_s),
+        at_tick=_shown(balance.at_tick),
+        over=balance.over,
+        basis=VerdictBasis.MEASURED if measured else VerdictBasis.SCHEDULE,
+        keeps_up=kept_up if measured else sized.enough_workers,
     )
 
 
-def _too_short(fast: FastProcessing, backlog: int, created: int, span: float) -> str:
-    """Return why data taking was too short to show that the workers keep up; or empty."""
-    if not backlog or span >= fast.worker_rampup_time + fast.slice_processing_time:
-        return ""
-    text = f"in this run {backlog} of {created} slices were unfinished when data taking ended: "
-    if fast.worker_rampup_time:
-        return (
-            f"{text}workers take {fast.worker_rampup_time:g} s to come up, data taking lasted "
-            f"{span:g} s; worker_rampup_time=0 shows them at work at once"
-        )
-    return (
-        f"{text}a slice takes {fast.slice_processing_time:g} s, data taking lasted {span:g} s; "
-        "a longer run shows them keep up"
-    )
+def _configuration(execution_id: str) -> tuple[dict[str, Any] | None, bool]:
+    """Return an execution's parameters, and whether its simulated time takes wall time."""
+    rows = WorkflowExecution.objects.filter(execution_id=execution_id)
+    parameters, options = rows.values_list("parameter_values", "options").first() or (None, None)
+    speed = options.get("speed") if isinstance(options, dict) else None
+    return parameters if isinstance(parameters, dict) else None, speed not in (None, _UNPACED)
 
 
-def _configuration(execution_id: str) -> FastProcessing | None:
-    executions = WorkflowExecution.objects.filter(execution_id=execution_id)
-    parameters = executions.values_list("parameter_values", flat=True).first()
-    return fast_processing(parameters) if isinstance(parameters, dict) else None
-
-
-def _times(slices: QuerySet[TFSlice]) -> dict[str, Any]:
-    waiting = ExpressionWrapper(F("started_tick") - F("created_tick"), FloatField())
-    processing = ExpressionWrapper(F("finished_tick") - F("started_tick"), FloatField())
-    by_status = {status: Count("id", filter=Q(status=status)) for status in SliceStatus.values}
-    return slices.aggregate(
-        created=Count("id"),
-        retries=Sum("retries"),
-        waiting_mean=Avg(waiting),
-        waiting_max=Max(waiting),
-        processing_mean=Avg(processing),
-        processing_max=Max(processing),
-        first_created=Min("created_tick"),
-        last_created=Max("created_tick"),
-        **{f"status_{name}": count for name, count in by_status.items()},
-    )
-
-
-def _slice_counts(times: dict[str, Any]) -> SliceCounts:
+def _slice_counts(times: SliceTimes) -> SliceCounts:
     return SliceCounts(
-        created=times["created"],
-        queued=times["status_queued"],
-        processing=times["status_processing"],
-        completed=times["status_completed"],
-        failed=times["status_failed"],
-        retries=times["retries"] or 0,
+        created=times.created,
+        queued=times.queued,
+        processing=times.processing,
+        completed=times.completed,
+        failed=times.failed,
+        retries=times.retries,
     )
-
-
-def _backlog(slices: QuerySet[TFSlice], tick: float | None) -> int:
-    """Return how many slices were made and not finished at a simulated time."""
-    unfinished = Q(status__in=(SliceStatus.QUEUED, SliceStatus.PROCESSING))
-    if tick is None:
-        return int(slices.filter(unfinished).count())
-    made = Q(created_tick=None) | Q(created_tick__lte=tick)
-    return int(slices.filter(made & (unfinished | Q(finished_tick__gt=tick))).count())
-
-
-def _span(first: float | None, end: float | None, fast: FastProcessing | None) -> float:
-    """Return the simulated seconds from the first STF to the end of data taking."""
-    if first is None or end is None:
-        return 0.0
-    # A single STF counts as one interval.
-    return max(end - first, fast.stf_interval if fast else 0.0)
 
 
 def _stf_counts(state: RunState) -> StfCounts:
@@ -267,20 +270,18 @@ def worker_counts(state: RunState) -> WorkerCounts:
     )
 
 
-def _workers_to_keep_up(rate: float | None, fast: FastProcessing | None) -> int | None:
-    if rate is None or fast is None:
-        return None
-    return math.ceil(rate * fast.slice_processing_time - _ROUNDING)
-
-
 def _duration(mean: float | None, longest: float | None) -> Duration:
     return Duration(_shown(mean), _shown(longest))
 
 
 def _shown(value: float | None) -> float | None:
-    """Return a value rounded to the digits that are shown."""
-    return None if value is None else float(f"{value:.{_DIGITS}g}")
+    """Round to the digits that are shown."""
+    return None if value is None else _rounded(value)
 
 
-def _ratio(amount: float, over: float) -> float | None:
-    return amount / over if over > 0 else None
+def _rounded(value: float) -> float:
+    return float(f"{value:.{_DIGITS}g}")
+
+
+def _ratio(amount: float, over: float | None) -> float | None:
+    return amount / over if over else None

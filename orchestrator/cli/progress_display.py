@@ -30,10 +30,11 @@ class ProgressDisplay:
     def show(self, progress: ExecutionProgress) -> None:
         """Show the execution's present state."""
         slices = progress.slices
-        finished = slices.get("completed", 0) + slices.get("failed", 0)
-        self._update("stf", progress.stf_files, progress.expected_stf_files)
+        self._update("stf", progress.stf_files, progress.requested_stf_files)
         self._update("samples", progress.samples, progress.stf_files)
-        self._update("slices", finished, slices.get("created", 0))
+        self._update("slices", slices.get("completed", 0), slices.get("created", 0))
+        failed = slices.get("failed", 0)
+        self._bars.update(self._tasks["slices"], status=f"{failed} failed" if failed else "")
         status = progress.status + (f", run {progress.phase}" if progress.phase else "")
         self._bars.update(self._tasks["stf"], status=status)
         if not self._console.is_terminal and status != self._said:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -29,6 +29,7 @@ EXECUTION_FIELDS = (
     "namespace",
     "start_time",
     "end_time",
+    "progress",
 )
 RECENT_EXECUTIONS = 20
 ORPHANED = "ORPHANED"
@@ -195,14 +196,36 @@ def _agents_table(agents: list[dict[str, Any]]) -> Table:
 
 def _executions_table(executions: list[dict[str, Any]]) -> Table:
     identity = Column("execution", overflow="fold")
-    table = Table(identity, "status", "namespace", "started", "ended", box=box.SIMPLE)
-    table.title = "Executions"
+    columns = ("status", "STFs", "slices", "namespace", "started", "ended")
+    table = Table(identity, *columns, title="Executions", box=box.SIMPLE)
     for execution in executions:
         table.add_row(
             _plain(execution.get("execution_id")),
             _plain(execution.get("status")),
+            _plain(stf_text(execution.get("progress") or {})),
+            _plain(slice_text(execution.get("progress") or {})),
             _plain(execution.get("namespace")),
             _local_time(execution.get("start_time")),
             _local_time(execution.get("end_time")),
         )
     return table
+
+
+def stf_text(progress: Mapping[str, Any]) -> str:
+    """Return how many STFs were made of those asked for; empty where nothing is known."""
+    if not progress:
+        return ""
+    asked, made = progress.get("stf_files_requested"), progress.get("stf_files_announced", 0)
+    text = f"{made}" if asked is None else f"{made} of {asked}"
+    registered = progress.get("stf_files_registered", made)
+    return text if registered == made else f"{text}, {registered} registered"
+
+
+def slice_text(progress: Mapping[str, Any]) -> str:
+    """Return how many slices are done of those made, and how many failed; empty before any."""
+    made = progress.get("slices_made", 0)
+    if not made:
+        return ""
+    text = f"{progress.get('slices_done', 0)} of {made}"
+    failed = progress.get("slices_failed", 0)
+    return f"{text}, {failed} failed" if failed else text

@@ -30,52 +30,86 @@ def summary_lines(progress: ExecutionProgress, messages: int) -> list[tuple[str,
     ]
     if counts:
         lines.append(("run", str(counts.get("run_number"))))
-        lines.append(("STF files", _stf_files(counts.get("stf_files") or {})))
+        lines.append(("STF files", _stf_files(progress, counts.get("stf_files") or {})))
     if slices.get("created"):
         lines.append(("TF samples", str(progress.samples)))
-        lines.append(
-            (
-                "slices",
-                f"{slices['created']} made, {slices['completed']} done, {slices['failed']} failed",
-            )
-        )
+        lines.append(("slices", _slices(progress)))
     lines.append(("messages", f"{messages} recorded"))
-    return lines + (_balance(counts) if slices.get("created") else [])
+    return lines + (balance_lines(counts) if slices.get("created") else [])
 
 
-def _stf_files(counts: Mapping[str, Any]) -> str:
-    text = f"{counts.get('generated', 0)} taken, {counts.get('registered', 0)} registered"
+def _stf_files(progress: ExecutionProgress, counts: Mapping[str, Any]) -> str:
+    asked = "" if progress.requested_stf_files is None else f" of {progress.requested_stf_files}"
+    text = f"{counts.get('generated', 0)}{asked} taken, {counts.get('registered', 0)} registered"
     for name in ("processed", "failed"):
         if counts.get(name):
             text += f", {counts[name]} {name}"
     return text
 
 
-def _balance(counts: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return rows that say whether the workers kept up with the slices of data taking."""
-    needed, backlog = counts.get("workers_to_keep_up"), counts.get("backlog", 0)
-    target = (counts.get("workers") or {}).get("target")
-    if needed is None:
+def _slices(progress: ExecutionProgress) -> str:
+    slices = progress.slices
+    text = f"{slices['created']} made, {slices['completed']} done, {slices['failed']} failed"
+    left = slices["created"] - slices["completed"] - slices["failed"]
+    return f"{text}, {left} unfinished" if left > 0 else text
+
+
+def balance_lines(counts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return whether the workers kept up with the slices that data taking made."""
+    if counts.get("keeps_up") is None:
         return []
-    verdict = f"{needed} would keep up"
-    if counts.get("keeps_up"):
-        verdict = "as configured, once all are ready, they keep up"
     lines = [
-        (
-            "backlog",
-            f"{backlog} slices unfinished at the end of data taking, grown by "
-            f"{_rate(counts.get('measured_backlog_growth'))}/s",
-        ),
+        ("waiting", _waiting(counts)),
+        ("backlog", _backlog(counts)),
         (
             "workers",
-            f"{target} finish {_rate(counts.get('capacity'))} of "
-            f"{_rate(counts.get('nominal_slice_rate'))} slices/s: {verdict}",
+            f"{counts['target_workers']} finish {_figure(counts['capacity_slices_per_s'], 'any')}"
+            f" of {_figure(counts['slices_per_s'])} slices/s: {_verdict(counts)}",
         ),
     ]
-    if counts.get("note"):
-        lines.append(("note", str(counts["note"])))
+    if not counts["enough_workers"]:
+        lines.append(
+            (
+                "nominal",
+                f"{_figure(counts['nominal_slices_per_s'])} slices/s, "
+                f"{counts['nominal_workers']} workers: the documents' figures, where an STF takes "
+                "its interval alone",
+            )
+        )
     return lines
 
 
-def _rate(value: float | None) -> str:
-    return "?" if value is None else f"{value:.3g}"
+def _waiting(counts: Mapping[str, Any]) -> str:
+    if counts.get("mean_wait_s") is None:
+        return "no slice has begun"
+    waits = f"{_figure(counts['mean_wait_s'])} s mean, {_figure(counts['max_wait_s'])} s longest"
+    return f"{waits}; {counts['late_slices']} slices until after the next STF"
+
+
+def _backlog(counts: Mapping[str, Any]) -> str:
+    when = "when data taking ended" if counts["over"] else "so far"
+    text = f"{counts['backlog_slices']} slices unfinished {when}"
+    if counts.get("at_tick") is not None:
+        text += f" (at {counts['at_tick']:.7g} simulated s)"
+    growth = counts.get("backlog_growth_slices_per_s")
+    return text if growth is None else f"{text}, grown by {_figure(growth)}/s"
+
+
+def _verdict(counts: Mapping[str, Any]) -> str:
+    needed = counts["workers_to_keep_up"]
+    if counts["basis"] == "schedule":
+        return "enough, once all are ready" if counts["keeps_up"] else f"{needed} would keep up"
+    if not counts["enough_workers"]:
+        so = "they kept up in this short run" if counts["keeps_up"] else "they did not keep up"
+        return f"{so}; {needed} would keep up"
+    if counts["keeps_up"]:
+        return "they kept up"
+    return (
+        f"they did not keep up in this run, though {needed} are enough once all are ready: they "
+        f"came up over {counts['worker_rampup_s']:g} s, data taking lasted "
+        f"{counts['data_taking_s']:g} s"
+    )
+
+
+def _figure(value: float | None, unknown: str = "?") -> str:
+    return unknown if value is None else f"{value:.3g}"

@@ -112,7 +112,7 @@ DOING = (
         "Is the testbed healthy? Run fast processing with 5 STFs, tell me when it is done and "
         "whether the workers kept up.",
         _from_nothing,
-        ("healthy", "completed", "225", '"keeps_up":false'),
+        ("healthy", "completed", "205", '"keeps_up":false'),
         most_calls=5,
     ),
     Task("start it once", "Start one STF; my connection is bad.", _twice, ("execution_id",)),

@@ -61,10 +61,10 @@ async def test_run_to_the_last_slice(running: Stack) -> None:
         )
         agents = await call(client, "list_agents", since="-1m")
     progress = detail["progress"]
-    assert (progress["stf_files"], progress["tf_samples"]) == (10, 10)
-    assert (progress["slices"], progress["slices_finished"]) == (150, 150)
+    assert (progress["stf_files_announced"], progress["tf_samples"]) == (10, 10)
+    assert (progress["slices_made"], progress["slices_done"]) == (150, 150)
     assert progress["slices_failed"] == 0
-    assert detail["statistics"]["workers_to_keep_up"] == 225
+    assert detail["statistics"]["workers_to_keep_up"] == 205
     run = detail["run_number"]
     files = [f"swf.{run}.{sequence:06d}.stf" for sequence in range(1, 11)]
     assert [message["about"] for message in generated["items"]] == files

@@ -33,10 +33,10 @@ def test_a_newcomers_session(fresh):
     summary = shown(first.stdout)
     assert summary["status"] == "completed, run completed"
     assert re.fullmatch(r"stf_datataking-\w+-\d{4}", summary["execution"])
-    assert summary["STF files"].startswith("10 taken, 10 registered")
+    assert summary["STF files"].startswith("10 of 10 taken, 10 registered")
     assert summary["TF samples"] == "10"
     assert summary["slices"] == "150 made, 150 done, 0 failed"
-    assert "225 would keep up" in summary["workers"]
+    assert "205 would keep up" in summary["workers"]
     assert "http://127.0.0.1:" in first.stdout
 
     second = shown(fresh.run(["demo", "--speed", "300"]).stdout)

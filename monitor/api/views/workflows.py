@@ -23,6 +23,7 @@ from monitor.api.workflow_serializers import (
     DefinitionSerializer,
     ExecutionDetailSerializer,
     ExecutionSerializer,
+    ListedExecutionSerializer,
     PlanSerializer,
     ReasonSerializer,
     StartSerializer,
@@ -96,8 +97,9 @@ class ExecutionViewSet(CreateModelMixin, RecordViewSet):
     serializer_class = ExecutionSerializer
 
     def get_serializer_class(self) -> Any:
-        """Return the serializer: all fields for one execution, fewer in a list."""
-        return ExecutionDetailSerializer if self.action == "retrieve" else ExecutionSerializer
+        """Give all that is known of one execution, less in a list."""
+        forms = {"retrieve": ExecutionDetailSerializer, "list": ListedExecutionSerializer}
+        return forms.get(self.action, ExecutionSerializer)
 
     def get_object(self) -> WorkflowExecution:
         """Return an execution; raise NotFound that names the nearest id."""

@@ -265,9 +265,9 @@ async def test_workers_too_few(connect: Connect, application: Application) -> No
     await application.database(team)
     await application.database(rows.whole_run, 10, 15)
     finding = (await causes(connect))["workers_too_few"]
-    assert "30 workers finish 1 of 7.5 slices/s" in finding["what"]
-    assert "grows by 6.5/s" in finding["what"]
-    assert '"target_worker_count": 225' in finding["next"]
+    assert "30 workers finish 1 of 6.82 slices/s and did not keep up" in finding["what"]
+    assert "150 slices waited for longer than an STF takes" in finding["what"]
+    assert '"target_worker_count": 205' in finding["next"]
     assert "slices_failed" in await causes(connect)
 
 
@@ -418,7 +418,7 @@ async def test_comparison(connect: Connect, application: Application) -> None:
     assert differences["outcome"]["status"] == {"a": "completed", "b": "failed"}
     assert differences["configuration"] == {"fast_processing.stf_count": {"a": 10, "b": 20}}
     assert differences["source"]["commit"]["b"] == "fedcba"
-    assert differences["counts"]["slices"] == {"a": 12, "b": 0}
+    assert differences["counts"]["slices_made"] == {"a": 12, "b": 0}
     assert same["differences"] == {}
 
 

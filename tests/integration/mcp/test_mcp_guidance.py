@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db.models import F
 from mcp import Client
 
 from mcp_server.application import Application
@@ -56,9 +57,10 @@ async def test_run_without_slices(connect: Connect, application: Application) ->
 @pytest.mark.parametrize(
     ("workers", "rampup", "expected"),
     [
-        (225, 300.0, "come up, data taking lasted 4 s; worker_rampup_time=0 shows them at work"),
-        (225, 0.0, "a slice takes 30 s, data taking lasted 4 s; a longer run"),
-        (30, 300.0, ""),
+        (225, 300.0, "they come up over 300 s and data taking lasted 6.2 s: worker_rampup_time=0"),
+        (225, 0.0, "205 are enough once all are ready: get_run shows how many were at work"),
+        (30, 300.0, "205 would keep up (225 by the documents' nominal figures)"),
+        (1, 300.0, "its 1 worker did not keep up: 11 of 12 slices waited"),
     ],
 )
 async def test_verdict_beside_a_backlog(
@@ -67,10 +69,61 @@ async def test_verdict_beside_a_backlog(
     await application.database(too_short, workers, rampup)
     async with connect() as client:
         found, text = await told(client, "get_statistics", run_number=rows.RUN)
-    assert "as configured, once all workers are ready, they " in text
-    assert ("they keep up; in this run 12 of 12 slices were unfinished" in text) is bool(expected)
     assert expected in text
-    assert found["run"].get("note", "") == text.partition("; ")[2]
+    assert "did not keep up: 11 of 12 slices waited for longer than an STF takes (45.9 s" in text
+    assert text == f"run {rows.RUN}: {found['verdict']}"
+    run = found["run"]
+    assert (run["keeps_up"], run["late_slices"], run["over"]) == (False, 11, True)
+
+
+def prompt(workers: int = 30) -> None:
+    """Let each slice begin 0.5 s after its STF."""
+    too_short(workers, 0.0)
+    TFSlice.objects.update(started_tick=F("created_tick") + 0.5)
+    TFSlice.objects.update(finished_tick=F("started_tick") + 30.0)
+
+
+@pytest.mark.parametrize(
+    ("workers", "expected"),
+    [
+        (206, "its 206 workers kept up: slices waited 0.5 s on average, 0.5 s at most"),
+        (30, "kept up: slices waited 0.5 s on average, 0.5 s at most; in a longer run they would"),
+    ],
+)
+async def test_workers_that_kept_up_are_said_to(
+    connect: Connect, application: Application, workers: int, expected: str
+) -> None:
+    await application.database(prompt, workers=workers)
+    async with connect() as client:
+        found, text = await told(client, "get_statistics", run_number=rows.RUN)
+        whole, _ = await told(client, "diagnose_execution", execution_id=NAME)
+    assert expected in text
+    assert "do not keep up" not in text
+    assert found["run"]["keeps_up"] is True
+    assert "workers_too_few" not in {finding.get("code") for finding in whole["findings"]}
+
+
+def half_failed() -> None:
+    """Stop a run of 200 STFs after 47, half of whose slices failed."""
+    done = rows.whole_run(47, 15, "terminated")
+    done.parameter_values["fast_processing"]["stf_count"] = 200
+    done.save()
+    RunState.objects.update(slices_completed=345, slices_failed=360)
+
+
+async def test_progress_counts_what_failed_and_what_is_missing(
+    connect: Connect, application: Application
+) -> None:
+    await application.database(half_failed)
+    async with connect() as client:
+        found, text = await told(client, "wait_for_workflow", execution_id=NAME)
+        listed, _ = await told(client, "list_workflow_executions")
+    assert "47 of 200 STFs, 345 of 705 slices done, 360 failed" in text
+    assert "finished" not in text
+    assert found["progress"]["slices_failed"] == 360
+    (item,) = listed["items"]
+    assert (item["stf_files"], item["stf_files_requested"]) == (47, 200)
+    assert item["slices_failed"] == 360
 
 
 async def test_wait_for_agents_that_are_not_done_leads_on(

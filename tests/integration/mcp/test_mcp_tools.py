@@ -47,7 +47,7 @@ async def test_start_makes_a_pending_record_that_says_what_it_waits_for(
     assert (fast["stf_count"], fast["target_worker_count"]) == (3, 60)
     assert detail["parameters"]["daq_state_machine"]["stf_interval"] == 4
     assert detail["options"] == {"speed": 10.0, "duration": 50.0}
-    assert detail["progress"]["stf_files_expected"] == 3
+    assert detail["progress"]["stf_files_requested"] == 3
     assert [(event["event"], event["via"]) for event in detail["history"]] == [("pending", "mcp")]
     assert detail["finished"] is False
 
@@ -250,18 +250,20 @@ async def test_finished_execution_with_all_of_it(
     assert detail["status"] == "completed"
     assert detail["progress"] == {
         "phase": "completed",
-        "stf_files": 3,
-        "stf_files_expected": 3,
+        "stf_files_requested": 10,
+        "stf_files_announced": 3,
         "stf_files_registered": 3,
         "stf_files_processed": 0,
         "tf_samples": 3,
-        "slices": 12,
-        "slices_finished": 12,
+        "slices_made": 12,
+        "slices_done": 11,
         "slices_failed": 1,
+        "slices_unfinished": 0,
         "messages": 6,
     }
-    assert detail["statistics"]["workers_to_keep_up"] == 225
-    assert detail["statistics"]["nominal_slice_rate"] == 7.5
+    assert detail["statistics"]["workers_to_keep_up"] == 205
+    assert detail["statistics"]["nominal_workers"] == 225
+    assert detail["statistics"]["nominal_slices_per_s"] == 7.5
     assert detail["processing_finished"] is True
     assert "parameters" not in detail
     assert waited["finished"] is True

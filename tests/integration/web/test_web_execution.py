@@ -180,8 +180,11 @@ def test_the_page_shows_what_the_execution_did(browser: Client, done: WorkflowEx
     assert "with local changes" in text
     assert "slice_processing_time" in text
     assert "end run" in text
-    assert "225" in text
-    assert "do not keep up" in text
+    assert "205 workers would have kept up" in text
+    assert "did not keep up" in text
+    assert "225 workers" in text, "the nominal figure, named so"
+    assert "<small>of 10</small>" in text, "STFs asked for, of which 3 were made"
+    assert "<dt>Failed / unfinished</dt><dd>1 <small>/ 0</small>" in text
     assert "<svg" in text
     assert 'href="/agents/workflow-runner-shifter-1/"' in text
     assert f"/logs/?execution_id={done.execution_id}" in text

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from orchestrator.cli import agents, executions, main
 from orchestrator.cli.main import build_parser
-from orchestrator.cli.status import process_table
+from orchestrator.cli.status import process_table, slice_text, stf_text
 from orchestrator.cli.summary import summary_lines
 from orchestrator.runs import ExecutionProgress
 from orchestrator.supervisord.process import Process, tail
@@ -33,12 +33,23 @@ RECORD = {
             "retries": 4,
         },
         "workers": {"target": 30, "seen": 30, "active": 30, "busy_seconds": 9.0},
-        "nominal_slice_rate": 7.5,
-        "capacity": 1.0,
-        "backlog": 231,
-        "backlog_growth": 6.5,
-        "measured_backlog_growth": 5.78,
-        "workers_to_keep_up": 225,
+        "target_workers": 30,
+        "slices_per_s": 6.818182,
+        "nominal_slices_per_s": 7.5,
+        "nominal_workers": 225,
+        "capacity_slices_per_s": 1.0,
+        "mean_wait_s": 131.5,
+        "max_wait_s": 263.0,
+        "late_slices": 270,
+        "backlog_slices": 231,
+        "backlog_growth_slices_per_s": 5.78,
+        "at_tick": 29.0,
+        "over": True,
+        "workers_to_keep_up": 205,
+        "enough_workers": False,
+        "worker_rampup_s": 300.0,
+        "data_taking_s": 44.0,
+        "basis": "measured",
         "keeps_up": False,
     },
 }
@@ -127,20 +138,47 @@ def test_the_summary_shows_the_imbalance():
 
     assert lines["execution"] == "stf_datataking-ann-0001"
     assert lines["status"] == "completed, run processing"
-    assert lines["STF files"] == "20 taken, 20 registered"
-    assert lines["slices"] == "300 made, 69 done, 1 failed"
+    assert lines["STF files"] == "20 of 20 taken, 20 registered"
+    assert lines["slices"] == "300 made, 69 done, 1 failed, 230 unfinished"
     assert lines["messages"] == "1234 recorded"
-    assert lines["backlog"].startswith("231 slices")
+    assert lines["waiting"] == "132 s mean, 263 s longest; 270 slices until after the next STF"
+    assert lines["backlog"].startswith("231 slices unfinished when data taking ended (at 29 sim")
     assert "grown by 5.78/s" in lines["backlog"]
-    assert lines["workers"] == "30 finish 1 of 7.5 slices/s: 225 would keep up"
+    verdict = "they did not keep up; 205 would keep up"
+    assert lines["workers"] == f"30 finish 1 of 6.82 slices/s: {verdict}"
+    assert lines["nominal"].startswith("7.5 slices/s, 225 workers: the documents' figures")
 
 
-def test_the_summary_of_a_run_too_short_for_its_workers_says_so():
-    counts = {**RECORD["statistics"], "keeps_up": True, "note": "in this run all were unfinished"}
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"basis": "schedule"}, "205 would keep up"),
+        ({"basis": "schedule", "enough_workers": True, "keeps_up": True}, "enough, once all are"),
+        ({"enough_workers": True, "keeps_up": True}, ": they kept up"),
+        ({"keeps_up": True}, "they kept up in this short run; 205 would keep up"),
+        ({"enough_workers": True}, "they came up over 300 s, data taking lasted 44 s"),
+        ({"capacity_slices_per_s": None}, "30 finish any of 6.82 slices/s"),
+    ],
+)
+def test_the_verdict_on_the_workers_goes_by_what_was_measured(changes, expected):
+    counts = {**RECORD["statistics"], **changes}
     lines = dict(summary_lines(ExecutionProgress({**RECORD, "statistics": counts}), 1234))
+    assert expected in lines["workers"]
 
-    assert lines["workers"].endswith("as configured, once all are ready, they keep up")
-    assert lines["note"] == "in this run all were unfinished"
+
+def test_a_summary_before_anything_was_measured():
+    unknown = {"mean_wait_s": None, "max_wait_s": None, "at_tick": None}
+    counts = {**RECORD["statistics"], **unknown, "over": False}
+    counts["backlog_growth_slices_per_s"] = None
+    lines = dict(summary_lines(ExecutionProgress({**RECORD, "statistics": counts}), 1234))
+    assert lines["waiting"] == "no slice has begun"
+    assert lines["backlog"] == "231 slices unfinished so far"
+
+
+def test_a_summary_without_fast_processing_has_no_verdict():
+    counts = {**RECORD["statistics"], "keeps_up": None}
+    lines = dict(summary_lines(ExecutionProgress({**RECORD, "statistics": counts}), 1234))
+    assert not {"waiting", "backlog", "workers", "nominal"} & set(lines)
 
 
 def test_the_summary_of_an_execution_without_a_run_is_short():
@@ -176,9 +214,37 @@ def test_an_execution_whose_run_is_not_yet_recorded_is_not_over():
     assert not ExecutionProgress(record).over
 
 
-def test_the_expected_stf_files_come_from_the_configuration():
-    assert ExecutionProgress(RECORD).expected_stf_files == 20
-    assert ExecutionProgress({**RECORD, "parameter_values": {}}).expected_stf_files is None
+def test_the_requested_stf_files_come_from_the_configuration():
+    assert ExecutionProgress(RECORD).requested_stf_files == 20
+    assert ExecutionProgress({**RECORD, "parameter_values": {}}).requested_stf_files is None
+
+
+@pytest.mark.parametrize(
+    ("progress", "stfs", "slices"),
+    [
+        ({}, "", ""),
+        ({"stf_files_requested": 6, "stf_files_announced": 0}, "0 of 6", ""),
+        (
+            {
+                "stf_files_requested": 200,
+                "stf_files_announced": 47,
+                "stf_files_registered": 40,
+                "slices_made": 705,
+                "slices_done": 345,
+                "slices_failed": 360,
+            },
+            "47 of 200, 40 registered",
+            "345 of 705, 360 failed",
+        ),
+        (
+            {"stf_files_requested": None, "stf_files_announced": 5, "slices_made": 75},
+            "5",
+            "0 of 75",
+        ),
+    ],
+)
+def test_the_status_shows_what_is_missing_and_what_failed(progress, stfs, slices):
+    assert (stf_text(progress), slice_text(progress)) == (stfs, slices)
 
 
 def test_following_a_log_gives_whole_lines_and_survives_rotation(tmp_path):

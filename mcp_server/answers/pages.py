@@ -12,7 +12,7 @@ from mcp_server.answers.cursors import ListCursors
 from mcp_server.answers.empty_lists import why_empty
 from mcp_server.answers.results import Result, answer
 from mcp_server.answers.time_range import in_utc
-from mcp_server.answers.truncation import MOST_BYTES, size_of
+from mcp_server.answers.truncation import MOST_BYTES, that_fit
 from mcp_server.application import Application
 from monitor.records.queries.pages import take_page
 from monitor.records.queries.selection import Selection
@@ -82,7 +82,7 @@ def read_rows(
     page = take_page(selection, given, limit, after, COUNTED)
     items = shown(page.items)
     note = None
-    kept = _fitting(items)
+    kept = max(1, len(that_fit(items, MOST_OF_ITEMS)))
     if kept < len(items):
         page = page.first(kept)
         items = items[:kept]
@@ -99,13 +99,3 @@ def read_rows(
         applied_filters=filters,
         note=note,
     )
-
-
-def _fitting(items: Sequence[Item]) -> int:
-    """Return how many of the items fit into one answer: at least one."""
-    room = MOST_OF_ITEMS
-    for count, item in enumerate(items):
-        room -= size_of(item) + 1
-        if room < 0:
-            return max(1, count)
-    return len(items)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, TypeVar
 
 from swf_common_lib.text import middle_cut
 
@@ -14,10 +15,23 @@ MOST_DEEP = 40
 TOO_DEEP = "(what is nested deeper is left out)"
 _SHORTEST = 40
 
+Part = TypeVar("Part")
+
 
 def size_of(value: Any) -> int:
     """Return how many bytes ``value`` takes as compact JSON."""
     return len(json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str).encode())
+
+
+def that_fit(parts: Iterable[Part], most: int) -> list[Part]:
+    """Return the first of ``parts``, as many as fit into ``most`` bytes, with a comma each."""
+    fitting = []
+    for part in parts:
+        most -= size_of(part) + 1
+        if most < 0:
+            break
+        fitting.append(part)
+    return fitting
 
 
 def fitted(value: dict[str, Any], most: int = MOST_BYTES) -> dict[str, Any]:

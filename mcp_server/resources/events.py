@@ -9,7 +9,7 @@ from django.db.models import Max
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError
 
-from mcp_server.answers.truncation import MOST_BYTES, size_of
+from mcp_server.answers.truncation import MOST_BYTES, size_of, that_fit
 from mcp_server.application import Application
 from monitor.records.models import SystemStateEvent
 from swf_common_lib.errors import TestbedError
@@ -43,14 +43,8 @@ def newest_events() -> str:
     """Return as JSON the newest events that come from no message, as many as fit into an answer."""
     newest = SystemStateEvent.objects.aggregate(newest=Max("id"))["newest"] or 0
     rows = SystemStateEvent.objects.filter(id__gt=newest - _LOOKED_THROUGH).exclude(via="message")
-    items: list[dict[str, Any]] = []
     room = MOST_BYTES - size_of({"events": []})
-    for row in rows.order_by("-id")[:_MOST]:
-        item = _item(row)
-        room -= size_of(item) + 1
-        if room < 0:
-            break
-        items.append(item)
+    items = that_fit((_item(row) for row in rows.order_by("-id")[:_MOST]), room)
     return json.dumps({"events": items}, ensure_ascii=False, separators=(",", ":"))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from mcp.server.mcpserver import MCPServer
@@ -11,7 +11,7 @@ from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 
 from mcp_server.answers.error_text import bounded
 from mcp_server.answers.results import Result
-from mcp_server.answers.truncation import MOST_BYTES, fitted, size_of
+from mcp_server.answers.truncation import MOST_BYTES, fitted, that_fit
 from mcp_server.application import Application
 from mcp_server.resources.documents import document
 from mcp_server.views.definitions import definition
@@ -100,13 +100,10 @@ def _log(execution_id: str) -> str:
     """Return an execution's log, one line a record; the oldest that do not fit are left out."""
     find(execution_id)
     rows = AppLog.objects.filter(execution_id=execution_id).order_by("-id")[:_LOG_LINES]
-    lines: list[str] = []
-    room = MOST_BYTES
-    for item in log_items(list(rows), detailed=True):
-        said = middle_cut(item.get("message", ""), _LONGEST_RECORD)
-        line = f"{item['at']} {item['level']} {item['source']}: {said}"
-        room -= size_of(line)
-        if room < 0:
-            break
-        lines.append(line)
-    return "\n".join(reversed(lines))
+    lines = (_line(item) for item in log_items(list(rows), detailed=True))
+    return "\n".join(reversed(that_fit(lines, MOST_BYTES)))
+
+
+def _line(item: Mapping[str, Any]) -> str:
+    said = middle_cut(item.get("message", ""), _LONGEST_RECORD)
+    return f"{item['at']} {item['level']} {item['source']}: {said}"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mcp_server.answers.remedies import for_assistants
 from mcp_server.answers.schemas import lean_input, lean_output
-from mcp_server.answers.truncation import MOST_DEEP, TOO_DEEP, fitted, shallow, size_of
+from mcp_server.answers.truncation import MOST_DEEP, TOO_DEEP, fitted, shallow, size_of, that_fit
 from swf_common_lib.text import short
 
 _LEAVES = st.none() | st.booleans() | st.integers() | st.text(max_size=400)
@@ -124,3 +124,12 @@ def test_commands_become_tools() -> None:
     start = "supervisorctl -c agents.supervisord.conf start workflow-runner"
     told = for_assistants(f"start one: `testbed start-agents` or `{start}`; it ends at 12")
     assert told == 'start one: start_agents(agents=["workflow-runner"]); it ends at 12'
+
+
+@given(st.lists(st.text(max_size=30), max_size=20), st.integers(0, 400))
+def test_what_fits_is_as_much_as_fits(parts: list[str], most: int) -> None:
+    fitting = that_fit(parts, most)
+    assert fitting == parts[: len(fitting)]
+    assert size_of(fitting) - 1 <= most or not fitting
+    if len(fitting) < len(parts):
+        assert size_of(parts[: len(fitting) + 1]) - 1 > most

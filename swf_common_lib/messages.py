@@ -166,7 +166,7 @@ class SliceState(BaseModel):
     error: str = ""
 
 
-class SliceStatus(Message):
+class SliceStatusMessage(Message):
     """New states of many slices of a run, batched from the workers' results."""
 
     slices: list[SliceState]
@@ -192,7 +192,7 @@ class WorkerState(BaseModel):
     """Simulated seconds spent on slices."""
 
 
-class WorkerStatus(Message):
+class WorkerStatusMessage(Message):
     """New states of many workers of a run."""
 
     workers: list[WorkerState]
@@ -257,8 +257,8 @@ MESSAGE_TYPES: dict[str, type[Message]] = {
     "tf_file_registered": TfFileRegistered,
     "processing_complete": ProcessingComplete,
     "tf_slices_registered": TfSlicesRegistered,
-    "slice_status": SliceStatus,
-    "worker_status": WorkerStatus,
+    "slice_status": SliceStatusMessage,
+    "worker_status": WorkerStatusMessage,
     "run_imminent_worker": RunImminentWorker,
     "end_run_worker": EndRunWorker,
     "slice": SliceWork,

@@ -39,14 +39,14 @@ class Certificates:
     password: str = "store password"
 
     def make(self) -> None:
-        """Make all of them, as PEM files."""
+        """Create all of them, as PEM files."""
         self._self_signed("authority")
         self._self_signed("stranger")
         for name in ("broker", "client"):
             self._signed(name)
 
     def make_stores(self) -> None:
-        """Make the files that Java reads."""
+        """Create the files that Java reads."""
         self._openssl(
             "pkcs12 -export -in broker.pem -inkey broker.key -name broker -out broker.p12"
             " -passout env:STORE_PASSWORD"
@@ -60,7 +60,7 @@ class Certificates:
         return str(self.folder / name)
 
     def client(self, name: str = "client", authority: str = "authority") -> dict[str, str]:
-        """The settings of a client that shows ``name`` and trusts ``authority``."""
+        """Return the settings of a client that shows ``name`` and trusts ``authority``."""
         return {
             "ACTIVEMQ_USE_SSL": "true",
             "ACTIVEMQ_SSL_CA_CERTS": self.path(f"{authority}.pem"),
@@ -107,7 +107,7 @@ class ActiveMQProcess(BrokerProcess):
 
     @property
     def environ(self) -> dict[str, str]:
-        """The settings with which a client reaches it."""
+        """Return the settings with which a client reaches it."""
         tls = self.certificates.client() if self.certificates else {}
         return {**super().environ, **tls}
 

@@ -33,7 +33,7 @@ class BrokerProcess:
 
     @property
     def environ(self) -> dict[str, str]:
-        """The settings with which a client reaches it, by their environment variables."""
+        """Return the settings with which a client reaches it, by their environment variables."""
         return {
             "ACTIVEMQ_HOST": self.host,
             "ACTIVEMQ_PORT": str(self.port),
@@ -47,7 +47,7 @@ class BrokerProcess:
 
     @property
     def log(self) -> str:
-        """What it has logged so far, over all its starts."""
+        """Return what it has logged so far, over all its starts."""
         return (self.folder / "broker.log").read_text()
 
     def start(self) -> None:
@@ -60,7 +60,7 @@ class BrokerProcess:
         wait_listening(self.process, self.host, self.port, lambda: self.log)
 
     def command(self) -> list[str]:
-        """What runs it in the foreground."""
+        """Return the command that runs it in the foreground."""
         return [sys.executable, "-m", "orchestrator.embedded_broker", *self.arguments]
 
     def kill(self) -> None:
@@ -68,7 +68,7 @@ class BrokerProcess:
         self._end(signal.SIGKILL)
 
     def stop(self) -> int:
-        """End it in order (SIGTERM); gives its exit code."""
+        """End it in order (SIGTERM); return its exit code."""
         return self._end(signal.SIGTERM)
 
     def _end(self, number: int) -> int:

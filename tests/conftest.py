@@ -58,14 +58,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, o
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
-    """Leave to one worker what shares servers."""
+    """Return a scheduler that runs tests which share servers on one worker."""
     from tests.sharing import Sharing  # imports xdist, which tests without workers do not need
 
     return Sharing(config, log)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what the system was put through: the table of tests/system/faults."""
+    """Print the table of tests/system/faults: each fault and its effects."""
     reports = [report for reports in terminalreporter.stats.values() for report in reports]
     if outcomes := reported(reports):
         terminalreporter.section("faults")
@@ -82,7 +82,7 @@ def postgres() -> Iterator[PostgresProcess]:
 
 @pytest.fixture(scope="session")
 def new_database(request: pytest.FixtureRequest) -> Callable[[], dict[str, str]]:
-    """Give the settings of a new, empty database of the kind that is tested."""
+    """Return the settings of a new, empty database of the kind that is tested."""
     if request.config.getoption("--database") == "sqlite":
         return dict
     server: PostgresProcess = request.getfixturevalue("postgres")
@@ -110,7 +110,7 @@ def django_db_modify_db_settings(
 
 
 def use_for_tests(settings: Settings) -> None:
-    """Let this process' monitor use the database of other settings than it began with."""
+    """Make this process's monitor use the database of other settings than it started with."""
     connections.settings["default"].clear()
     connections.settings["default"].update(databases(settings)["default"])
     connections.configure_settings(connections.settings)

@@ -15,7 +15,7 @@ Answer = Callable[[str, str, Any], tuple[int, Any]]
 
 @contextmanager
 def serving(answer: Answer, port: int = 0) -> Iterator[str]:
-    """Serve on a loopback port and give the base URL."""
+    """Serve on a loopback port and yield the base URL."""
 
     class Handler(BaseHTTPRequestHandler):
         def _answer(self) -> None:
@@ -31,7 +31,7 @@ def serving(answer: Answer, port: int = 0) -> Iterator[str]:
         do_GET = do_POST = do_PATCH = _answer  # noqa: N815
 
         def log_message(self, *_arguments: Any) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})

@@ -27,7 +27,7 @@ class MonitorDatabase:
         return sqlite3.connect(self.settings.database_file, timeout=PATIENCE)
 
     def ask(self, question: str) -> list[tuple[Any, ...]]:
-        """Give the rows of a SELECT."""
+        """Return the rows of a SELECT."""
         with closing(self.connect()) as connection:
             rows: list[tuple[Any, ...]] = connection.execute(question).fetchall()
             return rows
@@ -41,7 +41,7 @@ class MonitorDatabase:
 
     @contextmanager
     def held(self, *others: str) -> Iterator[None]:
-        """Let nobody else record messages meanwhile, nor write to the ``others`` of its tables."""
+        """Lock messages, and the ``others`` of the tables, against writing by anybody else."""
         with closing(self.connect()) as connection:
             if self.settings.swf_database_url:
                 tables = ", ".join(("records_workflowmessage", *others))

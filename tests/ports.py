@@ -55,10 +55,10 @@ def _claims() -> Claims:
 
 @contextmanager
 def choosing() -> Iterator[None]:
-    """Let nobody else choose ports meanwhile as ``testbed init`` does, which claims none.
+    """Keep others from choosing ports as ``testbed init`` does, which reserves none.
 
-    Two that choose at the same time choose the same ones; whoever has chosen has to listen there
-    when this ends.
+    Two that choose at the same time choose the same ports; who has chosen has to listen
+    there when this ends.
     """
     with (Path(gettempdir()) / f"testbed-test-choosing-{os.getuid()}").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -66,10 +66,10 @@ def choosing() -> Iterator[None]:
 
 
 def free_port() -> int:
-    """Give a loopback port at which nobody listens, and nobody but the caller is going to."""
+    """Return a loopback port at which nobody listens, reserved for the caller."""
     return _claims().claim()
 
 
 def free_ports(count: int) -> list[int]:
-    """Give several such ports, all different."""
+    """Return several such ports, all different."""
     return [free_port() for _ in range(count)]

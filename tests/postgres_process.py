@@ -39,7 +39,7 @@ _SERVER_USER = "postgres"
 
 @lru_cache(maxsize=1)
 def postgres_programs() -> Path | None:
-    """Give the folder of PostgreSQL's server programs, the newest there is; None without one."""
+    """Return the folder of PostgreSQL's server programs, the newest there is; None without one."""
     versions = [path.parent for path in DEBIAN.glob("*/bin/initdb")]
     if versions:
         return max(versions, key=lambda path: int(path.parent.name))
@@ -48,7 +48,7 @@ def postgres_programs() -> Path | None:
 
 
 def require_postgres() -> Path:
-    """Give the folder of the server programs; without one skip the test, or fail it in CI."""
+    """Return the folder of the server programs; without one skip the test, or fail it in CI."""
     programs = postgres_programs()
     if programs is None:
         why = "PostgreSQL is not installed (Debian: apt install postgresql-15)"
@@ -73,13 +73,13 @@ class PostgresProcess:
     _command: list[str] = field(default_factory=list, repr=False)
 
     def url(self, name: str = NAME) -> str:
-        """Give the address of a database, as a setting."""
+        """Return the address of a database, as a setting."""
         password = quote(PASSWORD, safe="")
         return f"postgresql://{USER}:{password}@{self.host}:{self.port}/{name}"
 
     @property
     def environ(self) -> dict[str, str]:
-        """The setting with which the monitor uses it."""
+        """Return the setting with which the monitor uses it."""
         return {"SWF_DATABASE_URL": self.url()}
 
     @property
@@ -88,11 +88,11 @@ class PostgresProcess:
 
     @property
     def log(self) -> str:
-        """What it has logged so far, over all its starts."""
+        """Return what it has logged so far, over all its starts."""
         return (self.folder / "postgresql.log").read_text()
 
     def initialise(self) -> None:
-        """Make the cluster and its one user."""
+        """Create the cluster and its one user."""
         self.data.mkdir(mode=0o700)
         secret = self.folder / "postgresql.password"
         secret.write_text(PASSWORD)
@@ -140,7 +140,7 @@ class PostgresProcess:
         self.process = None
 
     def stop(self) -> None:
-        """End it at once, but in order: who is connected is put out."""
+        """Stop it at once, but in order: its clients are disconnected."""
         if self.process is not None:
             self.process.send_signal(signal.SIGINT)
             self.process.wait(PATIENCE)

@@ -13,7 +13,7 @@ from tests.waiting import PATIENCE, wait_until
 def wait_listening(
     process: subprocess.Popen[bytes], host: str, port: int, log: Callable[[], str]
 ) -> None:
-    """Wait until a process takes connections; ``log`` gives what it wrote, should it end."""
+    """Wait until a process takes connections; ``log`` returns what it wrote, should it end."""
 
     def listens() -> bool:
         assert process.poll() is None, f"it ended: {log()}"

@@ -22,7 +22,7 @@ FAULTS = "tests/system/faults"
 
 
 def group_of(test: str) -> str:
-    """Give the group of a test, by its id."""
+    """Return the group of a test, by its id."""
     path = PurePosixPath(test.split("::")[0])
     if str(path.parent) in FOLDERS:
         return str(path.parent)

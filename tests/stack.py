@@ -42,7 +42,7 @@ class Stack:
     def create(
         cls, home: Path, *, chosen_ports: bool = True, settings: Mapping[str, Any] | None = None
     ) -> Stack:
-        """Lay out an installation in ``home``; ``chosen_ports``: give it free ports of ours.
+        """Create an installation in ``home``; ``chosen_ports``: with free ports of ours.
 
         ``settings``: more settings to begin with, beside those ports.
         """
@@ -63,7 +63,7 @@ class Stack:
         return cls(home)
 
     def own_workflows(self) -> Path:
-        """Give the installation a ``workflows`` folder of its own, with links to all of ours."""
+        """Return the installation's own ``workflows`` folder, new with links to all of ours."""
         folder = self.home / "workflows"
         if folder.is_symlink():
             folder.unlink()
@@ -74,27 +74,27 @@ class Stack:
 
     @property
     def settings(self) -> Settings:
-        """The settings as they are now."""
+        """Return the present settings."""
         return load_settings(self.home, {})
 
     @property
     def services(self) -> Supervisor:
-        """The supervisord of the services."""
+        """Return the supervisord of the services."""
         return supervisor_of_services(self.settings)
 
     @property
     def agents(self) -> Supervisor:
-        """The supervisord of runner and agents."""
+        """Return the supervisord of runner and agents."""
         return supervisor_of_agents(self.settings)
 
     def client(self, patience: float = PATIENCE) -> MonitorClient:
-        """Give a client for its monitor, with the operator's token."""
+        """Return a client for its monitor, with the operator's token."""
         return MonitorClient.from_settings(self.settings, patience)
 
     def run(
         self, arguments: list[str] | str, *, check: bool = True, **environment: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run a `testbed` command; with ``check`` a failure fails the test with what it said."""
+        """Run a `testbed` command; with ``check`` a failure fails the test, with its output."""
         words = shlex.split(arguments) if isinstance(arguments, str) else arguments
         return self.execute(
             [sys.executable, "-m", "orchestrator.cli", *words], check=check, **environment
@@ -129,23 +129,23 @@ class Stack:
         self.run(["stop-local"])
 
     def pid(self, program: str) -> int:
-        """Give the process id of a program of either supervisord; 0 when it does not run."""
+        """Return the process id of a program of either supervisord; 0 when it does not run."""
         supervisor = self.agents if program in self.agents.configuration.programs else self.services
         return supervisor.process(program).pid
 
     def kill(self, program: str) -> int:
-        """Kill a program's process with SIGKILL and give its former id."""
+        """Kill a program's process with SIGKILL and return its former id."""
         pid = self.pid(program)
         assert pid, f"{program} does not run"
         os.kill(pid, signal.SIGKILL)
         return pid
 
     def log(self, program: str) -> str:
-        """Give what a program wrote."""
+        """Return the log of a program."""
         path = self.settings.log_dir / f"{program}.log"
         return path.read_text(errors="replace") if path.exists() else ""
 
     def execution(self, execution_id: str) -> dict[str, Any]:
-        """Give the record of an execution."""
+        """Return the record of an execution."""
         record: dict[str, Any] = self.client().get(f"workflow-executions/{execution_id}/")
         return record

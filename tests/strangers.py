@@ -18,7 +18,7 @@ _PROGRAM = (
 
 @contextmanager
 def stranger_listening(port: int) -> Iterator[int]:
-    """Have a stranger listen on ``port``; gives its process id."""
+    """Run another program that listens on ``port``; yield its process id."""
     process = subprocess.Popen([sys.executable, "-c", _PROGRAM, str(port)])
     try:
         wait_listening(process, "127.0.0.1", port, lambda: "nothing")

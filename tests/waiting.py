@@ -16,7 +16,7 @@ Nobody waits that long for what does come.
 
 
 def wait_until(condition: Callable[[], T], timeout: float = PATIENCE, message: str = "") -> T:
-    """Call ``condition`` until it gives something true, and give that; fail after ``timeout`` s."""
+    """Call ``condition`` until its result is true, and return that; fail after ``timeout`` s."""
     deadline = time.monotonic() + timeout
     while True:
         value = condition()

@@ -15,7 +15,7 @@ from swf_common_lib.config.catalogue import (
     resolve_config_name,
 )
 from swf_common_lib.config.overlay import Overlay
-from swf_common_lib.config.source import Merged, SourceReader
+from swf_common_lib.config.reader import ConfigurationReader, MergedSections
 from swf_common_lib.config.testbed_file import TestbedFile, namespace_problem
 from swf_common_lib.errors import ConfigurationError
 
@@ -105,12 +105,12 @@ def _read(
     workflow: str | None,
     workflows_dir: Path,
     testbed: TestbedFile | None,
-) -> tuple[str, str, Merged, list[str]]:
+) -> tuple[str, str, MergedSections, list[str]]:
     """Return the configuration's name, its label in errors, its merged content, its faults.
 
     Raises ConfigurationError when a part of it cannot be read at all.
     """
-    reader = SourceReader(workflows_dir)
+    reader = ConfigurationReader(workflows_dir)
     if config_text is not None:
         name = Path(config).stem if config else ""
         label = f"{name}.toml" if config else "the given configuration"
@@ -122,14 +122,14 @@ def _read(
             else default_configuration(workflow, workflows_dir, testbed)
         )
         label = f"{name}.toml"
-        merged = reader.file(name) if name else Merged()
+        merged = reader.file(name) if name else MergedSections()
     if reader.incomplete:
         raise ConfigurationError(reader.problems, f"Correct {label} and try again.")
     return name, label, copy.deepcopy(merged), reader.problems
 
 
 def _sections(
-    merged: Merged, workflow_name: str, config_name: str, namespace: str
+    merged: MergedSections, workflow_name: str, config_name: str, namespace: str
 ) -> dict[str, dict[str, Any]]:
     header = {
         "name": workflow_name,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from swf_common_lib.config.parameters import PARAMETERS, SECTIONS, Parameter
-from swf_common_lib.config.source import Merged
+from swf_common_lib.config.reader import MergedSections
 from swf_common_lib.config.toml_text import storable
 from swf_common_lib.suggestions import did_you_mean
 
@@ -14,7 +14,7 @@ from swf_common_lib.suggestions import did_you_mean
 class Overlay:
     """Sets values in ``merged`` and collects what is wrong (``problems``) or unused (``notes``)."""
 
-    def __init__(self, merged: Merged, config_name: str) -> None:
+    def __init__(self, merged: MergedSections, config_name: str) -> None:
         self._merged = merged
         self._sections = merged.sections
         self._config_name = config_name

@@ -15,7 +15,7 @@ from swf_common_lib.errors import BrokerUnavailable
 from swf_common_lib.messaging import frames
 from swf_common_lib.messaging.delivery import Subscription
 from swf_common_lib.messaging.destinations import for_broker
-from swf_common_lib.messaging.transport import CONNECT_TIMEOUT, Connection
+from swf_common_lib.messaging.transport import CONNECT_TIMEOUT, StompConnection
 from swf_common_lib.settings import Settings
 
 RECEIPT_TIMEOUT = 10.0
@@ -61,7 +61,7 @@ class Link(stomp.ConnectionListener):  # type: ignore[misc]
         self._decided = threading.Event()
         self._logged_in = False
         self._receipts: dict[str, _Receipt] = {}
-        self._connection = Connection(settings, HEART_BEAT_MS, HEART_BEAT_TOLERANCE)
+        self._connection = StompConnection(settings, HEART_BEAT_MS, HEART_BEAT_TOLERANCE)
         self._connection.set_listener("link", self)
 
     def open(self, patience: float = CONNECT_TIMEOUT) -> None:

@@ -29,7 +29,7 @@ READ_BYTES = 16 * 1024
 _DISTRUST = " (does it trust the certificate in ACTIVEMQ_SSL_CERT_FILE?)"
 
 
-class Connection(stomp.Connection12):  # type: ignore[misc]
+class StompConnection(stomp.Connection12):  # type: ignore[misc]
     """stomp.py's connection for STOMP 1.2, over our own socket."""
 
     def __init__(self, settings: Settings, heart_beat_ms: int, tolerance: float) -> None:

@@ -27,7 +27,7 @@ Taken = Callable[[Any], None]
 
 
 def queue_rate(settings: Settings) -> float:
-    """Messages a second through a queue: one sends, another receives and acknowledges each."""
+    """Return messages per second through a queue: one sends, another acknowledges each."""
     done = threading.Event()
     count = 0
 
@@ -47,7 +47,7 @@ def queue_rate(settings: Settings) -> float:
 
 
 def passage_ms(settings: Settings) -> float:
-    """Median milliseconds of one message, alone, from its sender to its receiver on a topic."""
+    """Return the median milliseconds of a single message from sender to receiver on a topic."""
     came = threading.Event()
     topic = f"/topic/bare.{uuid.uuid4()}"
     times = []
@@ -69,7 +69,7 @@ def passage_ms(settings: Settings) -> float:
 def _consumer(
     settings: Settings, destination: str, taken: Taken, durable: str = ""
 ) -> Iterator[None]:
-    """Subscribe to ``destination``; each message is acknowledged and given to ``taken``."""
+    """Subscribe to ``destination``; each message is acknowledged and passed to ``taken``."""
     with _connected(settings, durable) as connection:
         headers = {"activemq.prefetchSize": "200"}
         if durable:
@@ -108,11 +108,11 @@ class _Consumer(stomp.ConnectionListener):  # type: ignore[misc]
         self._taken = taken
 
     def on_receipt(self, frame: Any) -> None:
-        """Note that the subscription is there."""
+        """Record that the subscription is confirmed."""
         if frame.headers["receipt-id"] == "s":
             self.subscribed.set()
 
     def on_message(self, frame: Any) -> None:
-        """Take a message."""
+        """Count a message."""
         self._connection.ack(frame.headers["ack"])
         self._taken(frame)

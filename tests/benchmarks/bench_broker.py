@@ -134,7 +134,7 @@ def measure(broker: BrokerProcess, options: argparse.Namespace) -> None:
 
 
 def cpu_seconds(broker: BrokerProcess) -> float:
-    """Give the user and system time that the broker has taken so far (Linux)."""
+    """Return the user and system time that the broker has taken so far (Linux)."""
     assert broker.process is not None
     fields = Path(f"/proc/{broker.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / 100

@@ -52,7 +52,7 @@ def ingest(messages: int = 40_000, database: Mapping[str, str] | None = None) ->
 
 
 def backlog(messages: int) -> list[Delivery]:
-    """Make a mix of messages: STFs written and ready, samples registered, slices done."""
+    """Return a mix of messages: STFs written and ready, samples registered, slices done."""
     subscription = Subscription("bench", BROADCAST, "client", 0, "", "", queue.SimpleQueue())
     return [
         Delivery(json.dumps(body).encode(), {}, subscription, generation=1)
@@ -69,7 +69,7 @@ class Backlog:
         self._allowed = threading.Semaphore(prefetch)
 
     def receive(self, timeout: float) -> Delivery | None:
-        """Give the next; None when there is none, or too many are not acknowledged."""
+        """Return the next delivery; None when there is none, or too many are not acknowledged."""
         return next(self._deliveries, None) if self._allowed.acquire(timeout=timeout) else None
 
     def wake(self) -> None:
@@ -77,7 +77,7 @@ class Backlog:
         self._allowed.release()
 
     def acknowledge(self, number: int) -> None:
-        """Let as many more be given."""
+        """Make room for as many more deliveries."""
         self._allowed.release(number)
 
 
@@ -174,7 +174,7 @@ def _recording_seconds(deliveries: Sequence[Delivery]) -> float:
 
 
 def _bare_seconds(batch: int) -> float:
-    """Write the rows that are there once more, into the emptied table, and tell the time."""
+    """Write the same rows once more into the emptied table; return the seconds."""
     from django.db import connection
 
     from monitor.records.models import WorkflowMessage

@@ -128,7 +128,7 @@ class _Server:
 
     @property
     def cpu(self) -> float:
-        """Milliseconds that its process has worked so far."""
+        """Return the milliseconds of CPU time of its process so far."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return 1000 * (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 

@@ -27,7 +27,7 @@ PATIENCE = 120.0
 
 
 def body(number: int) -> dict[str, Any]:
-    """Make a message as the runner sends it."""
+    """Return a message as the runner sends it."""
     return {
         "msg_type": "stf_gen",
         "namespace": "bench",
@@ -87,7 +87,7 @@ class _Receipts(stomp.ConnectionListener):  # type: ignore[misc]
         self.done = threading.Event()
 
     def on_receipt(self, frame: Any) -> None:
-        """Note the last."""
+        """Set the event when the last message is confirmed."""
         if frame.headers["receipt-id"] == "last":
             self.done.set()
 

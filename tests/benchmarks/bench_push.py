@@ -80,7 +80,7 @@ def _p95(times: Sequence[float]) -> float:
 
 
 async def _pushed(server: McpProcess, mode: str) -> list[float]:
-    """Give the milliseconds from the begin of each change to its notification."""
+    """Return the milliseconds from the start of each change to its notification."""
     told: asyncio.Queue[float] = asyncio.Queue()
 
     async def older(message: object) -> None:
@@ -109,7 +109,7 @@ async def _pushed(server: McpProcess, mode: str) -> list[float]:
 
 
 async def _notified(url: str) -> list[float]:
-    """Give the milliseconds from the begin of a bare NOTIFY to its word at a bare LISTEN."""
+    """Return the milliseconds from the start of a bare NOTIFY to its arrival at a bare LISTEN."""
     told: asyncio.Queue[float] = asyncio.Queue()
 
     async def hear(listener: psycopg.AsyncConnection[Any]) -> None:
@@ -154,7 +154,7 @@ class _Changer:
     execution_id: str
 
     async def change(self) -> float:
-        """Have it change; give when it began to."""
+        """Change it; return when the change began."""
         return await asyncio.to_thread(self._change)
 
     def _change(self) -> float:

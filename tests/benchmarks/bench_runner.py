@@ -118,7 +118,7 @@ class _Nowhere:
     """Takes messages and forgets them."""
 
     def publish(self, destination: str, body: object, /) -> int:
-        """Forget a message."""
+        """Drop a message."""
         return 0
 
 

@@ -111,9 +111,9 @@ def _completed(client: MonitorClient, execution_id: str) -> dict[str, Any]:
 
 
 def _finished_run(client: MonitorClient, listener: Listener, stf_count: int) -> dict[str, Any]:
-    """Run, and wait until the last slice is recorded; give the run's state.
+    """Run, and wait until the last slice is recorded; return the run's state.
 
-    What is done is heard from the broadcasts; the monitor is asked only about their record.
+    What is done is known from the broadcasts; the monitor is asked only about their record.
     """
     execution_id = _start(client, stf_count=stf_count, slices_per_sample=SLICES_PER_SAMPLE)
     done = 0
@@ -131,7 +131,7 @@ def _finished_run(client: MonitorClient, listener: Listener, stf_count: int) -> 
 
 
 def _exchange_ms(client: MonitorClient) -> float:
-    """Time the plainest request that the monitor answers from its database."""
+    """Return the milliseconds of the simplest request that needs the monitor's database."""
     times = []
     for _ in range(50):
         started = time.perf_counter()
@@ -167,7 +167,7 @@ def _slices_per_second(client: MonitorClient, listener: Listener) -> float:
 
 
 def _stf_to_slices_ms(stack: Stack) -> float:
-    """Time from hearing of an STF to having its last slice; the median STF of a run."""
+    """Return the median time from an STF's announcement to its last slice, over a run."""
     stack.agents.stop("fast-processing-worker")
     listener = Listener(stack.settings, slices=True)
     client = stack.client()

@@ -17,7 +17,7 @@ class Figures:
     aim: str
 
     def row(self) -> tuple[str, ...]:
-        """Give the cells of the printed table."""
+        """Return the cells of the printed table."""
         return (
             self.what,
             f"{self.measured:,.1f} {self.unit}",

@@ -24,7 +24,7 @@ class Heard:
 
     @property
     def what(self) -> tuple[str, str]:
-        """Its type and its execution."""
+        """Return its type and its execution."""
         return str(self.body.get("msg_type")), str(self.body.get("execution_id"))
 
 
@@ -39,7 +39,7 @@ class Listener:
             self._bus.subscribe(SLICES, ack="auto", prefetch=10_000)
 
     def close(self) -> None:
-        """Hear no more."""
+        """Stop listening."""
         self._bus.close()
 
     def next(self) -> Heard:

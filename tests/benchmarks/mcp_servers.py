@@ -14,7 +14,7 @@ from mcp.server.mcpserver import MCPServer
 
 
 async def trivial(number: int) -> int:
-    """Give back the number."""
+    """Return the number."""
     return number
 
 

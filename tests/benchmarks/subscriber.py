@@ -29,7 +29,7 @@ class Subscriber:
         self._process = process
 
     def wait_for(self, messages: int) -> None:
-        """Wait until it has taken so many messages since it began."""
+        """Wait until it has received so many messages since its start."""
         assert self._process.stdout is not None
         for line in self._process.stdout:
             if line.strip().isdigit() and int(line) >= messages:
@@ -53,7 +53,7 @@ def running_subscriber(broker: BrokerProcess) -> Iterator[Subscriber]:
 
 
 def main() -> None:
-    """Take the broadcasts, and acknowledge them, until killed."""
+    """Receive and acknowledge the broadcasts until killed."""
     bus = MessageBus(load_settings(), "bench")
     bus.start(10)
     bus.subscribe(BROADCAST, ack="client", prefetch=PREFETCH, durable="bench")

@@ -17,7 +17,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture
 def choosing_ports() -> Iterator[None]:
-    """No other test has ``testbed init`` choose ports at the same time."""
+    """Keep other tests from letting ``testbed init`` choose ports at the same time."""
     with choosing():
         yield
 

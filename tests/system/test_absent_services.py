@@ -79,7 +79,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @contextmanager
 def without(stack: Stack, service: str) -> Iterator[None]:
-    """Be without a service for a while."""
+    """Stop a service, and start it again at the end of the context."""
     stack.services.stop(service)
     try:
         yield

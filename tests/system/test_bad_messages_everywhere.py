@@ -99,7 +99,7 @@ FIELDS: tuple[dict[str, Any], ...] = (
 
 
 def nonsense(namespace: str, run_id: str) -> Iterator[tuple[str, bytes]]:
-    """Give message types (for the header) and bodies."""
+    """Yield message types (for the header) and bodies."""
     for body in NO_MESSAGES:
         yield "", body
     for msg_type in ("no_such_type", "__init__", *MESSAGE_TYPES, *COMMANDS):
@@ -115,7 +115,7 @@ def nonsense(namespace: str, run_id: str) -> Iterator[tuple[str, bytes]]:
 
 @contextmanager
 def connected(stack: Stack) -> Iterator[stomp.Connection12]:
-    """Be connected as any program that knows the password may be."""
+    """Yield a connection as any program that knows the password can open it."""
     settings = stack.settings
     connection = stomp.Connection12(
         [(settings.activemq_host, settings.activemq_port)], auto_content_length=False
@@ -126,7 +126,7 @@ def connected(stack: Stack) -> Iterator[stomp.Connection12]:
 
 
 def send_everywhere(stack: Stack, namespace: str, run_number: int) -> int:
-    """Send all of it everywhere; give how many messages went to each destination."""
+    """Send all of it everywhere; return how many messages went to each destination."""
     bodies: list[tuple[str, bytes]] = []
     with connected(stack) as connection:
         for destination in DESTINATIONS:
@@ -148,7 +148,7 @@ def send_everywhere(stack: Stack, namespace: str, run_number: int) -> int:
 
 
 def agents(stack: Stack) -> dict[int, str]:
-    """Give the states of the agents that are alive, by process id."""
+    """Return the states of the agents that are alive, by process id."""
     told = stack.client().get("status/")["agents"]
     return {agent["pid"]: agent["operational_state"] for agent in told if agent["alive"]}
 

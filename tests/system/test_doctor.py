@@ -14,7 +14,7 @@ pytestmark = pytest.mark.system
 
 
 def examined(stack: Stack, **environment: str) -> tuple[int, dict[str, dict[str, str]]]:
-    """Give the exit status, and the worst result about each thing."""
+    """Return the exit status, and the worst result about each thing."""
     done = stack.run(["doctor", "--json"], check=False, **environment)
     assert not done.stderr
     results = sorted(

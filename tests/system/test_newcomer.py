@@ -22,7 +22,7 @@ def fresh(home, choosing_ports):
 
 
 def shown(output: str) -> dict[str, str]:
-    """Give the lines of the summary by their titles."""
+    """Return the lines of the summary by their titles."""
     pairs = (re.split(r"\s{2,}", line.strip(), maxsplit=1) for line in output.splitlines())
     return {pair[0]: pair[1] for pair in pairs if len(pair) == 2}
 

@@ -36,7 +36,7 @@ class Start:
 
     @property
     def assignments(self) -> list[str]:
-        """The parameters as a command line gives them."""
+        """Return the parameters as arguments of a command line."""
         return [word for k, v in self.parameters.items() for word in ("--set", f"{k}={v}")]
 
 
@@ -49,7 +49,7 @@ class Told:
 
     @property
     def refused(self) -> bool:
-        """Whether it was not done."""
+        """Return whether it was refused."""
         return self.status != DONE
 
 

@@ -20,7 +20,7 @@ from monitor.records.models import (
 from monitor.records.states import RunPhase
 from monitor.records.statistics import run_statistics, worker_counts
 from swf_common_lib.config import fast_processing
-from swf_common_lib.messages import WorkerStatus
+from swf_common_lib.messages import WorkerStatusMessage
 
 ACTOR = "monitor-ingest"
 
@@ -97,7 +97,7 @@ def _complete(state: RunState, execution: WorkflowExecution | None) -> None:
 
 def update_worker_statistics(entries: Understood) -> None:
     """Update the stored worker statistics of completed runs whose workers left afterwards."""
-    numbers = {entry.run_number for entry, _ in entries.of_type(WorkerStatus)}
+    numbers = {entry.run_number for entry, _ in entries.of_type(WorkerStatusMessage)}
     for state in RunState.objects.filter(run_number__in=numbers, phase=RunPhase.COMPLETED):
         if WorkflowExecution.objects.filter(pk=state.execution_id).exists():
             _keep(state.execution_id, {"workers": asdict(worker_counts(state))})

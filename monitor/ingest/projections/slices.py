@@ -9,7 +9,7 @@ from monitor.ingest.projections.selection import Understood
 from monitor.ingest.times import optional_time
 from monitor.ingest.validity import SLICE_STATES, WORKER_LIMIT
 from monitor.records.slices import SliceChange, SliceRow, apply_slice_changes
-from swf_common_lib.messages import SliceState, SliceStatus, TfSlicesRegistered
+from swf_common_lib.messages import SliceState, SliceStatusMessage, TfSlicesRegistered
 
 
 def update(entries: Understood) -> None:
@@ -18,7 +18,7 @@ def update(entries: Understood) -> None:
     changes: defaultdict[int, list[SliceChange]] = defaultdict(list)
     for entry, registered in entries.of_type(TfSlicesRegistered):
         registrations[entry.run_number].extend(_slices(registered))
-    for entry, told in entries.of_type(SliceStatus):
+    for entry, told in entries.of_type(SliceStatusMessage):
         changes[entry.run_number].extend(map(_change, told.slices))
     for run_number in {*registrations, *changes}:
         apply_slice_changes(run_number, registrations[run_number], changes[run_number])

@@ -13,7 +13,7 @@ from monitor.ingest.validity import NAME_LIMIT
 from monitor.records.database.bulk import portions
 from monitor.records.models import Worker
 from monitor.records.states import WORKERS_AT_WORK, WORKERS_GONE
-from swf_common_lib.messages import WorkerState, WorkerStatus
+from swf_common_lib.messages import WorkerState, WorkerStatusMessage
 
 _PLAIN = ("slices_completed", "slices_failed", "busy_seconds", "started_tick", "ended_tick")
 _TIMES = ("started_at", "ended_at")
@@ -34,7 +34,7 @@ def update(entries: Understood, counters: RunCounterDeltas) -> None:
     """Record the newest state of each worker; fields that a message omits stay as they were."""
     news = [
         (entry, worker)
-        for entry, message in entries.of_type(WorkerStatus)
+        for entry, message in entries.of_type(WorkerStatusMessage)
         for worker in message.workers
     ]
     if not news:

@@ -62,12 +62,12 @@ class Soak:
         )
 
     def database_kilobytes(self) -> float:
-        """Give the size of the database."""
+        """Return the size of the database."""
         found = self.database.execute("SELECT pg_database_size(current_database())").fetchone()
         return float(found[0]) / 1000 if found else 0.0
 
     def run(self, load: Load, warm_up: float) -> Period:
-        """Run a load to its end, check what is recorded, and give what was seen of it."""
+        """Run a load to its end, check what is recorded, and return its measurements."""
         load.start(self.stack)
         last = time.monotonic() + load.seconds + DRAIN_SECONDS
         while load.look(self.database) != "completed":
@@ -102,7 +102,7 @@ class Soak:
         return periods
 
     def saturated(self, period: Period) -> bool:
-        """Tell whether rates fall behind, slices pile up, or ingest does."""
+        """Return whether rates or ingest fall behind, or slices pile up."""
         rate = period.load.stf_rate
         piled_up = period.backlog > 2 * IN_HAND + 2 * rate * SLICES_PER_SAMPLE * LAG_LIMIT
         return piled_up or period.stf_rate < 0.95 * rate or period.lag.maximum > LAG_LIMIT
@@ -110,7 +110,7 @@ class Soak:
 
 @contextmanager
 def watched() -> Iterator[Soak]:
-    """Give an installation that runs, watched."""
+    """Yield a running installation whose processes are sampled."""
     with (
         facility() as stack,
         psycopg.connect(stack.settings.swf_database_url, autocommit=True) as database,
@@ -126,12 +126,12 @@ def watched() -> Iterator[Soak]:
 
 
 def setting(name: str, default: float) -> float:
-    """Give a number from the environment."""
+    """Return a number from the environment."""
     return float(os.environ.get(name) or default)
 
 
 def main() -> int:
-    """Soak, grow, print; give the exit status."""
+    """Soak, grow, print; return the exit status."""
     # Whoever ends it early, by a signal too, leaves nothing running.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended before its time"))
     seconds, warm_up = setting("SOAK_SECONDS", 300), setting("SOAK_WARM_UP", 90)

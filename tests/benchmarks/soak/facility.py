@@ -29,7 +29,7 @@ def facility() -> Iterator[Stack]:
 
 
 def programs(stack: Stack) -> dict[str, int]:
-    """Give the process id of each program that runs, by its name."""
+    """Return the process id of each program that runs, by its name."""
     running = {}
     for supervisor in (stack.services, stack.agents):
         for name, process in supervisor.processes().items():

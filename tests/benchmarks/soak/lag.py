@@ -44,18 +44,18 @@ class LagProbe:
         self._thread = threading.Thread(target=self._run, name="lag", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._bus.start(10)
         self._thread.start()
 
     def stop(self) -> None:
-        """End."""
+        """Stop the thread."""
         self._stopping.set()
         self._thread.join()
         self._bus.close()
 
     def between(self, begin: float, end: float) -> Lag:
-        """Give the lag of the probes that were sent in a period of monotonic time."""
+        """Return the lag of the probes that were sent in a period of monotonic time."""
         lags = [lag for sent, lag in self._seen if begin <= sent <= end]
         return Lag(median(lags), max(lags), len(lags)) if lags else Lag(0.0, 0.0, 0)
 

@@ -23,7 +23,7 @@ ROWS_A_COPY = 200
 
 
 def passages_per_second(settings: Settings) -> float:
-    """Persistent messages a second through a queue of ActiveMQ, sender and receiver a process each.
+    """Return persistent messages/s through an ActiveMQ queue, with two processes (send, receive).
 
     stomp.py alone; each message is acknowledged. A slice takes two such passages.
     """
@@ -48,7 +48,7 @@ def passages_per_second(settings: Settings) -> float:
 
 
 def rows_per_second(database: psycopg.Connection[Any]) -> float:
-    """Rows a second into a copy of the table of messages, indexes and all, by COPY."""
+    """Return rows/s by COPY into a copy of the table of messages, with its indexes."""
     database.execute(
         "CREATE TABLE bare (LIKE records_workflowmessage INCLUDING INDEXES INCLUDING IDENTITY)"
     )

@@ -36,7 +36,7 @@ class Look:
 
     @property
     def backlog(self) -> int:
-        """Slices that are recorded as made and not as finished."""
+        """Return the number of slices that are recorded as made and not as finished."""
         return self.created - self.finished
 
 
@@ -54,7 +54,7 @@ class Load:
 
     @property
     def stfs(self) -> int:
-        """STFs of the whole run."""
+        """Return the number of STFs of the whole run."""
         return round(self.stf_rate * self.seconds)
 
     def start(self, stack: Stack) -> None:
@@ -79,7 +79,7 @@ class Load:
         self.run_number = wait_until(run_number)
 
     def look(self, database: psycopg.Connection[Any]) -> str:
-        """Note how far it is, and give the phase of its run."""
+        """Record the present counts, and return the phase of the run."""
         found = database.execute(_PROGRESS, [self.run_number]).fetchone()
         if found is None:
             return ""
@@ -87,11 +87,11 @@ class Load:
         return str(found[3])
 
     def between(self, begin: float, end: float) -> list[Look]:
-        """Give the looks of a period."""
+        """Return the counts recorded in a period."""
         return [look for look in self.looks if begin <= look.moment <= end]
 
     def taking(self) -> tuple[float, float]:
-        """Give begin and end of data taking, from the first look to the last but one with new STFs.
+        """Return start and end of data taking: the first look, and the last but one with new STFs.
 
         It ended some time before the last one, and a rate up to there would be too low.
         """
@@ -104,7 +104,7 @@ class Load:
 
 
 def rates(looks: list[Look]) -> tuple[float, float]:
-    """Give STFs and finished slices a second over a period."""
+    """Return STFs and finished slices a second over a period."""
     if len(looks) < 2:
         return 0.0, 0.0
     first, last = looks[0], looks[-1]
@@ -113,7 +113,7 @@ def rates(looks: list[Look]) -> tuple[float, float]:
 
 
 def shortfalls(load: Load, database: psycopg.Connection[Any]) -> list[str]:
-    """Say what is not recorded exactly once; call it when the run is completed."""
+    """Return what is not recorded exactly once; call it when the run is completed."""
     stfs, slices = load.stfs, load.stfs * SLICES_PER_SAMPLE
     expected = {
         **dict.fromkeys(("stf_gen", "stf_ready", "tf_file_registered"), stfs),

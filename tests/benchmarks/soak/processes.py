@@ -34,22 +34,22 @@ class Usage:
     samples: list[Sample] = field(default_factory=list)
 
     def between(self, begin: float, end: float) -> Usage:
-        """Give the samples of a period."""
+        """Return the samples of a period."""
         return Usage([each for each in self.samples if begin <= each.moment <= end])
 
     @property
     def first(self) -> float:
-        """Megabytes at the beginning: the median of its first samples."""
+        """Return the megabytes at the start: the median of its first samples."""
         return _middle([each.megabytes for each in self.samples[:5]])
 
     @property
     def last(self) -> float:
-        """Megabytes at the end: the median of its last samples."""
+        """Return the megabytes at the end: the median of its last samples."""
         return _middle([each.megabytes for each in self.samples[-5:]])
 
     @property
     def slope(self) -> float:
-        """Megabytes a minute, by least squares over all samples."""
+        """Return the growth in megabytes per minute, by least squares over all samples."""
         if len(self.samples) < 2:
             return 0.0
         times = [each.moment / 60 for each in self.samples]
@@ -63,7 +63,7 @@ class Usage:
 
     @property
     def cpu(self) -> float:
-        """Cores in use, on average."""
+        """Return the average number of cores in use."""
         if len(self.samples) < 2:
             return 0.0
         begin, end = self.samples[0], self.samples[-1]
@@ -80,11 +80,11 @@ class Watch:
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End."""
+        """Stop the thread."""
         self._stopping.set()
         self._thread.join()
 
@@ -132,7 +132,7 @@ def _descendants(pid: int, children: Mapping[int, list[int]]) -> list[int]:
 
 
 def _stat(pid: int) -> list[str]:
-    """Give the fields of ``/proc/PID/stat`` after the command's name: state, parent, ..."""
+    """Return the fields of ``/proc/PID/stat`` after the command's name: state, parent, ..."""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
@@ -155,7 +155,7 @@ def _pss(pid: int) -> float:
 
 
 def _machine_cpu() -> float:
-    """Give the CPU seconds that the machine has spent on anything but idling and waiting."""
+    """Return the CPU seconds that the machine has spent on anything but idling and waiting."""
     numbers = [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
     idle = numbers[3] + numbers[4]
     return (sum(numbers[:8]) - idle) / _TICK

@@ -38,42 +38,42 @@ class Period:
 
     @property
     def stf_rate(self) -> float:
-        """STFs a second."""
+        """Return STFs per second."""
         return rates(self.looks)[0]
 
     @property
     def slice_rate(self) -> float:
-        """Finished slices a second."""
+        """Return finished slices per second."""
         return rates(self.looks)[1]
 
     @property
     def backlog(self) -> int:
-        """Slices made and not finished, at the end."""
+        """Return the number of slices made and not finished, at the end."""
         return self.looks[-1].backlog if self.looks else 0
 
     @property
     def cores(self) -> dict[str, float]:
-        """Cores in use by each of our programs."""
+        """Return the cores in use by each of our programs."""
         return {name: usage.cpu for name, usage in self.usage.items() if name != MACHINE}
 
     @property
     def cores_of_others(self) -> float:
-        """Cores that this machine spent on something else: what was measured had to do without."""
+        """Return the cores that this machine spent on other work, which the measurement lacked."""
         return max(0.0, self.usage[MACHINE].cpu - sum(self.cores.values()))
 
     @property
     def capacity(self) -> float:
-        """Slices a second that all cores of this machine would carry, at this cost of each."""
+        """Return the slices per second that all cores of this machine could process."""
         ours = sum(self.cores.values())
         return self.slice_rate * (os.cpu_count() or 1) / ours if ours else 0.0
 
     def busiest(self) -> tuple[str, float]:
-        """Give the program that used most CPU time, and its cores."""
+        """Return the program that used most CPU time, and its cores."""
         name = max(self.cores, key=lambda each: self.cores[each])
         return name, self.cores[name]
 
     def verdict(self) -> str:
-        """Say what this rate was limited by."""
+        """Return what limited this rate."""
         ours, cores = sum(self.cores.values()), os.cpu_count() or 1
         name, most = self.busiest()
         if ours + self.cores_of_others > 0.9 * cores:
@@ -85,7 +85,7 @@ class Period:
 
 
 def memory_table(period: Period) -> Table:
-    """Give memory and CPU time of each program."""
+    """Return a table of memory and CPU time of each program."""
     table = Table(title="Processes", caption="RSS; PostgreSQL: PSS of server and connections")
     for column in ("program", "MB after warm-up", "at the end", "MB/min", "cores"):
         table.add_column(column, justify="left" if column == "program" else "right")
@@ -99,7 +99,7 @@ def memory_table(period: Period) -> Table:
 
 
 def rate_table(period: Period, limits: Limits) -> Table:
-    """Give rates and lag beside what was asked for and the raw limits."""
+    """Return a table of rates and lag, beside the rates asked for and the raw limits."""
     table = Table(title="Rates")
     for column in ("what", "asked for", "reached", "raw limit"):
         table.add_column(column, justify="left" if column == "what" else "right")
@@ -120,7 +120,7 @@ def rate_table(period: Period, limits: Limits) -> Table:
 
 
 def growth_table(periods: list[Period]) -> Table:
-    """Give how rates, lag and backlog go with the rate asked for."""
+    """Return a table of rates, lag and backlog by the rate asked for."""
     table = Table(title="Growth")
     for column in (
         "STF/s asked for",

@@ -53,7 +53,7 @@ def agents(services: Services) -> Iterator[StartAgents]:
 
 @pytest.fixture
 def observe(services: Services) -> Iterator[Callable[[str], Observer]]:
-    """Listen to a namespace."""
+    """Yield a function that listens to a namespace."""
     observers: list[Observer] = []
 
     def listen(to: str) -> Observer:
@@ -67,7 +67,7 @@ def observe(services: Services) -> Iterator[Callable[[str], Observer]]:
 
 @pytest.fixture
 def daq(services: Services) -> Iterator[Callable[..., Daq]]:
-    """Make the DAQ of a run, with an execution of that configuration."""
+    """Yield a function that makes the DAQ of a run, with an execution of a configuration."""
     made: list[Daq] = []
 
     def make(namespace: str, sections: dict[str, Any], speed: float = 0.0) -> Daq:

@@ -81,15 +81,15 @@ class Services:
 
     @property
     def settings(self) -> Settings:
-        """The settings with which a client reaches the services."""
+        """Return the settings with which a client reaches the services."""
         return load_settings(ROOT, self.environ)
 
     def client(self) -> MonitorClient:
-        """Give a client with the operator's token."""
+        """Return a client with the operator's token."""
         return MonitorClient.from_settings(self.settings, patience=PATIENCE)
 
     def agent(self, script: str, namespace: str, *arguments: str, **environ: str) -> AgentProcess:
-        """Start an agent; ``wait_ready`` tells when it listens."""
+        """Start an agent; ``wait_ready`` waits until it listens."""
         log = self.folder / f"{script}-{next(_COUNTER)}.log"
         command = [sys.executable, str(ROOT / "agents" / f"{script}.py"), "--namespace", namespace]
         return AgentProcess(self._launch([*command, *arguments], log, environ), log)
@@ -115,7 +115,7 @@ class Services:
     def execution(
         self, namespace: str, sections: dict[str, dict[str, Any]], speed: float = 0.0
     ) -> str:
-        """Record a running execution with a configuration; gives its id."""
+        """Record a running execution with a configuration; return its id."""
         client = self.client()
         name = f"made_up_{next(_COUNTER)}"
         definition = client.post(
@@ -181,12 +181,12 @@ class Observer:
             self.bus.subscribe(destination, ack="auto", prefetch=5000)
 
     def all(self, msg_type: str) -> list[dict[str, Any]]:
-        """Give the messages of a type that were heard, each id once."""
+        """Return the messages of a type that were received, each id once."""
         unique = {m["message_id"]: m for m in self.heard if m["msg_type"] == msg_type}
         return list(unique.values())
 
     def wait(self, msg_type: str, count: int = 1) -> list[dict[str, Any]]:
-        """Listen until so many messages of a type were heard; gives them."""
+        """Listen until so many messages of a type were received; return them."""
         self.listen(lambda: len(self.all(msg_type)) >= count, f"{count} x {msg_type}")
         return self.all(msg_type)
 
@@ -202,7 +202,7 @@ class Observer:
             assert time.monotonic() < deadline, f"not heard: {what}; but {self.summary()}"
 
     def slices(self) -> dict[tuple[str, str, int], dict[str, Any]]:
-        """Give the last word on each slice, by run, sample and slice id."""
+        """Return the latest state of each slice, by run, sample and slice id."""
         told = {}
         for message in self.all("slice_status"):
             for state in message["slices"]:
@@ -212,7 +212,7 @@ class Observer:
         return told
 
     def summary(self) -> dict[str, int]:
-        """Count what was heard by type."""
+        """Return the number of received messages by type."""
         counts: dict[str, int] = {}
         for message in self.heard:
             counts[message["msg_type"]] = counts.get(message["msg_type"], 0) + 1
@@ -267,7 +267,7 @@ class Daq:
         self.bus.flush(PATIENCE)
 
     def run(self, count: int) -> None:
-        """Go through a whole run."""
+        """Publish the messages of a whole run."""
         self.begin()
         self.write(count)
         self.end()

@@ -30,7 +30,7 @@ STF = {"stf_processing": {"stf_processing_time": 5.0}}
 def queued(
     services: Services, namespace: str, count: int, queue: Any = SLICES
 ) -> list[dict[str, Any]]:
-    """Take messages of the namespace from a queue."""
+    """Return messages of the namespace from a queue."""
     bus = MessageBus(services.settings, f"taker-{namespace}-{count}-{queue}")
     bus.start(PATIENCE)
     bus.subscribe(queue, prefetch=1000, selector=f"namespace='{namespace}'")

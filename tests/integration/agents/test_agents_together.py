@@ -25,7 +25,7 @@ FAST_AGENTS = ("data_agent", "fastmon_agent", "fast_processing_agent", "worker")
 def run_state(
     services: Services, run_id: str, wanted: Callable[[dict[str, Any]], bool]
 ) -> dict[str, Any]:
-    """Wait until the run's state, once there is one, is as wanted, and give it."""
+    """Wait until the run's state, once there is one, is as wanted, and return it."""
     client = services.client()
 
     def found() -> dict[str, Any] | None:
@@ -39,12 +39,12 @@ def run_state(
 
 
 def completed_state(services: Services, run_id: str) -> dict[str, Any]:
-    """Wait until the run's state is completed, and give it."""
+    """Wait until the run's state is completed, and return it."""
     return run_state(services, run_id, lambda row: row["phase"] == "completed")
 
 
 def stopped_workers(services: Services, run_id: str, count: int) -> list[dict[str, Any]]:
-    """Wait until that many workers of the run have stopped, and give all of the run's."""
+    """Wait until that many workers of the run have stopped, and return all of the run's."""
     client = services.client()
 
     def rows() -> list[dict[str, Any]]:

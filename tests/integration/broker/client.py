@@ -113,17 +113,17 @@ class Client(stomp.ConnectionListener):
         self.confirmed(receipt)
 
     def next(self, timeout: float = PATIENCE) -> Frame:
-        """Give the next message."""
+        """Return the next message."""
         wait_until(lambda: len(self.messages) > self.taken, timeout, f"no message {self.errors}")
         self.taken += 1
         return self.messages[self.taken - 1]
 
     def next_bodies(self, count: int, timeout: float = PATIENCE) -> list[str]:
-        """Give the bodies of the next messages."""
+        """Return the bodies of the next messages."""
         return [self.next(timeout).body for _ in range(count)]
 
     def nothing_comes(self) -> bool:
-        """Tell whether no message is under way, which the receipt of a later frame proves."""
+        """Return whether no message is on its way, which the receipt of a later frame proves."""
         self.subscribe(f"/queue/{uuid.uuid4().hex}", uuid.uuid4().hex)
         return len(self.messages) == self.taken
 
@@ -144,7 +144,7 @@ class Client(stomp.ConnectionListener):
         self.confirmed(receipt)
 
     def error(self, timeout: float = PATIENCE) -> str:
-        """Wait for an ERROR and give its text."""
+        """Wait for an ERROR and return its text."""
         wait_until(lambda: self.errors, timeout, "no ERROR came")
         frame = self.errors[0]
         return f"{frame.headers.get('message')} {frame.body}"
@@ -156,7 +156,7 @@ class Client(stomp.ConnectionListener):
         wait_until(lambda: self.lost, message="the connection was not closed")
 
     def vanish(self) -> None:
-        """Lose the connection without a word."""
+        """Close the socket without DISCONNECT."""
         self.connection.transport.disconnect_socket()
 
     def close(self) -> None:
@@ -198,7 +198,7 @@ class Wire:
         self.socket.sendall(data.encode() if isinstance(data, str) else data)
 
     def until(self, text: bytes, *, keep: bool = False) -> bytes:
-        """Read until ``text`` and the end of its frame came; gives all that was received since.
+        """Read until ``text`` and the end of its frame came; return all that was received since.
 
         ``keep``: what came besides that frame is still there to be taken.
         """
@@ -210,7 +210,7 @@ class Wire:
         return data
 
     def take(self, pattern: re.Pattern[bytes]) -> list[tuple[bytes, ...]]:
-        """Read until ``pattern`` matches; give what its groups found, and keep what follows."""
+        """Read until ``pattern`` matches; return its groups, and keep what follows."""
         while not (matches := list(pattern.finditer(self.received))):
             self._read()
         self.received = self.received[matches[-1].end() :]

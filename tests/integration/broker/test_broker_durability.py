@@ -258,7 +258,7 @@ class TestSettings:
 
 
 def run_broker(folder, port, **environ):
-    """Run a broker that is expected to give up at once; gives its exit code and what it said."""
+    """Run a broker that is expected to give up at once; return its exit code and what it said."""
     result = subprocess.run(
         [sys.executable, "-m", "orchestrator.embedded_broker"],
         cwd=ROOT,

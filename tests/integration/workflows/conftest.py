@@ -44,13 +44,13 @@ class Listener:
         self.messages: list[dict[str, Any]] = []
 
     def take(self) -> list[dict[str, Any]]:
-        """Give all broadcasts heard so far."""
+        """Return all broadcasts received so far."""
         while (delivery := self.bus.receive(0.02)) is not None:
             self.messages.append(json.loads(delivery.body))
         return self.messages
 
     def wait_for(self, msg_type: str, execution_id: str = "", count: int = 1) -> dict[str, Any]:
-        """Wait until a type was heard ``count`` times and give the last of them."""
+        """Wait until a type was heard ``count`` times and return the last of them."""
         found: list[dict[str, Any]] = []
         seen = 0
 

@@ -190,7 +190,7 @@ class Installation:
         return self.execute(script, *arguments, **environ)
 
     def ask(self, msg_type: str, execution_id: str) -> dict[str, Any]:
-        """Send a command about an execution over the broker and give the answer."""
+        """Send a command about an execution over the broker and return the answer."""
         bus = MessageBus(self.settings)
         bus.start(PATIENCE)
         try:
@@ -200,13 +200,13 @@ class Installation:
             bus.close()
 
     def run(self, *arguments: str) -> str:
-        """Start a workflow with the command and give its execution id."""
+        """Start a workflow with the command and return its execution id."""
         done = self.command("run", *arguments)
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
     def start(self, **fields: Any) -> str:
-        """Start a workflow over REST and give its execution id."""
+        """Start a workflow over REST and return its execution id."""
         body = {"workflow": "stf_datataking", "config": "quick", **fields}
         return str(self.client.post("workflow-executions/start/", body)["execution_id"])
 
@@ -215,7 +215,7 @@ class Installation:
         return record
 
     def reaches(self, execution_id: str, status: str) -> dict[str, Any]:
-        """Wait until an execution has a status and give its record."""
+        """Wait until an execution has a status and return its record."""
         client = self.client
 
         def reached() -> dict[str, Any] | None:

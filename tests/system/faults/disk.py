@@ -18,9 +18,9 @@ _PIECE = 64 * 1024
 
 @contextmanager
 def on_a_disk_of_its_own(stack: Stack) -> Iterator[bool]:
-    """Have the installation's runtime folder on a small disk, where that can be mounted.
+    """Put the installation's runtime folder on a small disk, where one can be mounted.
 
-    Gives whether it could be.
+    Yields whether it could be mounted.
     """
     folder = stack.home / ".testbed"
     settings = (folder / "settings.toml").read_text()
@@ -38,7 +38,7 @@ def on_a_disk_of_its_own(stack: Stack) -> Iterator[bool]:
 
 
 def fill(folder: Path) -> None:
-    """Leave no byte on the disk of ``folder``."""
+    """Fill the disk of ``folder`` to its last byte."""
     with (folder / _BALLAST).open("ab", buffering=0) as ballast:
         for size in (_PIECE, 1024, 1):
             try:

@@ -30,7 +30,7 @@ if __name__ == "__main__":
 
 
 def add_faulty_agent(stack: Stack) -> None:
-    """Give the installation its script and its program, not yet started."""
+    """Add the agent's script and program to the installation; they are not started yet."""
     folder = stack.home / "own"
     folder.mkdir()
     (folder / "faulty_agent.py").write_text(SCRIPT)

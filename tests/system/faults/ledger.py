@@ -63,7 +63,7 @@ class Listener(stomp.ConnectionListener):  # type: ignore[misc]
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
 
     def start(self) -> None:
-        """Begin, and wait until the broker knows the subscriptions."""
+        """Start, and wait until the broker has confirmed the subscriptions."""
         self._thread.start()
         assert self.listening.wait(PATIENCE), "the ledger cannot subscribe"
 
@@ -73,7 +73,7 @@ class Listener(stomp.ConnectionListener):  # type: ignore[misc]
         self._thread.join(PATIENCE)
 
     def heard(self) -> dict[str, Body]:
-        """Give all that was heard so far, by message id."""
+        """Return all messages received so far, by message id."""
         return dict(self._heard)
 
     def _run(self) -> None:
@@ -140,11 +140,11 @@ class Publisher:
         self._thread.start()
 
     def unconfirmed(self) -> int:
-        """Give how many messages the broker has not confirmed."""
+        """Return how many messages the broker has not confirmed."""
         return self._bus.status().unconfirmed
 
     def close(self) -> None:
-        """End when the broker has confirmed everything."""
+        """Stop when the broker has confirmed everything."""
         self._closing.set()
         self._thread.join(PATIENCE)
         self._bus.flush(PATIENCE)
@@ -179,11 +179,11 @@ class Ledger:
         self.listener.close()
 
     def mark(self) -> Mark:
-        """Give the present place in both records."""
+        """Return the present position in both records."""
         return Mark(len(self.listener.heard()), len(self.publisher.sent))
 
     def await_heard(self, chosen: Chosen, patience: float = PATIENCE) -> None:
-        """Wait until somebody says one more of the messages that are ``chosen``."""
+        """Wait until one more of the messages that are ``chosen`` is received."""
         known = len(self.listener.heard())
 
         def said() -> bool:
@@ -192,7 +192,7 @@ class Ledger:
         wait_until(said, patience, "nothing more is heard")
 
     def settle(self, since: Mark, patience: float = PATIENCE) -> Stretch:
-        """Wait until what was sent up to now is heard and recorded; give what there is."""
+        """Wait until what was sent so far is received and recorded; return both records."""
         published = list(self.publisher.sent)
         with suppress(AssertionError):  # what is missing is told in the account
             wait_until(lambda: self.listener.heard().keys() >= set(published), patience)
@@ -213,7 +213,7 @@ class Ledger:
         return Stretch(said, new, rows, in_order=ours[: len(published)] == published)
 
     def _recorded(self) -> list[tuple[str, Body]]:
-        """Give all good messages that the database holds, in their order there."""
+        """Return all valid messages of the database, in its order."""
         question = (
             "SELECT id, message_id, content FROM records_workflowmessage"
             f" WHERE id > {self._last_row} AND problem = '' ORDER BY id"
@@ -244,7 +244,7 @@ class Stretch:
     """Whether all that our publisher ever sent is recorded in the order of sending."""
 
     def account(self, chosen: Chosen = everything) -> Account:
-        """Give the account of the messages that are ``chosen``."""
+        """Return the account of the messages that are ``chosen``."""
         sent = {identity for identity, body in self.heard.items() if chosen(body)}
         sent |= {identity for identity in self.published if chosen({"namespace": NAMESPACE})}
         rows = [(identity, body) for identity, body in self.rows if chosen(body)]
@@ -256,7 +256,7 @@ class Stretch:
 
 
 def facts_of(body: Body) -> Iterator[Hashable]:
-    """Give what a message says that can be true only once, however often it is said."""
+    """Yield the facts of a message that can be true only once, however often it is sent."""
     kind, run = body.get("msg_type"), body.get("run_id")
     if kind in ("run_imminent", "start_run", "end_run", "run_imminent_worker", "end_run_worker"):
         yield kind, run

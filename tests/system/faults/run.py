@@ -44,7 +44,7 @@ class Run:
 
     @property
     def run_id(self) -> str:
-        """What its messages say of their run."""
+        """Return the run id in its messages."""
         return str(self.progress.record["run_number"])
 
     def go_on(self, stf_files: int = 2) -> None:
@@ -64,7 +64,7 @@ class Run:
         chosen: Chosen = everything,
         heard_again: bool = True,
     ) -> None:
-        """Bring a fault about in the middle of data taking, and wait until all is healed.
+        """Cause a fault in the middle of data taking, and wait until all works again.
 
         ``cause`` returns when the fault is over, with the ids of the processes that it killed.
         ``heard_again``: every agent has to have said since then that it is well.
@@ -78,19 +78,19 @@ class Run:
         self.suffered.append((fault, self.watched.ledger.settle(since), chosen, healed))
 
     def finish(self) -> None:
-        """Stop it, check that it is complete, and put what it suffered into the table."""
+        """Stop it, check that it is complete, and add a row about its faults to the table."""
         send_command(self.watched.monitor, self.execution_id, "stop", "the faults are over")
         ended = self.end()
         self.check_complete()
         self.tell(ended)
 
     def tell(self, ended: str) -> None:
-        """Put what it suffered into the table."""
+        """Add a row about its faults to the table."""
         for fault, stretch, chosen, healed in self.suffered:
             self.watched.tell(fault, stretch, ended, healed, chosen)
 
     def end(self) -> str:
-        """Wait until the execution and all that it caused are over; give how it ended."""
+        """Wait until the execution and its work are over; return its final status."""
         try:
             wait_until(lambda: self._over, 3 * PATIENCE)
         except AssertionError:
@@ -107,7 +107,7 @@ class Run:
     def check_complete(self, *, begun: bool = True) -> None:
         """Check that everything that belongs to the run is on record, once.
 
-        ``begun``: it came as far as data taking.
+        ``begun``: it reached data taking.
         """
         counts = self.progress.statistics
         stf_files = counts["stf_files"]["generated"]

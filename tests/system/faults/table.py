@@ -34,18 +34,18 @@ class Outcome:
     """Seconds from the fault's end until all programs were up and all agents ready."""
 
     def values(self) -> tuple[Any, ...]:
-        """Give what makes it, in a form that a report of pytest can carry."""
+        """Return its fields in a form that a report of pytest can carry."""
         return astuple(self)
 
 
 def reported(reports: Iterable[Any]) -> list[Outcome]:
-    """Give the rows that the reports of tests carry, in their order."""
+    """Return the rows that the reports of tests carry, in their order."""
     called = [report for report in reports if getattr(report, "when", "") == "call"]
     return [Outcome(*row) for one in called for name, row in one.user_properties if name == ROW]
 
 
 def lines(outcomes: Iterable[Outcome]) -> list[str]:
-    """Give the table as text, numbers to the right."""
+    """Return the table as lines of text, numbers to the right."""
     rows: list[Sequence[str]] = [HEAD]
     for outcome in outcomes:
         *others, healed = outcome.values()

@@ -21,7 +21,7 @@ SOURCE = Path(__file__).with_name("clock.c")
 
 
 def require_compiler() -> str:
-    """Give the C compiler; without one skip the test, or fail it in CI."""
+    """Return the C compiler; without one skip the test, or fail it in CI."""
     found = shutil.which("cc")
     if found is None:
         assert "CI" not in os.environ, "CI has to have a C compiler"
@@ -31,9 +31,9 @@ def require_compiler() -> str:
 
 @contextmanager
 def other_clock(watched: WatchedStack) -> Iterator[Callable[[int], None]]:
-    """Have all of the installation run by a clock that can be set: the machine's stays as it is.
+    """Run all of the installation with a clock that can be set: the machine's stays as it is.
 
-    Gives the function that sets it, by so many seconds off the right time.
+    Yields the function that sets it, by so many seconds off the right time.
     """
     library, offset = watched.home / "clock.so", watched.home / "clock"
     command = [require_compiler(), "-shared", "-fPIC", "-O1", "-o", library, SOURCE, "-ldl"]

@@ -30,7 +30,7 @@ STF_FILES = {"no beam": 0, "imminent": 0, "physics": 1, "standby": 2, "end": 2}
 
 
 def is_in(run: Run, phase: str) -> bool:
-    """Tell whether a run has come to a phase."""
+    """Return whether a run has reached a phase."""
     progress = run.progress
     if progress.status != "running":
         return False

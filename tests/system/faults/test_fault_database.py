@@ -19,7 +19,7 @@ HELD = LEASE.total_seconds() + 2
 
 
 def test_a_slow_database(watched: WatchedStack) -> None:
-    """Somebody else's transaction holds what everybody writes to: nobody is to give anything up."""
+    """Another program's transaction locks what all write to: no program gives up."""
 
     def cause() -> Collection[int]:
         with MonitorDatabase(watched.settings).held(*TABLES):

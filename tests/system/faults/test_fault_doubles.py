@@ -31,7 +31,7 @@ Program = tuple[str, list[str]]
 
 @contextmanager
 def second(watched: WatchedStack, programs: Sequence[Program]) -> Iterator[None]:
-    """Have a second process of each, started from a shell, ready or standing by."""
+    """Run a second process of each, started from a shell, ready or standing by."""
     logs = {name: watched.home / f"second-{name}.log" for name, _ in programs}
     started = []
     try:
@@ -64,7 +64,7 @@ def second(watched: WatchedStack, programs: Sequence[Program]) -> Iterator[None]
 
 
 def known(watched: WatchedStack, *, ready: bool = False) -> set[int]:
-    """Give the process ids of the agents that are alive; ``ready``: that hear messages."""
+    """Return the process ids of the agents that are alive; ``ready``: that receive messages."""
     told = watched.monitor.get("status/")["agents"]
     return {one["pid"] for one in told if one["alive"] and (one["mq_connected"] or not ready)}
 

@@ -35,7 +35,7 @@ def test_each_program_that_takes_part_in_a_run(watched: WatchedStack) -> None:
 
 
 def test_the_runner(watched: WatchedStack) -> None:
-    """Its execution is ended in its stead; the run's end is announced; a successor works."""
+    """Its execution is ended by the monitor, the run's end is announced, and a new runner works."""
     run = watched.begin()
     run.go_on()
     since = watched.ledger.mark()

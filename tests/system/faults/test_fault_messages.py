@@ -50,7 +50,7 @@ NO_MESSAGES = (
 
 @contextmanager
 def connected(watched: WatchedStack) -> Iterator[stomp.Connection12]:
-    """Be connected as any program that knows the password may be."""
+    """Yield a connection as any program that knows the password can open it."""
     settings = watched.settings
     connection = stomp.Connection12(
         [(settings.activemq_host, settings.activemq_port)],
@@ -63,7 +63,7 @@ def connected(watched: WatchedStack) -> Iterator[stomp.Connection12]:
 
 
 def send_no_frames(watched: WatchedStack) -> None:
-    """Talk nonsense to the broker, some of it after a login; it may hang up at any time."""
+    """Send invalid bytes to the broker, some after a login; it may disconnect at any time."""
     settings = watched.settings
     login = (
         f"CONNECT\naccept-version:1.2\nhost:x\nlogin:{settings.activemq_user}\n"
@@ -78,7 +78,7 @@ def send_no_frames(watched: WatchedStack) -> None:
 
 
 def send_no_messages(watched: WatchedStack) -> None:
-    """Send bodies that say nothing, in good frames, and wait for the broker's word."""
+    """Send invalid bodies in valid frames, and wait for the broker's receipt."""
     namespace = load_testbed_file(watched.settings.swf_testbed_config).namespace
     headers = {"persistent": "true", "namespace": namespace, "msg_type": "stf_gen"}
     with connected(watched) as connection:
@@ -88,7 +88,7 @@ def send_no_messages(watched: WatchedStack) -> None:
 
 
 def malformed(watched: WatchedStack) -> int:
-    """Count the messages on record that nobody can understand."""
+    """Return the number of recorded messages that cannot be parsed."""
     question = "SELECT COUNT(*) FROM records_workflowmessage WHERE problem <> ''"
     ((count,),) = MonitorDatabase(watched.settings).ask(question)
     return int(count)
@@ -129,7 +129,7 @@ class DeadLetters(stomp.ConnectionListener):  # type: ignore[misc]
 
 @contextmanager
 def dead_letters(watched: WatchedStack) -> Iterator[set[str]]:
-    """Give the files of the dead letters, as they are found out."""
+    """Yield the set of the dead letters' files, which grows as they arrive."""
     listener = DeadLetters()
     with connected(watched) as connection:
         connection.set_listener("", listener)
@@ -168,7 +168,7 @@ def test_a_handler_that_raises(watched: WatchedStack) -> None:
 
 
 def checked(run: Run) -> Counter[str]:
-    """Count what the faulty agent said of each STF file of a run."""
+    """Return the number of the faulty agent's messages about each STF file of a run."""
     rows = run.watched.ledger.settle(run.since).rows
     said = [body for _, body in rows if body["msg_type"] == CHECKED]
     return Counter(body["filename"] for body in said if body["run_id"] == run.run_id)

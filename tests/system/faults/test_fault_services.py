@@ -56,7 +56,7 @@ def stream_of(run: Run) -> requests.Response:
 
 
 def streamed(stream: requests.Response, expected: Counter[str]) -> Counter[str]:
-    """Read a stream until it has told what is expected; count its events by name."""
+    """Read a stream until the expected events have come; return their numbers by name."""
     seen: Counter[str] = Counter()
     for line in stream.iter_lines(chunk_size=1, decode_unicode=True):
         name, _, value = line.partition(": ")
@@ -69,7 +69,7 @@ def streamed(stream: requests.Response, expected: Counter[str]) -> Counter[str]:
 
 @pytest.mark.only_on(SERVICES)
 def test_the_database_server(watched: WatchedStack) -> None:
-    """Who follows a run misses nothing of it; an assistant is told that all is well again."""
+    """A stream misses nothing of a run; an assistant is told that all is well again."""
     before = watched.pids()
     run = watched.begin()
     with stream_of(run) as stream:

@@ -68,7 +68,7 @@ class WatchedStack(Stack):
     """Whether all that it writes is on a small disk of its own."""
 
     def watch(self, kind: str) -> None:
-        """Open the ledger of a stack that is up."""
+        """Open the ledger of a running stack."""
         self.kind = kind
         self.expected = tuple(self.pids())
         self.monitor = self.client(patience=PATIENCE)
@@ -82,12 +82,12 @@ class WatchedStack(Stack):
         self._asking.session.close()
 
     def up(self, **environment: str) -> None:
-        """Start services and agents, those that do not run."""
+        """Start the services and agents that do not run."""
         self.run(["start-local"], **environment)
         self.run(["start-agents"], **environment)
 
     def mend(self) -> None:
-        """After a test that failed: spare the others what it has left behind."""
+        """Clean up after a failed test, so that it does not disturb the others."""
         if self.ailments(float("inf")):
             self.up()
         for execution in self.monitor.get("status/")["executions"]:
@@ -109,7 +109,7 @@ class WatchedStack(Stack):
         return Run(self, record["execution_id"], since)
 
     def check_next_run(self) -> None:
-        """Check that whoever comes next notices nothing: no execution in hand, a run complete."""
+        """Check that a fault has no effect any more: nothing in hand, and a new run is complete."""
         self.check_ready()
         run = self.begin(stf_count=2, speed=0)
         assert run.end() == "completed"
@@ -119,16 +119,16 @@ class WatchedStack(Stack):
     # Faults
 
     def pids(self) -> dict[str, int]:
-        """Give the process ids of all programs that are up."""
+        """Return the process ids of all programs that are up."""
         processes = self.services.processes() | self.agents.processes()
         return {name: process.pid for name, process in processes.items() if process.active}
 
     def killing(self, program: str) -> Callable[[], Collection[int]]:
-        """Give the fault that kills a program with SIGKILL."""
+        """Return the fault that kills a program with SIGKILL."""
         return lambda: [self.kill(program)]
 
     def stopping(self, service: str) -> Callable[[], Collection[int]]:
-        """Give the fault that takes a service away for a while."""
+        """Return the fault that stops a service for a while."""
 
         def cause() -> Collection[int]:
             self.services.stop(service)
@@ -139,7 +139,7 @@ class WatchedStack(Stack):
         return cause
 
     def heal(self, killed: Collection[int] = (), *, heard_again: bool = True) -> float:
-        """Wait until all is up and ready without a hand; give the seconds that took."""
+        """Wait until all is up and ready by itself; return the seconds that it took."""
         since = time.monotonic()
         found = ["nothing was asked"]
 
@@ -155,7 +155,7 @@ class WatchedStack(Stack):
         return time.monotonic() - since
 
     def ailments(self, age: float, killed: Collection[int] = ()) -> list[str]:
-        """Give what is not as it should be; an agent's word counts up to an age in seconds."""
+        """Return what is wrong; an agent's heartbeat counts up to an age in seconds."""
         processes = self.services.processes() | self.agents.processes()
         found = [
             f"{name} is {processes[name].state}"
@@ -180,7 +180,7 @@ class WatchedStack(Stack):
         return found + [problem["what"] for problem in status["problems"]]
 
     def check_ready(self) -> None:
-        """Check that nothing is left at work: no execution unfinished, every agent ready."""
+        """Check that no work is left: no execution unfinished, every agent ready."""
 
         def at_rest() -> bool:
             status = self.monitor.get("status/")
@@ -193,7 +193,7 @@ class WatchedStack(Stack):
     def tell(
         self, fault: str, stretch: Stretch, ended: str, healed: float, chosen: Chosen = everything
     ) -> None:
-        """Put a row into the table, then check what it says."""
+        """Add a row to the table, then check its values."""
         account = stretch.account(chosen)
         told = (account.sent, account.recorded, len(account.twice))
         self.report(Outcome(fault, self.kind, *told, ended, healed))
@@ -204,7 +204,7 @@ class WatchedStack(Stack):
 
 
 def sent_by(agent_type: str) -> Chosen:
-    """Choose the messages of one type of agent."""
+    """Return a predicate for the messages of one type of agent."""
 
     def chosen(body: Body) -> bool:
         return str(body.get("sender", "")).startswith(f"{agent_type}-agent-")

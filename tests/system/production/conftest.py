@@ -14,7 +14,7 @@ from tests.system.production.hosts import require_hosts
 
 @pytest.fixture(scope="module")
 def facility(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Facility]:
-    """Two hosts on which somebody did what the manual says, up to the first run."""
+    """Two hosts that were set up by the steps of the manual, up to the first run."""
     require_hosts()
     require_activemq()
     require_postgres()

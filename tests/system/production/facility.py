@@ -37,7 +37,7 @@ class Facility:
     """What the steps of each section printed."""
 
     def follow(self, section: str) -> str:
-        """Do all that the manual says in a section, and give what it printed."""
+        """Carry out all steps of a section of the manual, and return what they printed."""
         said = ""
         for block in self.administrator.steps(section):
             said += self._do(block)
@@ -58,14 +58,14 @@ class Facility:
         return said
 
     def _carry_certificates(self) -> None:
-        """Do what the manual says in words alone: copy files from one host to the other."""
+        """Copy files from one host to the other, which the manual describes without a command."""
         for name in ("ca.pem", "agents.pem", "agents.key"):
             path = f"{CERTIFICATES}/{name}"
             content = self.monitor.run(f"cat {path}").stdout
             self.agents.run(f"cat > {path} <<'END'\n{content}END\n")
 
     def setting(self, name: str) -> str:
-        """Give a setting of the monitor's host."""
+        """Return a setting of the monitor's host."""
         text = self.monitor.run(f"cat {HOME}/.testbed/settings.toml").stdout
         (value,) = re.findall(rf'^{name} = "(.*)"$', text, re.MULTILINE)
         return str(value)
@@ -78,20 +78,20 @@ class Facility:
     def testbed(
         self, host: Host, words: str, user: str = "swf", *, check: bool = True, **environment: str
     ) -> str:
-        """Run a `testbed` command of an installation, and give what it printed."""
+        """Run a `testbed` command of an installation, and return its output."""
         home = HOME if user == "swf" else f"/home/{user}/swf-testbed"
         given = " ".join(f"{name}={value}" for name, value in environment.items())
         script = f"cd {home}; {given} .venv/bin/testbed {words}"
         return host.run(script, user, check=check).stdout
 
     def errors(self, host: Host, **environment: str) -> dict[str, dict[str, str]]:
-        """Have the doctor look at a host, and give what is an error, by what it is about."""
+        """Run the doctor on a host, and return its errors, by what they are about."""
         told = self.testbed(host, "doctor --json", check=False, **environment)
         findings = json.loads(told)["checks"]
         return {one["what"]: one for one in findings if one["status"] == "error"}
 
     def rest(self, path: str) -> Any:
-        """Read something over REST from the host of agents, with its token."""
+        """Return the answer to a GET over REST from the host of agents, with its token."""
         command = f'curl -sS --fail-with-body --cacert {CERTIFICATES}/ca.pem "{PUBLIC}/api/{path}"'
         header = f'-H "Authorization: Token $(cat {HOME}/.testbed/token)"'
         return json.loads(self.agents.run(f"{command} {header}", "swf").stdout)
@@ -99,7 +99,7 @@ class Facility:
 
 @contextmanager
 def new_facility(folder: Path) -> Iterator[Facility]:
-    """Begin with two bare hosts; all is gone at the end."""
+    """Yield two bare hosts; all is removed at the end."""
     shutil.copytree(Path(__file__).parent / "bin", folder / "bin")
     repository = folder / "repository"
     _copy_checkout(repository)
@@ -141,7 +141,7 @@ def commit(repository: Path, message: str) -> None:
 
 
 def _install_build_backend(folder: Path) -> None:
-    """Have what pyproject.toml builds with in a folder of its own."""
+    """Install the build backend of pyproject.toml into a folder of its own."""
     project = (CHECKOUT / "pyproject.toml").read_text()
     (requirement,) = re.findall(r'^requires = \["(.*)"\]$', project, re.MULTILINE)
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", folder]

@@ -116,7 +116,7 @@ class Host:
         return done
 
     def command(self, user: str, *words: str) -> list[str]:
-        """Give the command that runs a program on this host, at home in the user's folder."""
+        """Return the command that runs a program on this host, at home in the user's folder."""
         space = Path(f"/proc/{self.pid}/ns")
         enter = ["nsenter", *(f"--{_OPTIONS[kind]}={space / kind}" for kind in _KINDS)]
         enter.append(f"--pid={space / 'pid_for_children'}")
@@ -146,7 +146,7 @@ _OPTIONS = {"mnt": "mount", "net": "net", "uts": "uts", "ipc": "ipc"}
 
 @contextmanager
 def running_hosts(names: dict[str, str], given: Path) -> Iterator[list[Host]]:
-    """Make hosts with these names and addresses, which know each other, and end them.
+    """Yield hosts with these names and addresses, which know each other, and end them.
 
     All see the folder ``given`` as ``/mnt/given``.
     """
@@ -204,14 +204,14 @@ def _begin(name: str, given: Path) -> subprocess.Popen[str]:
 
 
 def _shut_folders(path: Path) -> list[str]:
-    """Give the folders above a path through which not everybody may pass."""
+    """Return the folders above a path through which not everybody may pass."""
     shut = [folder for folder in path.parents if not folder.stat().st_mode & stat.S_IXOTH]
     assert all(folder.parts[1] in WRITABLE for folder in shut), shut
     return [str(folder) for folder in shut]
 
 
 def _join(hosts: list[Host], addresses: list[str]) -> None:
-    """Put a cable between the two."""
+    """Connect the two hosts with a virtual cable."""
     one, other = hosts
     cable = f"ip link add eth0 type veth peer name eth0 netns {other.pid}"
     # In the network of the one, but where the other's process id is known.

@@ -24,7 +24,7 @@ class Block:
 
 
 def read_blocks(path: Path) -> list[Block]:
-    """Give the blocks of a document in their order."""
+    """Return the blocks of a document in their order."""
     text = path.read_text(encoding="utf-8")
     blocks, section = [], ""
     for line in _LINE.finditer(text):
@@ -46,15 +46,15 @@ class Administrator:
     """What to put in for the manual's words in capitals."""
 
     def sections(self) -> list[str]:
-        """Give the headings below which there is something to do, in their order."""
+        """Return the headings of sections with steps, in their order."""
         return list(dict.fromkeys(block.section for block in self.blocks))
 
     def steps(self, section: str) -> list[Block]:
-        """Give what is to be done for a section."""
+        """Return the steps of a section."""
         return [block for block in self.blocks if block.section == section]
 
     def do(self, block: Block) -> str:
-        """Run a block and give what it printed; it has to succeed."""
+        """Run a block and return its output; it has to succeed."""
         text = block.text
         for word, value in self.replacements.items():
             text = re.sub(rf"(?<![\w-]){word}(?![\w-])", value, text)

@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
 
 
 def program(facility: Facility, code: str, *arguments: str) -> str:
-    """Run a Python program on the host of agents and give what it printed."""
+    """Run a Python program on the host of agents and return its output."""
     words = " ".join(arguments)
     script = f"cat > program.py <<'END'\n{code}\nEND\n{HOME}/.venv/bin/python program.py {words}"
     return facility.agents.run(script, "swf").stdout

@@ -23,7 +23,7 @@ class Datasets:
         self.closed: list[str] = []
 
     def ensure_dataset(self, dataset: Dataset) -> None:
-        """All are there."""
+        """Do nothing: every dataset exists."""
 
     def close(self, dataset: str) -> None:
         self.closed.append(dataset)

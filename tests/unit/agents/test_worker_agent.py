@@ -80,7 +80,7 @@ def state(phase: str, run: int = int(RUN), execution_id: str = "x") -> dict[str,
 
 
 def hear(worker: WorkerAgent, *states: dict[str, Any]) -> None:
-    """Let the worker take states that the monitor told, as ``tick`` does."""
+    """Pass run states of the monitor to the worker, as ``tick`` does."""
     for told in states:
         worker._look_at(told)
     worker.tick()

@@ -21,7 +21,7 @@ def add(outbox: Outbox, body: str, latency: Latency | None = None) -> int:
 
 
 def sent(data: bytes) -> list[tuple[str, str, str]]:
-    """Give command, body and receipt of each frame."""
+    """Return command, body and receipt of each frame."""
     parsed = [parse_frame(piece) for piece in data.split(b"\0")[:-1]]
     return [(f.cmd, f.body.decode(), f.headers.get("receipt", "")) for f in parsed]
 

@@ -168,7 +168,7 @@ def test_ramp_up_is_that_of_the_worker_pool(count: int, rampup: float, at: float
 
 @pytest.mark.parametrize("workers", [204, 205, 206])
 def test_the_worker_pool_bears_the_verdict_out(workers: int) -> None:
-    """In the workers' own model too: slices wait ever longer with one worker less."""
+    """The workers' own model agrees: slices wait longer and longer with one worker less."""
     found = sized(target_worker_count=workers)
     pool, waits = WorkerPool(workers, 0.0, 0.0, 0.0), []
     for sequence in range(1500):

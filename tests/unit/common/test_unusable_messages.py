@@ -73,7 +73,7 @@ def test_numbers_that_look_too_large(text: str) -> None:
 
 @pytest.mark.parametrize("more", ["", r', "text": "\ud800"'])
 def test_how_deep_a_body_may_be(more: str) -> None:
-    """Whichever decoder reads it."""
+    """The limit is the same for every decoder."""
 
     def body(levels: int) -> str:
         return f'{{"deep": {"[" * (levels - 1)}{"]" * (levels - 1)}{more}}}'

@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 
 def attempt(action: Callable[[], T]) -> tuple[T | None, list[str]]:
-    """Give what ``action`` gives, or the problems it refuses with."""
+    """Return the result of ``action`` (or None) and the problems of its error."""
     try:
         return action(), []
     except ConfigurationError as error:

@@ -31,7 +31,7 @@ def home(tmp_path, monkeypatch):
 
 
 def docker_that(home, monkeypatch, script: str) -> None:
-    """Put a `docker` of this shell script on the PATH, alone."""
+    """Put a `docker` of this shell script on the PATH, and nothing else."""
     folder = home / "bin"
     folder.mkdir()
     (folder / "docker").write_text(f"#!/bin/sh\n{script}\n")

@@ -30,7 +30,7 @@ def document() -> dict[str, Any]:
 
 
 def schema_file() -> Path:
-    """Find the schema; without its package the test is skipped, and in CI it fails."""
+    """Return the schema's path; without its package the test is skipped, and fails in CI."""
     try:
         package = distribution("check-jsonschema")
     except PackageNotFoundError:
@@ -41,7 +41,7 @@ def schema_file() -> Path:
 
 
 def faults(document: dict[str, Any]) -> list[str]:
-    """Give what the schema objects to."""
+    """Return the faults that the schema finds."""
     schema = json.loads(schema_file().read_text())
     validator = jsonschema.validators.validator_for(schema)(schema)
     return [f"{fault.json_path}: {fault.message}" for fault in validator.iter_errors(document)]

@@ -161,7 +161,7 @@ def test_a_broker_without_heart_beats_that_loses_messages(home, monkeypatch):
 
 
 def _careless_broker(listener):
-    """Take logins and messages over two connections (the first only tries the port)."""
+    """Accept logins and messages over two connections (the first only tries the port)."""
     listener.accept()[0].close()
     connection, _ = listener.accept()
     with connection:

@@ -27,7 +27,7 @@ def death(minutes_ago: float, *, was_up: bool = True) -> End:
 
 
 def services(*changed: Program) -> Host:
-    """Make the services, all well but for those that are given."""
+    """Return the services' host, all well except those that are given."""
     programs = {name: Program(name, process(name)) for name in SERVICES}
     programs.update({program.name: program for program in changed})
     return Host(True, Answer.GIVEN, tuple(programs.values()))

@@ -20,7 +20,7 @@ _MISSPELT = 0.8
 
 
 @dataclass
-class Merged:
+class MergedSections:
     """Sections of a file and its includes; ``origin`` names the file of every value."""
 
     header: dict[str, str] = field(default_factory=dict)
@@ -30,32 +30,32 @@ class Merged:
     own_sections: tuple[str, ...] = ()
     """The sections that stand in the file itself."""
 
-    def take(self, other: Merged) -> None:
+    def overwrite(self, other: MergedSections) -> None:
         """Overwrite the sections with those of ``other``, key by key."""
         for name, table in other.sections.items():
             self.sections.setdefault(name, {}).update(table)
         self.origin.update(other.origin)
 
 
-class SourceReader:
+class ConfigurationReader:
     """Reads a configuration and its includes; ``problems`` collects every fault of them."""
 
     def __init__(self, workflows_dir: Path) -> None:
         self._dir = workflows_dir
-        self._done: dict[str, Merged] = {}
+        self._done: dict[str, MergedSections] = {}
         self.problems: list[str] = []
         self.incomplete = False
         """A file could not be read: what it would have held is not known."""
 
-    def file(self, name: str) -> Merged:
+    def file(self, name: str) -> MergedSections:
         """Read the configuration ``name`` (without ``.toml``) of the folder."""
         return self._file(name, ())
 
-    def text(self, text: str, label: str) -> Merged:
+    def text(self, text: str, label: str) -> MergedSections:
         """Read a configuration given as text; its includes are files of the folder."""
         return self._merge(self._parsed(text, label), label, (label,))
 
-    def _file(self, name: str, chain: tuple[str, ...]) -> Merged:
+    def _file(self, name: str, chain: tuple[str, ...]) -> MergedSections:
         label = f"{name}.toml"
         if label not in self._done:
             try:
@@ -75,8 +75,8 @@ class SourceReader:
             self.incomplete = True
             return {}
 
-    def _merge(self, data: dict[str, Any], label: str, chain: tuple[str, ...]) -> Merged:
-        merged = Merged()
+    def _merge(self, data: dict[str, Any], label: str, chain: tuple[str, ...]) -> MergedSections:
+        merged = MergedSections()
         header = data.get("workflow", {})
         if not isinstance(header, dict):
             self.problems.append(f"{label}: workflow = {header!r}: expected a table, [workflow]")
@@ -88,7 +88,7 @@ class SourceReader:
                 self.problems.append(f"{label}: [workflow] includes go in a circle: {cycle}")
                 self.incomplete = True
             elif (self._dir / included).is_file():
-                merged.take(self._file(name, chain))
+                merged.overwrite(self._file(name, chain))
             else:
                 self.incomplete = True
                 known = [path.name for path in self._dir.glob("*.toml")]
@@ -96,7 +96,7 @@ class SourceReader:
                     f"{label}: [workflow] includes {included}, which is not in {self._dir}; "
                     + did_you_mean(included, known)
                 )
-        merged.take(self._own(data, label))
+        merged.overwrite(self._own(data, label))
         merged.header = self._header(header, label)
         merged.own_sections = tuple(
             key for key, value in data.items() if key != "workflow" and isinstance(value, dict)
@@ -136,8 +136,8 @@ class SourceReader:
                 self.problems.append(f"{label}: [workflow] includes: {error.detail}. {error.hint}")
         return names
 
-    def _own(self, data: dict[str, Any], label: str) -> Merged:
-        own = Merged()
+    def _own(self, data: dict[str, Any], label: str) -> MergedSections:
+        own = MergedSections()
         for section, table in data.items():
             if section == "workflow":
                 continue

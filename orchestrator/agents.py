@@ -64,6 +64,27 @@ def chosen_programs(settings: Settings, names: Sequence[str]) -> list[str]:
     return chosen
 
 
+def running_programs(settings: Settings, names: Sequence[str] = ()) -> list[str]:
+    """Return the agents' programs (all, unless named) that run now. Raises NotFound."""
+    wanted = chosen_programs(settings, names)
+    supervisor = supervisor_of_agents(settings)
+    if not supervisor.alive():
+        return []
+    active = [name for name, process in supervisor.processes().items() if process.active]
+    return [name for name in active if not wanted or name in wanted]
+
+
+def programs_to_start(settings: Settings, names: Sequence[str] = ()) -> list[str]:
+    """Return the programs (all that are enabled, unless named) that would have to be started.
+
+    Raises ConfigurationError, NotFound.
+    """
+    testbed = load_testbed_file(settings.swf_testbed_config)
+    programs = chosen_programs(settings, names) or enabled_programs(settings, testbed)
+    running = running_programs(settings)
+    return [name for name in programs if name not in running]
+
+
 def start_agents(
     settings: Settings, names: Sequence[str] = (), give_up: threading.Event | None = None
 ) -> list[Process]:
@@ -75,7 +96,7 @@ def start_agents(
     live or does not report to the monitor, Conflict in a container of the services, GivenUp
     when ``give_up`` is set before all listen.
     """
-    _require_host_of_agents(settings, "start-agents")
+    require_host_of_agents(settings, "start-agents")
     testbed = load_testbed_file(settings.swf_testbed_config)
     programs = chosen_programs(settings, names) or enabled_programs(settings, testbed)
     MonitorClient.from_settings(settings).get("status/")  # without it nothing could be told ready
@@ -96,21 +117,19 @@ def stop_agents(
     Raises Conflict in a container of the services, GivenUp when ``give_up`` is set before all
     have ended.
     """
-    _require_host_of_agents(settings, "stop-agents")
+    require_host_of_agents(settings, "stop-agents")
     supervisor = supervisor_of_agents(settings, give_up)
-    wanted = chosen_programs(settings, names)
-    if not supervisor.alive():
-        return []
-    active = [name for name, process in supervisor.processes().items() if process.active]
-    stopping = [name for name in active if not wanted or name in wanted]
+    stopping = running_programs(settings, names)
     if RUNNER.program in stopping:
         # First: it ends its executions properly while agents still listen.
         supervisor.stop(RUNNER.program)
-    supervisor.stop(*(name for name in stopping if name != RUNNER.program))
+    if stopping:
+        supervisor.stop(*(name for name in stopping if name != RUNNER.program))
     return stopping
 
 
-def _require_host_of_agents(settings: Settings, command: str) -> None:
+def require_host_of_agents(settings: Settings, command: str) -> None:
+    """Raise Conflict in a container of the services."""
     if settings.swf_services == "container":
         raise Conflict(
             "agents do not run in the containers of the services, and cannot be reached from there",

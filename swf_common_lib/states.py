@@ -44,3 +44,14 @@ class Change(Word):
     STOP = "stop"
     PAUSE = "pause"
     RESUME = "resume"
+
+
+class AgentsEvent(Word):
+    """What people do to the agents of a host, as types of events in the history."""
+
+    START_REQUESTED = "agents_start_requested"
+    STARTED = "agents_started"
+    START_FAILED = "agents_start_failed"
+    STOP_REQUESTED = "agents_stop_requested"
+    STOPPED = "agents_stopped"
+    STOP_FAILED = "agents_stop_failed"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from django.db import Error as DatabaseFailure
@@ -19,13 +19,15 @@ from mcp_server.callers import ToolContext, application_of, caller_of
 from mcp_server.views.agents import AgentDetail, agent_detail, agent_items, programs_here
 from monitor.records.queries.selections import AGENTS
 from monitor.records.transitions import record_event
-from orchestrator.agents import chosen_programs
+from orchestrator.agent_history import event_data
+from orchestrator.agents import chosen_programs, running_programs
 from orchestrator.agents import start_agents as start_programs
 from orchestrator.agents import stop_agents as stop_programs
 from orchestrator.supervisord.process import Process
 from swf_common_lib.errors import TestbedError
 from swf_common_lib.roles import DATA, RUNNER
 from swf_common_lib.settings import Settings
+from swf_common_lib.states import AgentsEvent
 from swf_common_lib.text import given
 
 Agents = Annotated[
@@ -132,18 +134,20 @@ async def stop_agents(
 def _start(
     settings: Settings, user: str, names: list[str], ending: threading.Event
 ) -> AgentsStarted:
-    chosen_programs(settings, names)  # a wrong name fails here, before anything is recorded
+    wanted = chosen_programs(settings, names)  # a wrong name fails before anything is recorded
     before = programs_here(settings)
-    _note("agents_start_requested", user, _called(names))
+    _note(AgentsEvent.START_REQUESTED, user, _called(names), wanted)
     try:
         processes = start_programs(settings, names, ending)
     except TestbedError as error:
         ended = _afresh(before, programs_here(settings))
-        _note_outcome("agents_start_failed", user, f"{_called(names)}: {error.detail}{ended}")
+        what = f"{_called(names)}: {error.detail}{ended}"
+        _note_outcome(AgentsEvent.START_FAILED, user, what, wanted)
         raise
     afresh = _afresh(before, {process.name: process for process in processes})
-    what = ", ".join(process.name for process in processes)
-    unrecorded = _note_outcome("agents_started", user, f"{what}{afresh}")
+    programs = [process.name for process in processes]
+    what = f"{', '.join(programs)}{afresh}"
+    unrecorded = _note_outcome(AgentsEvent.STARTED, user, what, programs)
     return AgentsStarted(
         note=f"{afresh}; {unrecorded}".strip("; ") or None,
         started=[
@@ -157,20 +161,19 @@ def _start(
 def _stop(
     settings: Settings, user: str, names: list[str], ending: threading.Event
 ) -> AgentsStopped:
-    wanted = chosen_programs(settings, names)
-    here = programs_here(settings)
-    asked = [name for name, one in here.items() if one.active and (not wanted or name in wanted)]
+    asked = running_programs(settings, names)
     if asked:
-        _note("agents_stop_requested", user, ", ".join(asked))
+        _note(AgentsEvent.STOP_REQUESTED, user, ", ".join(asked), asked)
     try:
         stopped = stop_programs(settings, names, ending)
     except TestbedError as error:
         if asked:
-            _note_outcome("agents_stop_failed", user, f"{', '.join(asked)}: {error.detail}")
+            what = f"{', '.join(asked)}: {error.detail}"
+            _note_outcome(AgentsEvent.STOP_FAILED, user, what, asked)
         raise
     if not stopped:
         return AgentsStopped(stopped=[], note=f"None of {_called(names)} ran; nothing was changed.")
-    unrecorded = _note_outcome("agents_stopped", user, ", ".join(stopped))
+    unrecorded = _note_outcome(AgentsEvent.STOPPED, user, ", ".join(stopped), stopped)
     return AgentsStopped(stopped=stopped, note=unrecorded or None)
 
 
@@ -188,17 +191,18 @@ def _called(names: list[str]) -> str:
     return ", ".join(names) or "all that are enabled"
 
 
-def _note(event: str, user: str, what: str) -> None:
-    record_event("", event, actor=user, via="mcp", reason=what)
+def _note(event: AgentsEvent, user: str, what: str, programs: Sequence[str]) -> None:
+    data = event_data(programs, what)
+    record_event("", event, actor=user, via="mcp", reason=what, data=data)
 
 
-def _note_outcome(event: str, user: str, what: str) -> str:
+def _note_outcome(event: AgentsEvent, user: str, what: str, programs: Sequence[str]) -> str:
     """Record the outcome of an act; return a note instead of an error when the database fails.
 
     The act is done: the caller has to read its outcome, not an error of the database.
     """
     try:
-        _note(event, user, what)
+        _note(event, user, what, programs)
     except DatabaseFailure as error:
         logger.exception("%s of %s is not in the history: %s", event, user, what)
         return f"the history lacks {event}, as the database failed: {error}"

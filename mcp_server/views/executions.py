@@ -223,6 +223,7 @@ def _history(execution_id: str) -> list[Item]:
             event=row.event_type.removeprefix("execution_"),
             actor=row.actor,
             via=row.via,
+            carried_out_by=row.event_data.get("carried_out_by"),
             reason=row.event_data.get("reason"),
         )
         for row in reversed(list(rows.order_by("-id")[:_HISTORY]))

@@ -62,6 +62,7 @@ class ExecutionSerializer(RecordSerializer):
             "announced_at",
             "created_at",
             "idempotency_key",
+            "ended_by",
             "requested_change",
             "change_requested_at",
             "change_requested_by",

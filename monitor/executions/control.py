@@ -13,6 +13,7 @@ from django.db.models import Case, F, Q, Value, When
 from django.utils import timezone
 
 from monitor.executions.announcer import COMMAND_LIFE_MS, announcer
+from monitor.executions.requesters import Requester, requester_of
 from monitor.records.database.notify import notify_changed
 from monitor.records.models import WorkflowExecution
 from monitor.records.states import ACTIVE, EXECUTION_SOURCES, TERMINAL, ExecutionStatus
@@ -198,13 +199,36 @@ def report(
                     execution.status_reason,
                 )
             reason = fields.pop("status_reason", "")
-            transition(
-                execution_id, status, actor=actor, via=via, reason=reason, cause=cause, **fields
-            )
+            _reach(execution, status, cause, reason, Requester(actor, via), fields)
         elif fields:
             WorkflowExecution.objects.filter(pk=execution_id).update(**fields)
             notify_changed([execution_id])
     return find(execution_id)
+
+
+def _reach(
+    execution: WorkflowExecution,
+    status: str,
+    cause: EndCause,
+    reason: str,
+    reporter: Requester,
+    fields: Mapping[str, Any],
+) -> None:
+    """Bring an execution into the status that is reported, in the name of who asked for it."""
+    asked = requester_of(execution, status, cause)
+    if asked is not None and cause is EndCause.RUNNER_STOPPED:
+        reason = f"{reason}: its agents were stopped by {asked.name}"
+    by = asked or reporter
+    transition(
+        execution.execution_id,
+        status,
+        actor=by.name,
+        via=by.via,
+        reason=reason,
+        cause=cause,
+        data={"carried_out_by": reporter.name} if asked else {},
+        **fields,
+    )
 
 
 def renew_leases(runner: str, ticks: Mapping[str, float | None]) -> list[str]:

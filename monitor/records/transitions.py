@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from django.db import transaction
@@ -15,6 +16,7 @@ from monitor.records.states import EXECUTION_SOURCES, TERMINAL, ExecutionStatus
 from swf_common_lib.states import Change, EndCause
 
 ANY = Q()
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 _REACHES = {ExecutionStatus.PAUSED: Change.PAUSE, ExecutionStatus.RUNNING: Change.RESUME}
 """What was asked for once an execution has the status; its end leaves nothing to be asked for."""
 _NO_REQUEST = {"requested_change": "", "change_requested_at": None, "change_requested_by": ""}
@@ -28,6 +30,7 @@ def transition(
     via: str,
     reason: str = "",
     cause: EndCause | None = None,
+    data: Mapping[str, Any] = NOTHING,
     sources: Iterable[str] | None = None,
     only_if: Q = ANY,
     **fields: Any,
@@ -38,6 +41,7 @@ def transition(
     and only if the row fulfils ``only_if`` at that very moment. ``reason`` becomes the
     execution's ``status_reason``. A terminal status needs its ``cause``, gets ``end_time``,
     unless given, and gives up the lease. A request for change that is reached by it is cleared.
+    ``data`` is added to the event of its history.
     """
     allowed = set(EXECUTION_SOURCES[to])
     if sources is not None:
@@ -48,6 +52,7 @@ def transition(
         changes.setdefault("end_time", now)
         changes["lease_expires_at"] = None
         changes["end_cause"] = _required(cause, to)
+        changes["ended_by"] = actor[:100]
         changes.update(_NO_REQUEST)
     else:
         changes.update(_cleared_if_reached(_REACHES[ExecutionStatus(to)]))
@@ -55,7 +60,8 @@ def transition(
         rows = WorkflowExecution.objects.filter(only_if, pk=execution_id, status__in=allowed)
         if not rows.update(**changes):
             return False
-        record_event(execution_id, f"execution_{to}", actor=actor, via=via, reason=reason)
+        event = f"execution_{to}"
+        record_event(execution_id, event, actor=actor, via=via, reason=reason, data=data)
     return True
 
 
@@ -74,9 +80,15 @@ def _cleared_if_reached(change: Change) -> dict[str, Case]:
 
 
 def record_event(
-    execution_id: str, event_type: str, *, actor: str, via: str, reason: str = ""
+    execution_id: str,
+    event_type: str,
+    *,
+    actor: str,
+    via: str,
+    reason: str = "",
+    data: Mapping[str, Any] = NOTHING,
 ) -> None:
-    """Add a row to an execution's history: what happened, who caused it, through what, why."""
+    """Add a row to the history: what happened, who caused it, through what, why, and ``data``."""
     run_number = (
         WorkflowExecution.objects.filter(pk=execution_id)
         .values_list("run_number", flat=True)
@@ -89,6 +101,6 @@ def record_event(
         event_type=event_type,
         actor=actor[:100],
         via=via[:20],
-        event_data={"reason": reason},
+        event_data={"reason": reason, **data},
     )
     notify_changed([execution_id])

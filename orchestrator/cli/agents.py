@@ -7,7 +7,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from orchestrator.agents import program_called, start_agents, stop_agents
+from orchestrator.agent_history import start_agents_on_record, stop_agents_on_record
+from orchestrator.agents import program_called
 from orchestrator.cli.context import Commands, Context
 from orchestrator.cli.status import process_table
 from orchestrator.installation import require_token
@@ -36,12 +37,14 @@ def add_commands(commands: Commands) -> None:
 
 def _start(context: Context, options: argparse.Namespace) -> int:
     require_token(context.settings)
-    context.out.print(process_table("Agents", start_agents(context.settings, options.agents)))
+    context.out.print(
+        process_table("Agents", start_agents_on_record(context.settings, options.agents))
+    )
     return 0
 
 
 def _stop(context: Context, options: argparse.Namespace) -> int:
-    stopped = stop_agents(context.settings, options.agents)
+    stopped = stop_agents_on_record(context.settings, options.agents)
     context.out.print(f"Stopped: {', '.join(stopped) or 'none ran'}.", markup=False)
     return 0
 

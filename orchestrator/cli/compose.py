@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from orchestrator.agents import start_agents, stop_agents
+from orchestrator.agent_history import start_agents_on_record, stop_agents_on_record
 from orchestrator.cli.context import Commands, Context
 from orchestrator.cli.installation import login_link
 from orchestrator.cli.status import process_table
@@ -36,7 +36,7 @@ def _start(context: Context, options: argparse.Namespace) -> int:
     context.settings = load_settings(settings.swf_home)
     up(context.settings)
     context.settings = load_settings(settings.swf_home)  # with the token
-    context.out.print(process_table("Agents", start_agents(context.settings)))
+    context.out.print(process_table("Agents", start_agents_on_record(context.settings)))
     context.out.print(f"Web UI (this link logs in, once): {login_link(context)}", markup=False)
     context.out.print(f"MCP: {context.settings.swf_mcp_url}", markup=False)
     return 0
@@ -44,7 +44,7 @@ def _start(context: Context, options: argparse.Namespace) -> int:
 
 def _stop(context: Context, options: argparse.Namespace) -> int:
     _require_compose(context)
-    stop_agents(context.settings)
+    stop_agents_on_record(context.settings)
     supervisor_of_agents(context.settings).shutdown()
     down(context.settings)
     context.out.print("All stopped; the records are kept in docker's volumes.")

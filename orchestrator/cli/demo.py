@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 
-from orchestrator.agents import start_agents
+from orchestrator.agent_history import start_agents_on_record
 from orchestrator.cli.context import Commands, Context
 from orchestrator.cli.executions import follow_to_the_end, require_completed, sent
 from orchestrator.cli.installation import login_link
@@ -38,7 +38,7 @@ def _demo(context: Context, options: argparse.Namespace) -> int:
     for line in prepared.done:
         context.report(line)
     start_services(context.settings, context.report)
-    processes = start_agents(context.settings)
+    processes = start_agents_on_record(context.settings)
     context.report(f"listening: {', '.join(process.name for process in processes)}")
     testbed = load_testbed_file(context.settings.swf_testbed_config)
     request = {

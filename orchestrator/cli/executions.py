@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from orchestrator.agents import start_agents
+from orchestrator.agent_history import start_agents_on_record
 from orchestrator.cli.context import Commands, Context
 from orchestrator.cli.progress_display import progress_display
 from orchestrator.cli.summary import print_summary
@@ -154,7 +154,7 @@ def _run_workflow(context: Context, options: argparse.Namespace) -> int:
 
 def _start_with_agents(context: Context, request: dict[str, Any], *, wait: bool) -> int:
     check(context.client(), request)  # before anything is started for it
-    start_agents(context.settings)
+    start_agents_on_record(context.settings)
     return start_and_print(context, request, wait=wait)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 
 import pytest
@@ -127,6 +128,17 @@ def test_agents_stop_and_start_one_by_one(running):
     assert running.pid("fastmon-agent") == 0  # nothing is started for a faulty run
     running.run(["start-agents", "fastmon"])
     assert running.pid("fastmon-agent")
+    client = MonitorClient.from_settings(running.settings)
+    events = client.get("system-state-events/", limit=20)
+    told = [
+        (one["event_type"], one["actor"], one["via"])
+        for one in reversed(events)
+        if one["event_data"].get("programs") == ["fastmon-agent"]
+    ]
+    assert told == [
+        (f"agents_{what}", getpass.getuser(), "cli")
+        for what in ("stop_requested", "stopped", "start_requested", "started")
+    ]
 
 
 def test_logs_of_one_and_of_all(running):

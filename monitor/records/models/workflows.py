@@ -71,6 +71,8 @@ class WorkflowExecution(models.Model):
     """Why the status is what it is: the reason of a stop or pause, or what it waits for."""
     end_cause = models.CharField(max_length=20, choices=EndCause.choices(), blank=True, default="")
     """What brought it to its end; empty before, and where nobody knows."""
+    ended_by = models.CharField(max_length=100, blank=True, default="")
+    """Who brought it to its end: whoever asked for it, else its runner or the monitor."""
     requested_change = models.CharField(
         max_length=10, choices=Change.choices(), blank=True, default=""
     )

@@ -283,7 +283,7 @@ def test_a_start_brings_the_testbed_toml_that_was_named(
     mine.write_text('[testbed]\nnamespace = "mine"\n[parameters]\nstf_count = 4\n')
     asked: list[dict[str, Any]] = []
     monkeypatch.setattr(executions, "require_token", lambda settings: None)
-    monkeypatch.setattr(executions, "start_agents", lambda settings: [])
+    monkeypatch.setattr(executions, "start_agents_on_record", lambda settings: [])
     monkeypatch.setattr(executions, "check", lambda client, request: asked.append(request))
     monkeypatch.setattr(executions, "start_and_print", lambda context, request, *, wait: 0)
     monkeypatch.setenv("SWF_HOME", str(tmp_path))

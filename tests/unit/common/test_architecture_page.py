@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[3]
 CONTRACTS = tomli.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
 FLOORS = {
     contract["containers"][0]: [
-        [name.strip("() ") for name in layer.split("|")] for layer in contract["layers"]
+        [name.strip("() \n") for name in re.split("[|:]", layer)] for layer in contract["layers"]
     ]
     for contract in CONTRACTS
     if contract.get("exhaustive")

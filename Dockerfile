@@ -24,4 +24,4 @@ RUN pip install --no-cache-dir --editable '.[postgres]'
 
 USER testbed
 ENV SWF_HOME=/opt/swf-testbed SWF_RUNTIME_DIR=/var/lib/swf-testbed PYTHONUNBUFFERED=1
-CMD ["python", "-m", "monitor.server"]
+CMD ["python", "-m", "monitor", "serve"]

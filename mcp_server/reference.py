@@ -1,4 +1,4 @@
-"""`python -m mcp_server.reference`: write the description of all tools into the documents.
+"""The description of all tools, as the documents hold it; `python -m monitor mcp_reference`.
 
 These are the reference in `docs/mcp.md` and the list in the manifest of the MCPB bundle.
 """
@@ -6,21 +6,22 @@ These are the reference in `docs/mcp.md` and the list in the manifest of the MCP
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import anyio
-import django
 from mcp.server.mcpserver import MCPServer
 
 from mcp_server.application import Application
+from mcp_server.server import build_server
+from mcp_server.toolsets import TOOLSETS
+from swf_common_lib.settings import Settings
 
 _CHECKOUT = Path(__file__).parent.parent
 DOCUMENT = _CHECKOUT / "docs" / "mcp.md"
 MANIFEST = _CHECKOUT / "tools" / "mcpb" / "manifest.json"
-BEGIN = "<!-- What follows is written by `python -m mcp_server.reference`. -->"
+BEGIN = "<!-- What follows is written by `python -m monitor mcp_reference`. -->"
 
 _BOUNDS = {
     "minimum": "≥ {}",
@@ -108,14 +109,10 @@ def _cell(text: str) -> str:
     return text.strip().replace("|", "\\|")
 
 
-def documents() -> dict[Path, str]:
-    """Return each document's path with its up-to-date text. Django must have been set up."""
-    from mcp_server.server import build_server
-    from mcp_server.toolsets import TOOLSETS
-    from swf_common_lib.settings import load_settings
-
+def documents(settings: Settings) -> dict[Path, str]:
+    """Return each document's path with its up-to-date text."""
     toolsets = {name: make() for name, make in TOOLSETS.items()}
-    application = Application(load_settings())
+    application = Application(settings)
     try:
         generated = anyio.run(reference, build_server(application), toolsets)
     finally:
@@ -130,16 +127,3 @@ def documents() -> dict[Path, str]:
         DOCUMENT: with_reference(DOCUMENT.read_text(encoding="utf-8"), generated),
         MANIFEST: json.dumps(manifest, indent=2) + "\n",
     }
-
-
-def main() -> int:
-    """Write the documents, and return the exit status."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "monitor.settings")
-    django.setup()
-    for path, text in documents().items():
-        path.write_text(text, encoding="utf-8")
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

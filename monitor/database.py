@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 from typing import Any
 
-from swf_common_lib.database_url import DatabaseAddress, parse_database_url
-from swf_common_lib.errors import ConfigurationError
+from swf_common_lib.database_url import DatabaseAddress, parse_database_url, require_driver
 from swf_common_lib.settings import Settings
 
 POOL_SIZE = 24
@@ -38,12 +36,7 @@ def databases(testbed: Settings) -> dict[str, dict[str, Any]]:
     """Return Django's ``DATABASES``; raise ConfigurationError when the driver is missing."""
     if not testbed.swf_database_url:
         return {"default": _sqlite(str(testbed.database_file))}
-    for module in ("psycopg", "psycopg_pool"):
-        if importlib.util.find_spec(module) is None:
-            raise ConfigurationError(
-                [f"SWF_DATABASE_URL names a PostgreSQL, but {module} is not installed"],
-                "Install the testbed with its driver: pip install -e '.[postgres]'",
-            )
+    require_driver()
     return {"default": _postgresql(parse_database_url(testbed.swf_database_url))}
 
 

@@ -1,17 +1,21 @@
-"""``python -m monitor.server``: REST and web UI, with the sweeper beside them."""
+"""The monitor's web process: REST and web UI, with the sweeper beside them."""
 
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import sys
 
-import django
 import uvicorn
+from django.db import Error, connection
+from django.db.migrations.executor import MigrationExecutor
 
+from monitor.asgi import MonitorHandler
+from monitor.database_server import await_answer
+from monitor.executions.announcer import announcer
+from monitor.executions.sweeper import Sweeper
 from orchestrator.ports import listen
-from swf_common_lib.errors import ConfigurationError, TestbedError
+from swf_common_lib.errors import ConfigurationError
 from swf_common_lib.settings import Settings
 
 GRACE = 1
@@ -20,21 +24,7 @@ SWITCH_INTERVAL = 0.001
 """Seconds after which a busy thread hands the interpreter to another one. Each database query
 releases it, so with Python's default (0.005) a claim beside one long answer takes twice as long."""
 
-logger = logging.getLogger("monitor.server")
-
-
-def main() -> int:
-    """Serve until SIGTERM or SIGINT, and return the exit status."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "monitor.settings")
-    try:
-        django.setup()
-        from django.conf import settings
-
-        serve(settings.TESTBED)
-    except TestbedError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+logger = logging.getLogger(__name__)
 
 
 def serve(testbed: Settings) -> None:
@@ -43,10 +33,6 @@ def serve(testbed: Settings) -> None:
     Raises Unavailable when its port is taken, ConfigurationError when its database is not
     prepared.
     """
-    from monitor.asgi import MonitorHandler
-    from monitor.executions.announcer import announcer
-    from monitor.executions.sweeper import Sweeper
-
     listener = listen("SWF_WEB_PORT", testbed.swf_web_port, "the monitor", testbed.swf_listen)
     check_database()
     config = uvicorn.Config(
@@ -81,11 +67,6 @@ def check_database() -> None:
 
     Waits for a PostgreSQL server that is not running yet.
     """
-    from django.db import Error, connection
-    from django.db.migrations.executor import MigrationExecutor
-
-    from monitor.database_server import await_answer
-
     try:
         await_answer()
         executor = MigrationExecutor(connection)
@@ -101,7 +82,3 @@ def check_database() -> None:
             [f"the monitor's database lacks {len(missing)} changes of its tables"],
             "Run `testbed init`.",
         )
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

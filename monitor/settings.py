@@ -26,6 +26,8 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "monitor",  # commands alone, as the next
+    "mcp_server",
     "monitor.records",
     "monitor.web",
 ]

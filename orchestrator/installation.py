@@ -239,12 +239,12 @@ def _agent_tables() -> str:
     )
 
 
-def run_monitor_module(
-    settings: Settings, module: str, *arguments: str, capture: bool = False
+def run_monitor_command(
+    settings: Settings, *arguments: str, capture: bool = False
 ) -> subprocess.CompletedProcess[str]:
-    """Run a module of the monitor, which knows the database, in a process of its own."""
+    """Run a command of the monitor, which knows the database, in a process of its own."""
     return subprocess.run(
-        [sys.executable, "-m", module, *arguments],
+        [sys.executable, "-m", "monitor", *arguments],
         cwd=settings.swf_home,
         env={**os.environ, "SWF_HOME": str(settings.swf_home)},
         stdin=subprocess.DEVNULL,
@@ -255,9 +255,9 @@ def run_monitor_module(
 
 def _prepare_database(settings: Settings) -> list[str]:
     """Run the monitor's command that makes its tables and the operator's token."""
-    run = run_monitor_module(settings, "monitor.management.commands.initialise", capture=True)
+    run = run_monitor_command(settings, "initialise", capture=True)
     if run.returncode:
-        said = (run.stderr.strip() or run.stdout.strip()).splitlines()
+        said = (run.stderr.strip() or run.stdout.strip()).removeprefix("error: ").splitlines()
         raise SetupFailed(
             "the monitor's database cannot be prepared: " + "\n".join(said[-15:]),
             "The database is "

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+from swf_common_lib.errors import ConfigurationError
 
 FORM = "postgresql://user:password@host:port/name"
 SCHEMES = ("postgresql", "postgres")
@@ -52,6 +55,16 @@ def parse_database_url(url: str) -> DatabaseAddress:
     return DatabaseAddress(
         host, port, unquote(parts.username or ""), unquote(parts.password or ""), name, options
     )
+
+
+def require_driver() -> None:
+    """Raise ConfigurationError unless Python's driver of PostgreSQL is installed."""
+    for module in ("psycopg", "psycopg_pool"):
+        if importlib.util.find_spec(module) is None:
+            raise ConfigurationError(
+                [f"SWF_DATABASE_URL names a PostgreSQL, but {module} is not installed"],
+                "Install the testbed with its driver: pip install -e '.[postgres]'",
+            )
 
 
 def _require(host: str, parts: SplitResult, name: str, port: int) -> None:

@@ -1,1 +1,1 @@
-"""Commands of `python -m django`."""
+"""What `python -m monitor NAME` does, as management commands of Django."""

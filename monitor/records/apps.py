@@ -2,6 +2,8 @@
 
 from django.apps import AppConfig
 
+from monitor.records.database import lookups
+
 
 class RecordsConfig(AppConfig):
     """All tables of the monitor."""
@@ -12,6 +14,4 @@ class RecordsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register our own lookups."""
-        from monitor.records.database import lookups
-
         lookups.register()

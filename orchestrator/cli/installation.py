@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from orchestrator.cli.context import Commands, Context
-from orchestrator.installation import prepare, require_prepared, require_token, run_monitor_module
+from orchestrator.installation import prepare, require_prepared, require_token, run_monitor_command
 from orchestrator.services import start_services, supervisor_of_services
 from swf_common_lib.errors import Conflict, InvalidRequest
 from swf_common_lib.settings import Settings
@@ -113,18 +113,14 @@ def _token(context: Context, options: argparse.Namespace) -> int:
     words = [options.action, *([options.name] if options.name else [])]
     words += ["--scope", options.scope] if options.scope else []
     words += ["--user", options.user] if options.user else []
-    return run_monitor_module(
-        context.settings, "monitor.management.commands.token", *words
-    ).returncode
+    return run_monitor_command(context.settings, "token", *words).returncode
 
 
 def _prune(context: Context, options: argparse.Namespace) -> int:
     require_token(context.settings)
     require_prepared(context.settings)  # the database is here
     words = [f"--older-than={options.older_than}", *(["--dry-run"] if options.dry_run else [])]
-    return run_monitor_module(
-        context.settings, "monitor.management.commands.prune", *words
-    ).returncode
+    return run_monitor_command(context.settings, "prune", *words).returncode
 
 
 def _login(context: Context, options: argparse.Namespace) -> int:

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from orchestrator.doctor.check_result import CheckResult, error, ok
-from orchestrator.installation import run_monitor_module
+from orchestrator.installation import run_monitor_command
+from swf_common_lib.database_url import require_driver
 from swf_common_lib.settings import Settings
 
 OLDEST_POSTGRESQL = 15
@@ -16,7 +17,9 @@ _UPGRADE = "Run `testbed init`, then start the services again."
 
 def check_database(settings: Settings) -> Iterator[CheckResult]:
     """Check the database itself, without the monitor's web process."""
-    run = run_monitor_module(settings, "monitor.management.commands.database_check", capture=True)
+    if settings.swf_database_url:
+        require_driver()  # without, no command of the monitor can be run
+    run = run_monitor_command(settings, "database_check", capture=True)
     if run.returncode:
         said = run.stderr.strip().splitlines() or ["it gave no reason"]
         yield error("database", said[-1], _remedy(settings))

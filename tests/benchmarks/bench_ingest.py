@@ -152,9 +152,9 @@ def _measure(messages: int) -> dict[str, Any]:
 
 
 def _recording_seconds(deliveries: Sequence[Delivery]) -> float:
-    from monitor.ingest.__main__ import tune_interpreter
     from monitor.ingest.batch import record_batch
     from monitor.ingest.collector import Collector
+    from monitor.ingest.interpreter import tune_interpreter
     from monitor.ingest.reader import Reader
     from monitor.ingest.service import PREFETCH
 

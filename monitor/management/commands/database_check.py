@@ -6,37 +6,37 @@ It needs no running monitor. When the database cannot be reached, the JSON says 
 from __future__ import annotations
 
 import json
-import os
+from typing import Any
 
-import django
+from django.conf import settings
 from django.db import Error as DatabaseFault
 
+from monitor.command import MonitorCommand
+from monitor.database_server import require_answer
+from monitor.health.database import database_state
 from swf_common_lib.errors import NotFound, TestbedError
 
 
-def main() -> int:
-    """Print the state, or the problem; give the exit status."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "monitor.settings")
-    try:
-        django.setup()
-        from django.conf import settings
+class Command(MonitorCommand):
+    """Prints the state, or the problem."""
 
-        from monitor.database_server import require_answer
-        from monitor.health.database import database_state
+    help = "print how the database stands, as JSON"
 
-        testbed = settings.TESTBED
-        if not testbed.swf_database_url and not testbed.database_file.is_file():
-            # To look at it would make it.
-            raise NotFound(f"there is no database {testbed.database_file}", "Run `testbed init`.")
-        require_answer()
-        told = database_state()
-    except TestbedError as error:
-        told = {"problem": error.detail, "remedy": error.hint}
-    except DatabaseFault as error:
-        told = {"problem": " ".join(str(error).split()), "remedy": ""}
-    print(json.dumps(told))
-    return 0
+    def handle(self, **options: Any) -> None:
+        """Report."""
+        try:
+            told = _state()
+        except TestbedError as error:
+            told = {"problem": error.detail, "remedy": error.hint}
+        except DatabaseFault as error:
+            told = {"problem": " ".join(str(error).split()), "remedy": ""}
+        self.stdout.write(json.dumps(told))
 
 
-if __name__ == "__main__":
-    raise SystemExit(main())
+def _state() -> dict[str, Any]:
+    testbed = settings.TESTBED
+    if not testbed.swf_database_url and not testbed.database_file.is_file():
+        # To look at it would make it.
+        raise NotFound(f"there is no database {testbed.database_file}", "Run `testbed init`.")
+    require_answer()
+    return database_state()

@@ -5,45 +5,42 @@
 
 from __future__ import annotations
 
-import argparse
 import getpass
-import os
 import re
-import sys
+from argparse import ArgumentParser
 from collections import Counter
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
-import django
+from django.db import Error
 
-from swf_common_lib.errors import InvalidRequest, TestbedError, Unavailable
+from monitor.command import MonitorCommand
+from monitor.database_server import reason, unhurried
+from monitor.records.retention import SHORTEST, delete_old, old_rows
+from monitor.records.transitions import record_event
+from swf_common_lib.errors import InvalidRequest, Unavailable
 
 _AGE = re.compile(r"(?P<number>\d{1,4})(?P<unit>[hdw])")
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Do what the command line says; gives the exit status: 0 done, 1 an error."""
-    parser = argparse.ArgumentParser(prog="testbed prune")
-    parser.add_argument("--older-than", required=True, metavar="AGE", help="such as 30d or 8w")
-    parser.add_argument("--dry-run", action="store_true", help="count, and delete nothing")
-    options = parser.parse_args(arguments)
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "monitor.settings")
-    try:
-        django.setup()
-        print(_pruned(options.older_than, dry_run=options.dry_run))
-    except TestbedError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+class Command(MonitorCommand):
+    """Deletes, or counts what it would delete."""
+
+    help = "delete old messages, log records and events"
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Add the options."""
+        parser.prog = "testbed prune"
+        parser.add_argument("--older-than", required=True, metavar="AGE", help="such as 30d or 8w")
+        parser.add_argument("--dry-run", action="store_true", help="count, and delete nothing")
+
+    def handle(self, *, older_than: str, dry_run: bool, **options: Any) -> None:
+        """Prune."""
+        self.stdout.write(_pruned(older_than, dry_run=dry_run))
 
 
 def _pruned(age: str, *, dry_run: bool) -> str:
-    from django.db import Error
-
-    from monitor.database_server import reason, unhurried
-    from monitor.records.retention import delete_old, old_rows
-    from monitor.records.transitions import record_event
-
     before = _moment(age)
     try:
         with unhurried():
@@ -64,8 +61,6 @@ def _pruned(age: str, *, dry_run: bool) -> str:
 
 
 def _moment(age: str) -> datetime:
-    from monitor.records.retention import SHORTEST
-
     match = _AGE.fullmatch(age)
     passed = timedelta(**{_UNITS[match["unit"]]: int(match["number"])}) if match else timedelta()
     if passed < SHORTEST:
@@ -78,7 +73,3 @@ def _moment(age: str) -> datetime:
 
 def _listed(counts: dict[str, int]) -> str:
     return ", ".join(f"{count} {table}" for table, count in counts.items())
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -66,10 +66,10 @@ class Services:
             "SWF_WEB_PORT": str(free_port()),
         }
         services = cls(folder, broker, environ)
-        setup = [sys.executable, "-m", "monitor.management.commands.initialise"]
+        setup = [sys.executable, "-m", "monitor", "initialise"]
         subprocess.run(setup, cwd=ROOT, env=environ, check=True, capture_output=True)
-        for name in ("monitor.server", "monitor.ingest"):
-            services._launch([sys.executable, "-m", name], folder / f"{name}.log")
+        for name in ("serve", "ingest"):
+            services._launch([sys.executable, "-m", "monitor", name], folder / f"{name}.log")
         wait_until(services._answers, message="the monitor does not answer")
         return services
 

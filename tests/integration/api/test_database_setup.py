@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -39,18 +40,15 @@ EXECUTION = (
 )
 
 
-def set_up(folder: Path, environ: dict[str, str], *module: str) -> subprocess.CompletedProcess[str]:
-    """Run ``monitor.management.commands.initialise``, or another module with its arguments."""
+def set_up(
+    folder: Path, environ: dict[str, str], *command: str
+) -> subprocess.CompletedProcess[str]:
+    """Run ``python -m monitor initialise``, or another command with its arguments."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("SWF_")}
     return subprocess.run(
-        [sys.executable, "-m", *(module or ("monitor.management.commands.initialise",))],
+        [sys.executable, "-m", "monitor", *(command or ("initialise",))],
         cwd=ROOT,
-        env={
-            **inherited,
-            **environ,
-            "SWF_RUNTIME_DIR": str(folder),
-            "DJANGO_SETTINGS_MODULE": "monitor.settings",
-        },
+        env={**inherited, **environ, "SWF_RUNTIME_DIR": str(folder)},
         capture_output=True,
         text=True,
         timeout=PATIENCE,
@@ -81,7 +79,7 @@ def test_from_each_earlier_state_with_data(
     environ = new_database()
     database = MonitorDatabase(load_settings(environ={**environ, "SWF_RUNTIME_DIR": str(tmp_path)}))
     for number, step in enumerate(steps):
-        done = set_up(tmp_path, environ, "django", "migrate", "records", step)
+        done = set_up(tmp_path, environ, "migrate", "records", step)
         assert done.returncode == 0, done.stderr
         database.write(MESSAGE, (f"m{number}",))
 
@@ -97,7 +95,7 @@ def test_idempotency_keys_go_to_their_users_and_those_of_messages_to_nobody(
 ) -> None:
     environ = new_database()
     database = MonitorDatabase(load_settings(environ={**environ, "SWF_RUNTIME_DIR": str(tmp_path)}))
-    done = set_up(tmp_path, environ, "django", "migrate", "records", "0002")
+    done = set_up(tmp_path, environ, "migrate", "records", "0002")
     assert done.returncode == 0, done.stderr
     database.write(DEFINITION, ())
     for through, key in (("mcp", "k1"), ("message", "k2"), ("web", None)):
@@ -110,6 +108,11 @@ def test_idempotency_keys_go_to_their_users_and_those_of_messages_to_nobody(
         database.ask("SELECT execution_id, idempotency_scope FROM records_workflowexecution")
     )
     assert scopes == {"e-mcp": "maria", "e-message": "", "e-web": ""}
+
+
+@pytest.mark.django_db
+def test_django_has_nothing_to_object_to() -> None:
+    call_command("check", fail_level="WARNING")
 
 
 @pytest.mark.django_db
@@ -132,6 +135,54 @@ def test_a_server_that_is_not_there_and_one_that_refuses(
         assert "refuses the monitor" in refused.stderr
         texts.append(refused.stderr)
     assert not any("s3cr3t" in text or "Traceback" in text for text in texts)
+
+
+def test_a_commands_error_is_printed_and_its_status_is_1(
+    tmp_path: Path, new_database: Callable[[], dict[str, str]]
+) -> None:
+    environ = new_database()
+    assert set_up(tmp_path, environ).returncode == 0
+
+    made = set_up(tmp_path, environ, "token", "create", "night shift")
+    assert (made.returncode, made.stderr) == (0, "")
+    (key,) = made.stdout.splitlines()
+    taken = set_up(tmp_path, environ, "token", "create", "night shift")
+    assert (taken.returncode, taken.stdout) == (1, "")
+    assert taken.stderr.startswith("error: ")
+    assert "Traceback" not in taken.stderr
+
+    listed = set_up(tmp_path, environ, "token", "list").stdout
+    assert "night shift  read  made " in listed
+    assert key not in listed
+    short = set_up(tmp_path, environ, "prune", "--older-than=1h")
+    assert (short.returncode, short.stdout) == (1, "")
+    assert short.stderr == (
+        "error: --older-than 1h: expected an age of a day or more\nWrite it as 30d, 8w or 48h.\n"
+    )
+    wrong = set_up(tmp_path, environ, "prune")
+    assert wrong.returncode == 2
+    assert "usage: testbed prune" in wrong.stderr
+
+
+def test_a_faulty_setting_is_named_by_every_program(tmp_path: Path) -> None:
+    for command in ("initialise", "serve", "ingest", "database_check", "serve_mcp"):
+        done = set_up(tmp_path, {"SWF_WEB_PORT": "x"}, command)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith("error: SWF_WEB_PORT in the environment: 'x' is not")
+        assert "Traceback" not in done.stderr
+
+
+def test_how_the_database_stands_is_told_as_json(
+    tmp_path: Path, new_database: Callable[[], dict[str, str]]
+) -> None:
+    nobody = {"SWF_DATABASE_URL": "postgresql://me:s3cr3t@127.0.0.1:1/db"}
+    told = json.loads(set_up(tmp_path, nobody, "database_check").stdout)
+    assert "does not answer" in told["problem"]
+    assert "Start PostgreSQL" in told["remedy"]
+    environ = new_database()
+    assert set_up(tmp_path, environ).returncode == 0
+    told = json.loads(set_up(tmp_path, environ, "database_check").stdout)
+    assert (told["missing_migrations"], told["write_error"]) == ([], "")
 
 
 def test_connections_are_pooled_and_checked(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""``python -m monitor.server`` as a process: its port, its streams, its end."""
+"""``python -m monitor serve`` as a process: its port, its streams, its end."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class Server:
     url: str
     process: subprocess.Popen[bytes] | None = None
 
-    def run(self, module: str) -> subprocess.CompletedProcess[str]:
+    def run(self, command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", module],
+            [sys.executable, "-m", "monitor", command],
             cwd=ROOT,
             env=self.environ,
             capture_output=True,
@@ -45,7 +45,7 @@ class Server:
     def start(self) -> None:
         with (self.folder / "log").open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "monitor.server"],
+                [sys.executable, "-m", "monitor", "serve"],
                 cwd=ROOT,
                 env=self.environ,
                 stdout=log,
@@ -91,10 +91,10 @@ def server(
         **new_database(),
     }
     server = Server(environ, folder, f"http://127.0.0.1:{web}")
-    unprepared = server.run("monitor.server")
+    unprepared = server.run("serve")
     assert unprepared.returncode == 1
     assert "testbed init" in unprepared.stderr
-    assert server.run("monitor.management.commands.initialise").returncode == 0
+    assert server.run("initialise").returncode == 0
     server.start()
     yield server
     assert server.process is not None
@@ -187,7 +187,7 @@ def test_ordinary_answers(server: Server) -> None:
 
 
 def test_a_taken_port_names_its_setting(server: Server) -> None:
-    second = server.run("monitor.server")
+    second = server.run("serve")
     assert second.returncode == 1
     assert "SWF_WEB_PORT" in second.stderr
     assert "Traceback" not in second.stderr

@@ -5,17 +5,19 @@ from __future__ import annotations
 import getpass
 
 import pytest
+from django.core.management import call_command
 
-from monitor.management.commands.token import main
 from monitor.records.models import SystemStateEvent
+from swf_common_lib.errors import Conflict
 
 
 @pytest.mark.django_db
 def test_tokens_are_in_the_history(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["create", "night shift", "--scope", "operate", "--user", "maria"]) == 0
+    call_command("token", "create", "night shift", "--scope", "operate", "--user", "maria")
     key = capsys.readouterr().out.strip()
-    assert main(["create", "night shift"]) == 1, "the name is taken"
-    assert main(["revoke", "night shift"]) == 0
+    with pytest.raises(Conflict):
+        call_command("token", "create", "night shift")
+    call_command("token", "revoke", "night shift")
     events = SystemStateEvent.objects.order_by("id")
     told = [(e.event_type, e.actor, e.via, e.event_data["reason"]) for e in events]
     own = getpass.getuser()

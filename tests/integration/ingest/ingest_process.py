@@ -37,7 +37,7 @@ class Installation:
 
     def make_database(self) -> None:
         subprocess.run(
-            [sys.executable, "-m", "monitor.management.commands.initialise"],
+            [sys.executable, "-m", "monitor", "initialise"],
             cwd=ROOT,
             env={**os.environ, **self.environ},
             check=True,
@@ -49,7 +49,7 @@ class Installation:
         number = len(self.processes)
         with self.log_file(number).open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "monitor.ingest"],
+                [sys.executable, "-m", "monitor", "ingest"],
                 cwd=ROOT,
                 env={**os.environ, **self.environ},
                 stderr=log,

@@ -32,7 +32,7 @@ class Installation:
     def initialise(self) -> None:
         """Create the database and the operator's token."""
         (self.home / ".testbed").mkdir(mode=0o700)
-        self.program("-m", "monitor.management.commands.initialise")
+        self.program("-m", "monitor", "initialise")
 
     @property
     def token(self) -> str:

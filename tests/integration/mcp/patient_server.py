@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import os
-
 import django
 
+from monitor.command import run_command
 from tests.waiting import PATIENCE
 
 
 def main() -> int:
-    """Serve until told to end; give the exit status."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "monitor.settings")
-    django.setup()
+    """Serve until told to end; return the exit status."""
+    django.setup()  # with the settings that the environment names
+    from mcp_server.http import service
 
-    from mcp_server import __main__
-    from mcp_server.http import service as http_service
-
-    http_service.GRACE = PATIENCE
-    http_service._LAST_RESORT = int(PATIENCE)
-    return __main__.main([])
+    service.GRACE = PATIENCE
+    service._LAST_RESORT = int(PATIENCE)
+    return run_command(["serve_mcp"])
 
 
 if __name__ == "__main__":

@@ -94,9 +94,9 @@ class Installation:
         }
         self.web: subprocess.Popen[bytes] | None = None
         self.runners: list[subprocess.Popen[bytes]] = []
-        self.execute("-m", "monitor.management.commands.initialise", check=True)
+        self.execute("-m", "monitor", "initialise", check=True)
         self.start_web()
-        self.ingest = self._spawn("ingest", "-m", "monitor.ingest")
+        self.ingest = self._spawn("ingest", "-m", "monitor", "ingest")
 
     @property
     def settings(self) -> Settings:
@@ -107,7 +107,7 @@ class Installation:
         return MonitorClient.from_settings(self.settings, patience=PATIENCE)
 
     def start_web(self) -> None:
-        self.web = self._spawn("web", "-m", "monitor.server")
+        self.web = self._spawn("web", "-m", "monitor", "serve")
 
         def answers() -> bool:
             assert self.web is not None

@@ -15,7 +15,7 @@ from tests.waiting import PATIENCE, wait_until
 pytestmark = pytest.mark.system
 
 RUNNER = ("workflow-runner", ["workflows/workflow_runner.py"])
-INGEST = ("ingest", ["-m", "monitor.ingest"])
+INGEST = ("ingest", ["-m", "monitor", "ingest"])
 ONE_A_ROLE = (
     ("data-agent", ["agents/data_agent.py"]),
     ("processing-agent", ["agents/processing_agent.py"]),

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 
 from mcp_server.reference import documents
 
@@ -18,8 +19,8 @@ VARIABLE = re.compile(r"\{([^}]+)\}")
 
 
 def test_documents_are_current() -> None:
-    for path, wanted in documents().items():
-        assert path.read_text() == wanted, f"{path.name}: python -m mcp_server.reference"
+    for path, wanted in documents(settings.TESTBED).items():
+        assert path.read_text() == wanted, f"{path.name}: python -m monitor mcp_reference"
 
 
 @pytest.mark.parametrize("name", ["server.json", "tools/mcpb/manifest.json"])

@@ -144,7 +144,7 @@ def test_the_interpreter_is_the_one_that_runs_us(tmp_path, monkeypatch):
 
     installation._prepare_database(load_settings(tmp_path, {}))
 
-    assert seen == [[sys.executable, "-m", "monitor.management.commands.initialise"]]
+    assert seen == [[sys.executable, "-m", "monitor", "initialise"]]
 
 
 def test_a_host_of_agents_gets_folders_and_no_secrets(settings):

@@ -31,7 +31,7 @@ class TaskStatus(str, Enum):
     """The state of a task; the last three are final."""
 
     UNKNOWN = "unknown"
-    """The backend cannot tell now: never heard of, not yet known, or it does not answer."""
+    """The backend does not know the task, or does not answer now."""
     SUBMITTED = "submitted"
     RUNNING = "running"
     DONE = "done"

@@ -95,7 +95,7 @@ class WorkerAgent(BaseAgent):
         run = self._runs.get(plan.run_id)
         if run is None:
             self._join(plan, message)
-        elif run.work.pool is None:  # the monitor told of the run before
+        elif run.work.pool is None:  # the run is known from the monitor already
             if plan.paced != run.work.plan.paced:  # what is subscribed to suits the other
                 self._leave(plan.run_id)
                 self._join(plan, message)
@@ -288,7 +288,7 @@ class WorkerAgent(BaseAgent):
 
     def _report(self, run: _Run, now: float) -> None:
         run.reported = now
-        entries = run.report.changes(now)
+        entries = run.report.changed_entries(now)
         for start in range(0, len(entries), WORKERS_A_MESSAGE):
             run.reports += 1
             self.broadcast(

@@ -19,7 +19,7 @@ from swf_common_lib.roles import ROLES, RUNNER
 from swf_common_lib.settings import Settings
 
 LISTENING = ("READY", "PROCESSING")
-"""Operational states of an agent that hears messages."""
+"""Operational states of an agent that receives messages."""
 REPORT_TIMEOUT = 60.0
 """Seconds that a started agent may take until the monitor knows it as ready."""
 
@@ -99,7 +99,7 @@ def start_agents(
     require_host_of_agents(settings, "start-agents")
     testbed = load_testbed_file(settings.swf_testbed_config)
     programs = chosen_programs(settings, names) or enabled_programs(settings, testbed)
-    MonitorClient.from_settings(settings).get("status/")  # without it nothing could be told ready
+    MonitorClient.from_settings(settings).get("status/")  # else readiness is not known
     supervisor = supervisor_of_agents(settings, give_up)
     supervisor.ensure_daemon()
     client = MonitorClient.from_settings(settings, patience=10.0, stop=give_up)

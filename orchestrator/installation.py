@@ -15,10 +15,9 @@ from typing import Any
 import tomli
 
 from orchestrator import ports
-from orchestrator.servers.activemq import require_installed as require_activemq
+from orchestrator.servers.activemq import require_activemq
 from orchestrator.servers.compose import write_compose_environment
-from orchestrator.servers.postgres import require_programs as require_postgres
-from orchestrator.servers.postgres import runtime_folder_mode
+from orchestrator.servers.postgres import require_postgres, runtime_folder_mode
 from orchestrator.services import Report, start_services
 from swf_common_lib.database_url import parse_database_url
 from swf_common_lib.errors import ConfigurationError, Conflict, TestbedError

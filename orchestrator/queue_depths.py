@@ -27,11 +27,11 @@ from swf_common_lib.settings import Settings
 PATIENCE = 2.0
 """Seconds that the broker has for its answer."""
 FRESH = 0.2
-"""Seconds for which one reading serves whoever asks."""
+"""Seconds for which one reading is reused."""
 REST, REST_OF_OURS = 60.0, 5.0
 """Seconds for which a broker that did not answer, and one started here, is not asked again."""
 APART, TOO_FAR = 5.0, 600.0
-"""Seconds that two readings are apart, at least and at most, that tell whether a queue grows."""
+"""Least and greatest seconds between two readings from which the growth of a queue is computed."""
 
 _EVERY = (">",)
 _OURS = (WORKFLOW_CONTROL.name, "panda.>", DEAD_LETTERS.removeprefix("/queue/"))
@@ -177,7 +177,7 @@ def _frames(settings: Settings, questions: Sequence[str], patience: float) -> by
     common = {
         "reply-to": reply_to,
         "persistent": "false",
-        # Where nobody takes the question it must not stay.
+        # Where nobody consumes the question, it must not stay in the queue.
         "expires": str(int((time.time() + patience) * 1000)),
         _WITH_END: "true",
     }

@@ -15,7 +15,7 @@ FINAL = ("completed", "failed", "terminated")
 """Statuses of an execution that do not change any more."""
 POLL_INTERVAL = 0.25
 STILL_AFTER = 60.0
-"""Seconds without news of a run: twice what a slice of the default configuration takes."""
+"""Seconds without a change in a run: twice what a slice of the default configuration takes."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def follow(
     ``stalled`` is called once when nothing happens any more to a run whose data taking has ended.
     """
     before: Mapping[str, Any] | None = None
-    since, told = time.monotonic(), False
+    since, reported = time.monotonic(), False
     while True:
         progress = get_progress(client, execution_id)
         show(progress)
@@ -120,9 +120,9 @@ def follow(
             return progress
         if progress.statistics != before:
             before, since = progress.statistics, time.monotonic()
-        elif progress.status in FINAL and not told and time.monotonic() - since > STILL_AFTER:
+        elif progress.status in FINAL and not reported and time.monotonic() - since > STILL_AFTER:
             stalled(progress)
-            told = True
+            reported = True
         time.sleep(POLL_INTERVAL)
 
 

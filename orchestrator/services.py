@@ -129,7 +129,7 @@ def start_services(
 def stop_everything(settings: Settings, report: Report) -> None:
     """Stop agents and services, and both supervisords; return when nothing is left."""
     # The runner goes first: it ends its executions properly while agents and monitor still listen.
-    # The broker goes last, when nobody has anything more to send.
+    # The broker is stopped last, when no process has anything more to send.
     agents = supervisor_of_agents(settings)
     others = [name for name in agents.configuration.programs if name != RUNNER.program]
     _stop(agents, [[RUNNER.program], others], report)

@@ -41,7 +41,7 @@ from swf_common_lib.settings import Settings
 
 CACHED_EXECUTIONS = 64
 HEARTBEAT_TTL = 60_000
-"""Milliseconds for which a heartbeat on the broker says something."""
+"""Milliseconds after which a heartbeat on the broker expires."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class BaseAgent:
         self._delivery_loop = self._new_delivery_loop()
         self._connection_told = False
 
-    # What a subclass may say
+    # What a subclass may override
 
     def subscriptions(self) -> list[SubscriptionSpec]:
         """Return the subscriptions; by default the broadcasts of interest, durable for the role."""
@@ -294,7 +294,7 @@ class BaseAgent:
             self.state = "READY"
         self._delivery_loop.attempt(self.tick, "the periodic work")
         if self._heartbeat is not None and self.bus.connected != self._connection_told:
-            self._heartbeat.beat_now()  # that the broker is gone, or back, is news
+            self._heartbeat.beat_now()  # the monitor is to know at once
 
     def _handle(self, delivery: Delivery) -> Callable[[], None] | None:
         """Return the call that handles a delivery; None when it does not concern this agent."""

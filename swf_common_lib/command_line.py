@@ -21,10 +21,10 @@ class CommandParser(argparse.ArgumentParser):
         """Parse; report unknown arguments here, with the usage of this (sub-)command."""
         options, unknown = super().parse_known_args(args, namespace)
         if unknown:
-            self.error("; ".join(self._refusal(word) for word in unknown))
+            self.error("; ".join(self._unknown(word) for word in unknown))
         return options, unknown
 
-    def _refusal(self, word: str) -> str:
+    def _unknown(self, word: str) -> str:
         name = word.partition("=")[0]
         if not name.startswith("-"):
             return f"unexpected argument {word!r}"

@@ -24,7 +24,7 @@ from swf_common_lib.monitor_client import MonitorClient
 
 BATCH_RECORDS = 500
 BATCH_INTERVAL = 1.0
-"""Seconds between batches while there is news."""
+"""Seconds between batches while there are records to send."""
 RETRY_INTERVAL = 5.0
 EXTRAS = ("execution_id", "run_id", "simulation_tick", "msg_type")
 """Attributes of a log record that go into ``extra_data``."""
@@ -146,7 +146,7 @@ class MonitorLogHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Store a record to be sent; the caller does not wait for the monitor."""
         if record.name.startswith(("urllib3", "requests")):
-            return  # they speak of the sending itself
+            return  # they are about the sending itself, and would never end
         try:
             self._spool.append(self._as_json(record))
         except (OSError, ValueError, TypeError):
@@ -227,7 +227,7 @@ class MonitorLogHandler(logging.Handler):
                 continue
             try:
                 self._adopt(Spool(path))
-            except OSError as error:  # another user's: whoever may read it sends it
+            except OSError as error:  # another user's: that user's processes send it
                 print(f"the log spool {path} is left alone: {error}", file=sys.stderr)
 
     def _adopt(self, orphan: Spool) -> None:

@@ -264,7 +264,7 @@ _EXPECTED = {
 
 def _problems(error: ValidationError, given: Mapping[str, Any], path: Path) -> Iterator[str]:
     for fault in error.errors():
-        if fault["type"] == "default_factory_not_called":  # it follows from another, which is told
+        if fault["type"] == "default_factory_not_called":  # follows from another fault
             continue
         name = str(fault["loc"][0])
         if fault["type"] == "extra_forbidden":

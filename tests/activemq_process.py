@@ -12,16 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.servers.activemq import ActiveMQ, require_installed
+from orchestrator.servers.activemq import ActiveMQ, require_activemq
 from swf_common_lib.errors import ConfigurationError
 from tests.broker_process import BrokerProcess
 from tests.ports import free_port
 
 
-def require_activemq() -> None:
+def skip_without_activemq() -> None:
     """Skip the test where ActiveMQ is not installed, or fail it in CI."""
     try:
-        require_installed()
+        require_activemq()
     except ConfigurationError as error:
         if os.environ.get("CI") == "true":
             pytest.fail(f"CI has to have ActiveMQ: {error}")
@@ -132,7 +132,7 @@ def start_activemq(folder: Path, *, tls: bool = False) -> ActiveMQProcess:
 
     ``tls``: it speaks TLS and asks its clients for a certificate.
     """
-    require_activemq()
+    skip_without_activemq()
     certificates = None
     if tls:
         certificates = Certificates(folder)

@@ -36,7 +36,7 @@ from workflows.runner.workflow_runner import WorkflowRunner
 __all__ = ["WorkflowRunner", "main"]
 
 OK, FAILED = 0, 1
-"""Exit statuses. A command line that is none at all gives 2, as everywhere."""
+"""Exit statuses. A wrong command line ends with 2, as everywhere."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -23,7 +23,7 @@ class WorkerReport:
         """Return the name of a worker, unique over processes and runs."""
         return f"{self._agent_name}.{self._work.plan.run_id}.{worker.index}"
 
-    def changes(self, now: float) -> list[dict[str, Any]]:
+    def changed_entries(self, now: float) -> list[dict[str, Any]]:
         """Return the entries of a ``worker_status`` message for the workers that have changed."""
         if self._work.pool is None:
             return []

@@ -28,7 +28,7 @@ class SliceOutcome:
     processed_at: str | None
     error: str
     request: dict[str, Any] | None
-    """The content of the slice message; None when the worker did not give it back."""
+    """The content of the slice message; None when the worker did not return it."""
 
     def __str__(self) -> str:
         return f"slice {self.slice_id} of {self.tf_filename} (try {self.retries + 1})"

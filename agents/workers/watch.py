@@ -100,7 +100,7 @@ class RunWatch:
         self._give(states)
         missing = served - {str(state["run_number"]) for state in states}
         numbers = ",".join(sorted(run_id for run_id in missing if run_id.isdecimal()))
-        if numbers:  # completed, and the word of it did not come here
+        if numbers:  # completed, and this process did not get the message
             self._give(self._client.get("run-states/", run_number=numbers, limit=SCANNED_RUNS))
 
     def _ask(self, now: float) -> None:

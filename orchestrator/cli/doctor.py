@@ -24,7 +24,7 @@ def add_commands(commands: Commands) -> None:
         "Exit status 0: nothing is broken (there may be warnings), 1: something is.",
     )
     doctor.add_argument("--json", action="store_true", help="for programs")
-    # Wrong settings are among what it tells, so it must start without them.
+    # Wrong settings are among what it reports, so it must start without valid ones.
     doctor.set_defaults(command=None, without_settings=run_doctor)
 
 

@@ -47,7 +47,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status: 0 done, 1 an error, 2 wrong usage."""
     options = build_parser().parse_args(arguments)
-    # What goes wrong is raised and told once; the libraries' own warnings would tell it again.
+    # Errors are raised and printed once; the libraries' own warnings would repeat them.
     logging.getLogger().addHandler(logging.NullHandler())
     errors = console(stderr=True)
     command: Command = options.command

@@ -123,7 +123,7 @@ def _processes(
 
 
 def _mark_troubled(services: dict[str, dict[str, Any]], findings: Iterable[Finding]) -> None:
-    """Take "ok" from services whose own process does not serve, whoever may answer on the port."""
+    """Set the status of services that do not serve to their finding's severity."""
     for finding in findings:
         told = services.get(finding.subject.id)
         if told is not None and finding.code in _NOT_UP:

@@ -18,7 +18,7 @@ from swf_common_lib.settings import Settings
 ANSWER_TIMEOUT = 5.0
 """Seconds that anything asked of the broker may take."""
 SLOW = 0.5
-"""Seconds beyond which a message's way through an idle broker is worth a word."""
+"""Seconds for a message's way through an idle broker above which there is a warning."""
 
 _CONNECTION_REMEDIES = (
     (

@@ -25,7 +25,7 @@ SKEW_WARNING, SKEW_ERROR = 2.0, 30.0
 """Seconds by which two clocks may differ; leases last 10 s, and agents count as lost after 30."""
 _TIMEOUT = 10.0
 _WRAPPING = re.compile(r"^HTTPS?Connection\(.*?\): (Failed to establish a new connection: )?")
-"""What urllib3 says before the cause."""
+"""The part of urllib3's messages before the cause."""
 _SCOPES_THAT_OPERATE = ("operate", "admin")
 
 

@@ -265,7 +265,7 @@ class Destinations:
             {"original-destination": origin, "original-message-id": headers["message-id"]}
         )
         headers[_CAUSE] = cause
-        for lifetime in ("ttl", "expires"):  # a dead letter waits until somebody looks at it
+        for lifetime in ("ttl", "expires"):  # a dead letter does not expire
             headers.pop(lifetime, None)
         dead = self.new_message(DEAD_LETTERS, headers, message.body)
         queue = self.queue(DEAD_LETTERS)

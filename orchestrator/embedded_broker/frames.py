@@ -81,7 +81,7 @@ class FrameSplitter:
             if b"\0" in head:
                 raise FrameError(f"no empty line ends the headers: {_shown(head)}")
             if end < 0 or end >= size:
-                _check_command(head)  # what speaks another protocol is told so before it ends
+                _check_command(head)  # another protocol is refused at once
                 self._hold(data[position:], 0 if length is None else end - position + 1)
                 return
             if data[end]:

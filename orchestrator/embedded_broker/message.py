@@ -11,7 +11,7 @@ from orchestrator.embedded_broker.frames import header_lines, parse_frame
 NAME = "testbed-"
 """What a STOMP message-id starts with; the message's number follows."""
 
-# What the broker says of a message itself; what a sender puts there is not passed on.
+# Headers that the broker sets itself; a sender's values for them are not passed on.
 _BROKERS_OWN = (
     "receipt",
     "transaction",

@@ -104,7 +104,7 @@ class MessageQueue:
             self._keep(message)
 
     def _window_full(self) -> bool:
-        # With selectors in play a message of use may lie behind any number of others.
+        # With selectors, a message that matches may be behind any number of others.
         full = len(self._ready) >= WINDOW or self._ready_bytes >= WINDOW_BYTES
         return full and not self._indexes
 

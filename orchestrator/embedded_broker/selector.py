@@ -37,7 +37,7 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
-_WORDS = {"AND", "OR", "NOT", "IN", "IS", "NULL", "LIKE", "BETWEEN", "ESCAPE", "TRUE", "FALSE"}
+_KEYWORDS = {"AND", "OR", "NOT", "IN", "IS", "NULL", "LIKE", "BETWEEN", "ESCAPE", "TRUE", "FALSE"}
 _JMS_NAMES = {
     "JMSCorrelationID": "correlation-id",
     "JMSPriority": "priority",
@@ -47,7 +47,7 @@ _JMS_NAMES = {
 
 
 class SelectorError(ValueError):
-    """A selector that cannot be understood; says where."""
+    """A selector with a syntax error; the text says where."""
 
 
 @lru_cache(maxsize=256)
@@ -86,7 +86,7 @@ class _Parser:
             self.token = self.text[self.start]
             self._fail("not understood")
         self.kind, self.token = match.lastgroup, match[match.lastgroup]
-        if self.kind == "name" and self.token.upper() in _WORDS:
+        if self.kind == "name" and self.token.upper() in _KEYWORDS:
             self.kind, self.token = "word", self.token.upper()
         self.position = match.end()
 

@@ -79,7 +79,7 @@ class Session(Connection):
             raise FrameError(f"{frame.command} before CONNECT: log in first")
         receipt = frame.headers.get("receipt")
         store = self.server.store
-        changes = store.changes
+        before = store.change_count
         try:
             command(self, frame)
         except CommandRejected as rejection:
@@ -90,7 +90,7 @@ class Session(Connection):
             self.fail(str(error), receipt)
             return
         finally:
-            if store.changes != changes:
+            if store.change_count != before:
                 self.dirty = store.serial
         last = frame.command == "DISCONNECT"
         if receipt is not None:
@@ -99,7 +99,7 @@ class Session(Connection):
             self.close()
 
     def _confirm(self, receipt: str, last: bool) -> None:
-        def told(failure: str) -> None:
+        def on_committed(failure: str) -> None:
             if failure:
                 self.fail(failure, receipt)
             elif not self.closing:
@@ -107,7 +107,7 @@ class Session(Connection):
                 if last:
                     self.close()
 
-        self.server.store.when_committed(self.dirty, told)
+        self.server.store.when_committed(self.dirty, on_committed)
 
     def resume(self) -> None:
         """Deliver what waits for its subscriptions."""

@@ -25,7 +25,7 @@ RETRY_AFTER = 1.0
 CLOSE_WITHIN = 10.0
 """Seconds that the last batch may take."""
 
-Told = Callable[[str], None]
+OnCommitted = Callable[[str], None]
 """Called with an empty text after the commit, or with what prevented it."""
 
 
@@ -38,7 +38,7 @@ class Store:
         self._batch = Batch(serial=1)
         self._under_way: Batch | None = None
         self._scheduled = False
-        self._told: dict[int, list[Told]] = {}
+        self._on_committed: dict[int, list[OnCommitted]] = {}
         self._read: dict[int, list[tuple[PageRequest, Callable[[list[QueuedMessage]], None]]]] = {}
         self._owners = database.shared()
         self._jobs: SimpleQueue[Batch | None] = SimpleQueue()
@@ -49,8 +49,8 @@ class Store:
         self.queues = database.queues()
         self._last_queue = max((queue.id for queue in self.queues), default=0)
         self.committed = 0
-        self.changes = 0
-        """Counts the changes made: who sees it grow has something to wait for."""
+        self.change_count = 0
+        """Number of changes so far: a command that increases it has to wait for the commit."""
         self.failure = ""
         """Why nothing can be written at present; empty: it can."""
         self.on_commit: Callable[[], None] = lambda: None
@@ -70,7 +70,7 @@ class Store:
         self, destination: str, client_id: str = "", subscription: str = "", selector: str = ""
     ) -> int:
         """Store a queue or durable subscription from now on; return its id."""
-        self.changes += 1
+        self.change_count += 1
         self._last_queue += 1
         self._batch.new_queues.append(
             StoredQueue(self._last_queue, destination, client_id, subscription, selector)
@@ -80,13 +80,13 @@ class Store:
 
     def drop_queue(self, queue: int) -> None:
         """Delete a queue and the messages in it."""
-        self.changes += 1
+        self.change_count += 1
         self._batch.dropped_queues.append(queue)
         self._soon()
 
     def put(self, message: QueuedMessage, queues: list[int]) -> None:
         """Store a message that is in ``queues``."""
-        self.changes += 1
+        self.change_count += 1
         batch, number = self._batch, message.number
         batch.messages[number] = (number, message.expires, message.head, message.body)
         batch.size += len(message.body) + len(message.head)
@@ -99,7 +99,7 @@ class Store:
 
     def remove(self, queue: int, number: int) -> None:
         """Remove a message from a queue; it is deleted when no queue holds it any more."""
-        self.changes += 1
+        self.change_count += 1
         batch = self._batch
         if (queue, number) in batch.entries:
             batch.entries.remove((queue, number))
@@ -125,12 +125,12 @@ class Store:
         self._read.setdefault(self._batch.serial, []).append((page, then))
         self._soon()
 
-    def when_committed(self, serial: int, told: Told) -> None:
-        """Call ``told`` once the batch of that serial, and so all before it, is on disk."""
+    def when_committed(self, serial: int, on_committed: OnCommitted) -> None:
+        """Call ``on_committed`` once the batch of that serial, and so all before it, is on disk."""
         if serial <= self.committed:
-            told("")
+            on_committed("")
         else:
-            self._told.setdefault(serial, []).append(told)
+            self._on_committed.setdefault(serial, []).append(on_committed)
 
     async def close(self) -> None:
         """Write what is left and close the file."""
@@ -182,24 +182,24 @@ class Store:
         self.failure = failure
         self._idle.set()
         if failure:
-            self._tell(self._told.pop(batch.serial, ()), failure)
+            self._tell(self._on_committed.pop(batch.serial, ()), failure)
             self._loop.call_later(RETRY_AFTER, self._jobs.put, batch)
             return
         self.committed = batch.serial
         self._under_way = None
         for number in batch.orphans:
             self._release(number)
-        if self._pending() or self._told:
+        if self._pending() or self._on_committed:
             self._hand_over()
-        self._tell(self._told.pop(batch.serial, ()), "")
+        self._tell(self._on_committed.pop(batch.serial, ()), "")
         for page, then in self._read.pop(batch.serial, ()):
             then([_message(row) for row in page.rows])
         self.on_commit()
 
     @staticmethod
-    def _tell(all_told: Iterable[Told], failure: str) -> None:
-        for told in all_told:
-            told(failure)
+    def _tell(callbacks: Iterable[OnCommitted], failure: str) -> None:
+        for on_committed in callbacks:
+            on_committed(failure)
 
 
 def _message(row: tuple[int, int, bytes, bytes]) -> QueuedMessage:

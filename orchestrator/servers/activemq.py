@@ -19,7 +19,7 @@ from swf_common_lib.settings import Settings
 PACKAGE = Path("/usr/share/activemq")
 """Where Debian's package keeps the broker's jars."""
 XSTREAM = Path("/usr/share/java/xstream.jar")
-"""Writes what the statistics plugin tells; Debian's package of the broker only recommends it."""
+"""Encodes the answers of the statistics plugin; Debian's package only recommends it."""
 HEAP, YOUNG = "512m", "256m"
 """Memory that Java has for objects, and for those that it has just made; what does not fit waits
 on disk. A message's objects are dead before the young half is full, so collecting costs next to
@@ -155,7 +155,7 @@ class ActiveMQ:
 
         Raises ConfigurationError when Java or ActiveMQ is not installed.
         """
-        java = require_installed()
+        java = require_activemq()
         conf, spool = self.folder / "conf", self.folder / "tmp"
         for folder in (self.folder, conf, spool):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -216,7 +216,7 @@ class ActiveMQ:
         return f"{scheme}://{self.host}:{self.port}?{options}"
 
 
-def require_installed() -> str:
+def require_activemq() -> str:
     """Return the Java command. Raises ConfigurationError naming what is not installed."""
     java = shutil.which("java")
     problems = []

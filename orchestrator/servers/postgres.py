@@ -60,7 +60,7 @@ class Postgres:
         address = parse_database_url(settings.swf_database_url)
         return cls(
             folder=settings.swf_runtime_dir / FOLDER,
-            programs=require_programs(),
+            programs=require_postgres(),
             host=address.host,
             port=address.port,
             user=address.user,
@@ -157,7 +157,7 @@ def find_programs() -> Path | None:
     return max(good, key=lambda folder: versions[folder], default=None)
 
 
-def require_programs() -> Path:
+def require_postgres() -> Path:
     """Return the folder of the server programs. Raises ConfigurationError when there is none."""
     programs = find_programs()
     if programs is None:
@@ -168,8 +168,8 @@ def require_programs() -> Path:
 
 def _version(folder: Path) -> int:
     """Return the major version, as the server itself prints it: ``postgres (PostgreSQL) 15.4``."""
-    told = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True)
-    digits = told.stdout.partition(")")[2].strip().partition(".")[0]
+    version = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True)
+    digits = version.stdout.partition(")")[2].strip().partition(".")[0]
     return int(digits) if digits.isdigit() else 0
 
 

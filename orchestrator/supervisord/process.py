@@ -15,7 +15,7 @@ class Process:
 
     name: str
     state: str
-    """supervisord's word: STOPPED, STARTING, RUNNING, BACKOFF, STOPPING, EXITED, FATAL, UNKNOWN."""
+    """Any of STOPPED, STARTING, RUNNING, BACKOFF, STOPPING, EXITED, FATAL, UNKNOWN."""
     pid: int
     """0 when it does not run."""
     description: str

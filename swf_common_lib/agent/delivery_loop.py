@@ -83,7 +83,7 @@ class DeliveryLoop:
                 return True
             except Unavailable as error:
                 self._logger.warning("%s waits: %s", what, error.detail)
-            except InvalidMessage as error:  # it says the same however often it is read
+            except InvalidMessage as error:  # a retry cannot help
                 self._logger.error("%s cannot be used: %s", what, error)
                 return False
             except Exception:  # whatever a handler raises is logged, and the agent lives on

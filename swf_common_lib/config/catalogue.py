@@ -134,7 +134,7 @@ def _read_or_none(path: Path) -> dict[str, Any] | None:
     try:
         return read_toml(path)
     except ConfigurationError:
-        return None  # the one who uses this file is told; here it only has nothing to offer
+        return None  # a user of this file gets the error; here it merely lists nothing
 
 
 def _summary(path: Path) -> ConfigurationSummary | None:

@@ -16,7 +16,7 @@ from swf_common_lib.suggestions import did_you_mean, nearest
 _HEADER_TEXTS = ("name", "version", "description")
 _CHECKED_SECTIONS = (DAQ, FAST, STF, INFRASTRUCTURE)
 _MISSPELT = 0.8
-"""A key this much like a parameter of its section is a misspelling, not somebody's own."""
+"""A key this similar to a parameter of its section is a misspelling, not a user's own parameter."""
 
 
 @dataclass
@@ -28,7 +28,7 @@ class MergedSections:
     sections: dict[str, dict[str, Any]] = field(default_factory=dict)
     origin: dict[tuple[str, str], str] = field(default_factory=dict)
     own_sections: tuple[str, ...] = ()
-    """The sections that stand in the file itself."""
+    """The sections of the file itself, without its includes."""
 
     def overwrite(self, other: MergedSections) -> None:
         """Overwrite the sections with those of ``other``, key by key."""

@@ -56,7 +56,7 @@ class TestbedFile:
     sections: dict[str, dict[str, Any]] = field(default_factory=dict)
     parameters: dict[str, Any] = field(default_factory=dict)
     text: str = ""
-    """What the file says, for whoever is to read it elsewhere."""
+    """The text of the file, to be sent to the monitor."""
 
 
 def load_testbed_file(path: Path) -> TestbedFile:
@@ -215,7 +215,7 @@ class _Reader:
                 )
             elif not _is_a(value, known[key]):
                 self.problems.append(
-                    f"{self.label}: [{where}] {key} = {value!r}: expected {_words(known[key])}"
+                    f"{self.label}: [{where}] {key} = {value!r}: expected {_type_name(known[key])}"
                 )
             else:
                 good[key] = value
@@ -226,5 +226,5 @@ def _is_a(value: Any, kinds: tuple[type, ...]) -> bool:
     return isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
 
 
-def _words(kinds: tuple[type, ...]) -> str:
+def _type_name(kinds: tuple[type, ...]) -> str:
     return "text in quotes" if str in kinds else "true or false" if bool in kinds else "a number"

@@ -391,7 +391,7 @@ def _json(message: dict[str, Any]) -> bytes:
     try:
         return to_json(message, inf_nan_mode="constants")
     except PydanticSerializationError:
-        # Five times as slow, but it writes surrogates by themselves, and says what it cannot.
+        # Five times as slow, but it accepts lone surrogates, and its errors say what is wrong.
         return _ENCODER.encode(message).encode()
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from orchestrator.servers.activemq import require_installed
+from orchestrator.servers.activemq import require_activemq
 from swf_common_lib.errors import ConfigurationError
 from tests.activemq_process import start_activemq
 from tests.benchmarks.bench_ingest import ingest
@@ -101,7 +101,7 @@ def _recorded(database: str, recorded: dict[str, Any], limit: str, aim: str) -> 
 
 def _activemq_installed() -> bool:
     try:
-        require_installed()
+        require_activemq()
     except ConfigurationError:
         return False
     return True

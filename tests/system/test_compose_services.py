@@ -21,7 +21,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp_types import CallToolResult
 
 from orchestrator.servers import compose
-from tests.activemq_process import require_activemq
+from tests.activemq_process import skip_without_activemq
 from tests.ports import free_ports
 from tests.postgres_process import running_postgres
 from tests.processes import end
@@ -96,7 +96,7 @@ class Containers:
 
 @pytest.fixture
 def containers(installation, tmp_path, choosing_ports) -> Iterator[Containers]:
-    require_activemq()
+    skip_without_activemq()
     with running_postgres() as database:
         web, mcp = free_ports(2)
         (installation.home / ".testbed/settings.toml").write_text(

@@ -12,7 +12,7 @@ import pytest
 
 from orchestrator.supervisord.orphans import programs_of
 from swf_common_lib.database_url import parse_database_url
-from tests.activemq_process import require_activemq
+from tests.activemq_process import skip_without_activemq
 from tests.postgres_process import require_postgres
 from tests.stack import Stack
 from tests.waiting import wait_until
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.system
 @pytest.fixture
 def facility(choosing_ports: None) -> Iterator[Stack]:
     """An installation on services of its own, prepared."""
-    require_activemq()
+    skip_without_activemq()
     require_postgres()
     # Not below pytest's folders, which are shut to the user as whom root's PostgreSQL runs.
     with TemporaryDirectory(prefix="s-") as folder:
@@ -99,7 +99,7 @@ def check_tells_no_secret(stack: Stack) -> None:
 
 
 def test_a_folder_that_postgres_may_not_enter_is_told(installation):
-    require_activemq()
+    skip_without_activemq()
     require_postgres()
     if os.geteuid() != 0:
         pytest.skip("only root's servers run as another user")

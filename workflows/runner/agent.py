@@ -144,7 +144,7 @@ class RunnerAgent(BaseAgent):
         """Start an announced execution, or one that the command itself describes."""
         delivery = self.hold()
         if delivery.subscription.destination == RUNNER_CONTROL:
-            # Every runner hears it: each would start one.
+            # Every runner receives it: each would start one.
             self.logger.warning("a start on %s is ignored: it belongs on the queue", RUNNER_CONTROL)
             self._done.append(delivery)
         elif not self._full:
@@ -286,7 +286,7 @@ class RunnerAgent(BaseAgent):
             carry_out(execution, action, reason, answer)
             self._done.append(delivery)
         elif delivery.subscription.destination == RUNNER_CONTROL:
-            self._done.append(delivery)  # another runner's, which hears it too
+            self._done.append(delivery)  # another runner's, which receives it too
         elif not execution_id:
             answer(error_answer(NotFound(f"{message.msg_type} names no execution_id")))
             self._done.append(delivery)

@@ -14,7 +14,7 @@ from workflows.runner.execution import FINAL, PAUSED, RUNNING, TERMINATED, Execu
 Answer = Callable[[dict[str, Any]], None]
 
 LOOKUP_PATIENCE = 3.0
-"""Seconds that a lookup of somebody else's execution waits for the monitor."""
+"""Seconds that a lookup of another runner's execution waits for the monitor."""
 CLAIM_SECONDS = 1.0
 """Seconds after its claim within which an execution is certainly in hand."""
 REACHES = {"stop": TERMINATED, "pause": PAUSED, "resume": RUNNING}

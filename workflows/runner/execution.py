@@ -175,7 +175,7 @@ class Execution:
         self.clock.resume()
 
     def abandon(self, reason: str) -> None:
-        """End it without messages or reports: somebody else has ended its record."""
+        """End it without messages or reports: its record was ended by another process."""
         if self.status not in FINAL:
             self.handle.muted = True
             self.outcome = Outcome(TERMINATED, EndCause.RUNNER_LOST, reason)
@@ -339,10 +339,10 @@ class Execution:
         reached(self.status)
 
     def _reach(self, status: str, changes: dict[str, Any]) -> None:
-        told = self._waiters(status)
+        callbacks = self._waiters(status)
 
         def tell() -> None:
-            for reached in told:
+            for reached in callbacks:
                 reached(status)
 
         self._reporter.report(changes, tell)
@@ -352,8 +352,8 @@ class Execution:
         with self._lock:
             self.status = status
             final = status in FINAL
-            told = [reached for wanted, reached in self._waiting if final or wanted == status]
+            callbacks = [reached for wanted, reached in self._waiting if final or wanted == status]
             self._waiting = [
                 waiting for waiting in self._waiting if not (final or waiting[0] == status)
             ]
-        return told
+        return callbacks

@@ -26,7 +26,7 @@ _STATES = {
     "resume_run": ("run", "physics"),
     "end_run": ("beam", "not_ready"),
 }
-"""State and substate that a message means when it does not say."""
+"""State and substate that follow from a message which does not name them."""
 
 
 class Publisher(Protocol):
@@ -70,7 +70,7 @@ class RunnerHandle:
         """Monotonic time at which the first message had been handed to the bus."""
         self.stf_files = 0
         self.muted = False
-        """Nothing more is sent: the execution belongs to somebody else now."""
+        """Nothing more is sent: the execution belongs to another runner now."""
         self._run_open = self._held = False
         self._publisher = publisher
         self._tick = tick
@@ -170,7 +170,7 @@ def _utc(given: Any) -> str:
 
 
 class _ExecutionLogger(_Adapter):
-    """Adds execution, run and tick to every record; what the caller gives as extra stays."""
+    """Adds execution, run and tick to every record; the caller's ``extra`` stays."""
 
     def __init__(self, logger: logging.Logger, handle: RunnerHandle) -> None:
         super().__init__(logger, {})

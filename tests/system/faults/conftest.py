@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from orchestrator.ports import LOOPBACK
-from tests.activemq_process import require_activemq
+from tests.activemq_process import skip_without_activemq
 from tests.ports import free_port
 from tests.postgres_process import require_postgres
 from tests.system.conftest import ended
@@ -58,7 +58,7 @@ def watched(faulted: WatchedStack, request: pytest.FixtureRequest) -> WatchedSta
 def faulted(request: pytest.FixtureRequest) -> Iterator[WatchedStack]:
     """The installation of all tests of one stack."""
     if request.param == SERVICES:
-        require_activemq()
+        skip_without_activemq()
         require_postgres()
     # Not below pytest's folders, which are shut to the user as whom root's PostgreSQL runs.
     with TemporaryDirectory(prefix="f-") as folder:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.activemq_process import require_activemq
+from tests.activemq_process import skip_without_activemq
 from tests.postgres_process import require_postgres
 from tests.system.production.facility import Facility, new_facility
 from tests.system.production.hosts import require_hosts
@@ -16,7 +16,7 @@ from tests.system.production.hosts import require_hosts
 def facility(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Facility]:
     """Two hosts that were set up by the steps of the manual, up to the first run."""
     require_hosts()
-    require_activemq()
+    skip_without_activemq()
     require_postgres()
     with new_facility(tmp_path_factory.mktemp("given")) as made:
         made.follow("The monitor's host")

@@ -170,17 +170,17 @@ class TestReport:
     def test_only_what_changed_is_told(self) -> None:
         run = RunWork(plan(rampup_time=100.0), now=0.0)
         report = WorkerReport("worker-agent-u-1", "host", run)
-        first = report.changes(0.0)
+        first = report.changed_entries(0.0)
         assert [entry["worker_id"] for entry in first] == [
             "worker-agent-u-1.100001.0",
             "worker-agent-u-1.100001.1",
         ]
         assert [entry["status"] for entry in first] == ["idle", "starting"]
-        assert report.changes(1.0) == []
+        assert report.changed_entries(1.0) == []
         job = run.take(work(0), now=1.0)
         assert job is not None
         run.settle(job, 1.0, failed=False)
-        (entry,) = report.changes(2.0)
+        (entry,) = report.changed_entries(2.0)
         assert (entry["status"], entry["slices_completed"], entry["busy_seconds"]) == (
             "busy",
             1,
@@ -191,7 +191,7 @@ class TestReport:
         run = RunWork(plan(rampup_time=1000.0), now=0.0)
         report = WorkerReport("w", "host", run)
         run.wind_down(50.0, now=1.0)
-        first, second = report.changes(1.0)
+        first, second = report.changed_entries(1.0)
         assert (first["status"], first["started_tick"], first["ended_tick"]) == (
             "stopped",
             10.0,
@@ -205,7 +205,7 @@ class TestReport:
         report = WorkerReport("w", "host", run)
         run.take(work(0), now=0.0)
         run.break_off(now=1.0)
-        entries = report.changes(1.0)
+        entries = report.changed_entries(1.0)
         assert [(entry["status"], entry["ended_tick"]) for entry in entries] == [
             ("stopped", 20.0),
             ("stopped", 20.0),

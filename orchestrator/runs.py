@@ -79,8 +79,8 @@ class ExecutionProgress:
 
 
 def check(client: MonitorClient, request: Mapping[str, Any]) -> None:
-    """Check a request to start without starting anything. Raises what ``start`` raises."""
-    client.post("workflow-executions/check/", _stated(request))
+    """Check a request before its start, without starting anything. Raises what ``start`` raises."""
+    client.post("workflow-executions/check/?before_start=true", _stated(request))
 
 
 def start(client: MonitorClient, request: Mapping[str, Any]) -> dict[str, Any]:

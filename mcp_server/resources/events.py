@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from django.db.models import Max
+from django.db.models import Max, Q
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError
 
 from mcp_server.answers.truncation import MOST_BYTES, size_of, that_fit
 from mcp_server.application import Application
+from monitor.executions.refusals import START_REFUSED
 from monitor.records.models import SystemStateEvent
 from swf_common_lib.errors import TestbedError
 from swf_common_lib.text import given, instant, short
@@ -39,10 +40,14 @@ def add_event_resource(server: MCPServer[Application], application: Application)
             raise ResourceError(str(error)) from error
 
 
+_OF_A_MESSAGE = Q(via="message") & ~Q(event_type=START_REFUSED)
+"""What is in the list of messages already: a start that was refused started nothing there."""
+
+
 def newest_events() -> str:
     """Return as JSON the newest events that come from no message, as many as fit into an answer."""
     newest = SystemStateEvent.objects.aggregate(newest=Max("id"))["newest"] or 0
-    rows = SystemStateEvent.objects.filter(id__gt=newest - _LOOKED_THROUGH).exclude(via="message")
+    rows = SystemStateEvent.objects.filter(id__gt=newest - _LOOKED_THROUGH).exclude(_OF_A_MESSAGE)
     room = MOST_BYTES - size_of({"events": []})
     items = that_fit((_item(row) for row in rows.order_by("-id")[:_MOST]), room)
     return json.dumps({"events": items}, ensure_ascii=False, separators=(",", ":"))

@@ -8,7 +8,7 @@ from mcp_server.answers.results import Result
 from mcp_server.uris import execution_resource
 from mcp_server.views.executions import UNPROCESSED, progress_line, progress_view
 from monitor.diagnosis.prospects import nobody_works_in, unserved, waits_for
-from monitor.executions import StartRequest, begin, request_change
+from monitor.executions import StartRequest, request_change, start
 from monitor.executions.control import find
 from monitor.records.models import WorkflowExecution
 from monitor.records.progress import is_finished, processing_finished, progress_of
@@ -73,11 +73,11 @@ class Standing(Result):
 
 
 def started(request: StartRequest) -> Started:
-    """Start what ``request`` asks for; raise what ``monitor.executions.begin`` raises.
+    """Start what ``request`` asks for; raise what ``monitor.executions.start`` raises.
 
     No query follows the start: so no later failure can hide from the caller that it was started.
     """
-    begun = begin(request)
+    begun = start(request)
     execution = begun.execution
     earlier = [f"started earlier, at {instant(execution.created_at)}"] if begun.repeated else []
     return Started(

@@ -2,7 +2,15 @@
 
 from monitor.executions.control import claim, report, request_change
 from monitor.executions.request import StartRequest
-from monitor.executions.start import begin, start
+from monitor.executions.start import Started, start
 from monitor.executions.waiting import waiting_for
 
-__all__ = ["StartRequest", "begin", "claim", "report", "request_change", "start", "waiting_for"]
+__all__ = [
+    "StartRequest",
+    "Started",
+    "claim",
+    "report",
+    "request_change",
+    "start",
+    "waiting_for",
+]

@@ -116,9 +116,16 @@ def definition_of(code: WorkflowCode, version: str, created_by: str) -> Workflow
     )
 
 
-def keep_definition(definition: WorkflowDefinition) -> None:
-    """Register a new definition, unless somebody else did so at this very moment."""
+def keep_definition(definition: WorkflowDefinition) -> WorkflowDefinition:
+    """Register a new definition, and return the one on record.
+
+    It is another one where somebody else registered that version at this very moment.
+    """
     WorkflowDefinition.objects.bulk_create([definition], ignore_conflicts=True)
+    kept: WorkflowDefinition = WorkflowDefinition.objects.get(
+        workflow_name=definition.workflow_name, version=definition.version
+    )
+    return kept
 
 
 _DEFINED = ("org", "repo", "path", "branch")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from monitor.executions.definitions import (
+    WorkflowCode,
     definition_of,
+    keep_definition,
     read_workflow,
     stored_definition,
 )
@@ -34,8 +36,31 @@ class Plan:
     definition: WorkflowDefinition
     """One without a key is new: nothing is kept before it is started."""
     expanded: Expanded
-    source: dict[str, Any] = field(default_factory=dict)
-    options: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, Any]
+    code: WorkflowCode | None
+    """The code of the workflow's file, which runs; None: the definition's own runs."""
+
+    @property
+    def source(self) -> dict[str, Any]:
+        """Where the code that runs comes from, and its text where the definition has another."""
+        definition, code = self.definition, self.code
+        if code is None:
+            return {**definition.source, "digest": definition.digest, "modified": False}
+        same = definition.digest == code.digest
+        source = {**source_of(code.path), "digest": code.digest, "modified": not same}
+        if not same:
+            source["text"] = code.text
+            source["note"] = (
+                f"workflows/{code.name}.py was changed since version {definition.version} was "
+                "registered; the text that runs is kept here"
+            )
+        return source
+
+    def registered(self) -> Plan:
+        """Return the plan with its definition on record."""
+        if self.definition.pk is not None:
+            return self
+        return replace(self, definition=keep_definition(self.definition))
 
 
 def make_plan(request: StartRequest, testbed_settings: Settings, created_by: str) -> Plan:
@@ -66,24 +91,14 @@ def make_plan(request: StartRequest, testbed_settings: Settings, created_by: str
     )
     options = {"speed": _speed(request), "duration": float(request.duration)}
     if stored is not None:
-        source = {**stored.source, "digest": stored.digest, "modified": False}
-        return Plan(stored, expanded, source, options)
+        return Plan(stored, expanded, options, code=None)
     code = read_workflow(expanded.workflow_name, workflows_dir)
     if request.version and request.version != expanded.version:
         raise NotFound(
             f"there is no version {request.version!r} of workflow {code.name}",
             f"Its file has version {expanded.version}; see the workflow definitions for others.",
         )
-    definition = definition_of(code, expanded.version, created_by)
-    same = definition.digest == code.digest
-    source = {**source_of(code.path), "digest": code.digest, "modified": not same}
-    if not same:
-        source["text"] = code.text
-        source["note"] = (
-            f"workflows/{code.name}.py was changed since version {expanded.version} was "
-            "registered; the text that runs is kept here"
-        )
-    return Plan(definition, expanded, source, options)
+    return Plan(definition_of(code, expanded.version, created_by), expanded, options, code)
 
 
 def _testbed(request: StartRequest, testbed_settings: Settings) -> TestbedFile | None:

@@ -13,8 +13,8 @@ from django.utils import timezone
 
 from monitor.executions.announcer import announcer, note_announcement
 from monitor.executions.control import claim
-from monitor.executions.definitions import keep_definition
 from monitor.executions.plan import Plan, make_plan
+from monitor.executions.refusals import refusal_recorded
 from monitor.executions.request import StartRequest
 from monitor.records.database.sequences import next_execution_sequence
 from monitor.records.models import Namespace, WorkflowExecution
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Begun:
+class Started:
     """What came of a start."""
 
     execution: WorkflowExecution
@@ -38,40 +38,37 @@ class Begun:
     """What is odd about its configuration and no fault."""
 
 
-def start(request: StartRequest) -> WorkflowExecution:
-    """Give the execution that ``begin`` starts."""
-    return begin(request).execution
-
-
-def begin(request: StartRequest) -> Begun:
+def start(request: StartRequest) -> Started:
     """Make a pending execution and announce it; one asked for by a runner is claimed at once.
 
     Raises ConfigurationError, NotFound or InvalidRequest, Conflict for a key that stands for
-    another request, and then nothing was started. A broker that is not there is no error: the
-    execution is announced when it is back.
+    another request, and then nothing was started, and the history has the refusal. A broker that
+    is not there is no error: the execution is announced when it is back.
     """
-    user = request.executed_by or NOBODY
-    request = replace(request, executed_by=user)
-    earlier = _earlier(request)
-    if earlier is not None:
-        return Begun(earlier, repeated=True)
-    plan = make_plan(request, settings.TESTBED, user)
-    if plan.definition.pk is None:
-        keep_definition(plan.definition)
-        plan = make_plan(request, settings.TESTBED, user)  # with the one that is kept now
+    request = replace(request, executed_by=request.executed_by or NOBODY)
+    with refusal_recorded(request):
+        earlier = _earlier(request)
+        if earlier is not None:
+            return Started(earlier, repeated=True)
+        plan = make_plan(request, settings.TESTBED, request.executed_by).registered()
     try:
-        with transaction.atomic():
-            execution = _create(request, plan, user)
-            if request.runner:
-                execution = claim(execution.execution_id, request.runner)
-            else:
-                transaction.on_commit(lambda: _announce(execution))
+        execution = _record(request, plan)
     except IntegrityError:
         earlier = _earlier(request)  # the same key came twice at this very moment
         if earlier is None:
             raise
-        return Begun(earlier, repeated=True)
-    return Begun(execution, repeated=False, notes=tuple(plan.expanded.notes))
+        return Started(earlier, repeated=True)
+    return Started(execution, repeated=False, notes=tuple(plan.expanded.notes))
+
+
+def _record(request: StartRequest, plan: Plan) -> WorkflowExecution:
+    """Record the execution, and see that a runner has it, or hears of it."""
+    with transaction.atomic():
+        execution = _create(request, plan)
+        if request.runner:
+            return claim(execution.execution_id, request.runner)
+        transaction.on_commit(lambda: _announce(execution))
+    return execution
 
 
 def _earlier(request: StartRequest) -> WorkflowExecution | None:
@@ -92,8 +89,8 @@ def _earlier(request: StartRequest) -> WorkflowExecution | None:
     return found
 
 
-def _create(request: StartRequest, plan: Plan, user: str) -> WorkflowExecution:
-    now = timezone.now()
+def _create(request: StartRequest, plan: Plan) -> WorkflowExecution:
+    now, user = timezone.now(), request.executed_by
     namespace = plan.expanded.sections["testbed"]["namespace"]
     Namespace.objects.get_or_create(name=namespace, defaults={"owner": user})
     execution: WorkflowExecution = WorkflowExecution.objects.create(

@@ -40,7 +40,7 @@ import django
 django.setup()
 from monitor.executions import StartRequest, report, start
 request = StartRequest(workflow="stf_datataking", namespace="bench", runner="bench")
-execution_id = start(request).execution_id
+execution_id = start(request).execution.execution_id
 print(execution_id, flush=True)
 for line in sys.stdin:
     began = time.monotonic()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from functools import lru_cache
 from typing import Any, cast
 
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import action
+from rest_framework.exceptions import ValidationError
 from rest_framework.mixins import CreateModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -28,19 +30,21 @@ from monitor.api.workflow_serializers import (
     ReasonSerializer,
     StartSerializer,
 )
-from monitor.executions import StartRequest, begin, claim, report, request_change
+from monitor.executions import StartRequest, claim, report, request_change, start
 from monitor.executions.control import REPORTED, find
 from monitor.executions.definitions import digest_of, read_workflow
 from monitor.executions.plan import make_plan
+from monitor.executions.refusals import record_refusal, refusal_recorded
 from monitor.records.database.sequences import next_run_number
 from monitor.records.models import Namespace, WorkflowDefinition, WorkflowExecution
 from monitor.records.models.access import TokenScope
 from monitor.records.queries.selections import DEFINITIONS, EXECUTIONS
 from monitor.records.states import TERMINAL
 from monitor.records.transitions import record_event
-from swf_common_lib.errors import Conflict, NotAllowed, TestbedError
+from swf_common_lib.errors import Conflict, InvalidRequest, NotAllowed, TestbedError
 from swf_common_lib.states import EndCause
 
+BEFORE_START = "before_start"
 _SOURCE_KEYS = ("org", "repo", "path", "branch")
 _FIXED = ("workflow_name", "version", "workflow_type", "definition", "parameter_values")
 _FIXED_OF_EXECUTION = (
@@ -135,21 +139,31 @@ class ExecutionViewSet(CreateModelMixin, RecordViewSet):
     @extend_schema(request=StartSerializer, responses={201: ExecutionDetailSerializer})
     @action(detail=False, methods=["post"], url_path="start")
     def start(self, request: Request) -> Response:
-        """Start a workflow. The answer says what it waits for, if it waits."""
-        wanted = _wanted(request)
-        begun = begin(wanted)
+        """Start a workflow; the answer says what it waits for, if it waits."""
+        wanted = _wanted(request, recorded=True)
+        begun = start(wanted)
         if wanted.runner:
             return Response(_for_runner(begun.execution, next_run_number()), status=201)
         answer = ExecutionDetailSerializer(begun.execution).data
         status = 200 if begun.repeated else 201
         return Response({**answer, "repeated": begun.repeated}, status=status)
 
-    @extend_schema(request=StartSerializer, responses=PlanSerializer)
+    @extend_schema(
+        request=StartSerializer,
+        responses=PlanSerializer,
+        parameters=[
+            OpenApiParameter(
+                BEFORE_START, bool, description="a refusal is kept in the history as one of a start"
+            )
+        ],
+    )
     @action(detail=False, methods=["post"], url_path="check")
     def check(self, request: Request) -> Response:
-        """Return what such a start would execute; raise why it would be refused. Start nothing."""
-        wanted = _wanted(request)
-        plan = make_plan(wanted, settings.TESTBED, wanted.executed_by)
+        """Return what such a start would execute, or refuse it. Nothing is started."""
+        recorded = request.query_params.get(BEFORE_START) == "true"
+        wanted = _wanted(request, recorded=recorded)
+        with refusal_recorded(wanted) if recorded else nullcontext():
+            plan = make_plan(wanted, settings.TESTBED, wanted.executed_by)
         return Response(PlanSerializer(plan).data)
 
     @extend_schema(request=ClaimSerializer, responses=ClaimedSerializer)
@@ -195,12 +209,32 @@ class ExecutionViewSet(CreateModelMixin, RecordViewSet):
         return Response({**answer, "note": requested.note}, status=202)
 
 
-def _wanted(request: Request) -> StartRequest:
+def _wanted(request: Request, *, recorded: bool) -> StartRequest:
+    """Read what is to be started. Whether a request that is none is a refused start: recorded."""
     serializer = StartSerializer(data=request.data)
-    serializer.is_valid(raise_exception=True)
+    try:
+        serializer.is_valid(raise_exception=True)
+    except (InvalidRequest, ValidationError) as error:
+        if recorded:
+            record_refusal(_as_far_as_readable(request), _problems(error))
+        raise
     given = {k: v for k, v in serializer.validated_data.items() if v is not None}
     given["executed_by"] = given.get("executed_by") or user_name(request)
     return StartRequest(**{"workflow": None, "through": "rest", **given})
+
+
+def _as_far_as_readable(request: Request) -> StartRequest:
+    data = request.data if isinstance(request.data, dict) else {}
+    workflow, config = (str(data.get(name) or "") for name in ("workflow", "config"))
+    return StartRequest(workflow=workflow, config=config, executed_by=user_name(request))
+
+
+def _problems(error: InvalidRequest | ValidationError) -> list[str]:
+    if isinstance(error, InvalidRequest):
+        return [error.detail]
+    found = error.detail
+    faults = found.items() if isinstance(found, dict) else enumerate(found)
+    return [f"{name}: {fault}" for name, fault in faults]
 
 
 def _for_runner(execution: WorkflowExecution, run_number: int) -> dict[str, Any]:

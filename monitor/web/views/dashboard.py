@@ -36,10 +36,10 @@ def start_execution(request: HttpRequest) -> HttpResponseBase:
     """Start an execution and go to its page; an error is shown beside the form."""
     form = StartForm.from_post(request.POST)
     try:
-        execution = start(form.request(request.user.get_username()))
+        begun = start(form.request(request.user.get_username()))
     except TestbedError as error:
         return _dashboard(request, form, error)
-    return redirect("web:execution", execution.execution_id)
+    return redirect("web:execution", begun.execution.execution_id)
 
 
 def _dashboard(

@@ -99,13 +99,13 @@ def test_one_end_wins(new_execution: Callable[..., WorkflowExecution]) -> None:
 
 def test_starts_at_once_have_ids_of_their_own() -> None:
     started = at_once(lambda _: start(StartRequest(workflow="stf_datataking", executed_by="x")))
-    ids = sorted(execution.execution_id for execution in started)
+    ids = sorted(one.execution.execution_id for one in started)
     assert ids == [f"stf_datataking-x-{number:04d}" for number in range(1, THREADS + 1)]
 
 
 def test_the_same_key_at_once_starts_once() -> None:
     request = StartRequest(workflow="stf_datataking", idempotency_key="k")
-    assert len({execution.execution_id for execution in at_once(lambda _: start(request))}) == 1
+    assert len({one.execution.execution_id for one in at_once(lambda _: start(request))}) == 1
     assert WorkflowExecution.objects.count() == 1
 
 

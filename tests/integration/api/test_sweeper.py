@@ -68,7 +68,7 @@ def reload(execution: WorkflowExecution) -> WorkflowExecution:
 
 def test_a_start_is_announced_and_a_stop_told(listen: Listen) -> None:
     commands = listen(WORKFLOW_CONTROL)
-    execution = start(StartRequest(workflow="stf_datataking"))
+    execution = start(StartRequest(workflow="stf_datataking")).execution
     announced = commands()
     assert announced["msg_type"] == "run_workflow"
     assert announced["execution_id"] == execution.execution_id
@@ -85,7 +85,7 @@ def test_a_start_is_announced_and_a_stop_told(listen: Listen) -> None:
 def test_what_was_not_announced_is_announced_later(listen: Listen, live_runner: Any) -> None:
     announcer().close()
     with patch.object(announcer(), "announce", return_value=False):
-        execution = start(StartRequest(workflow="stf_datataking"))
+        execution = start(StartRequest(workflow="stf_datataking")).execution
     commands = listen(WORKFLOW_CONTROL)
     announcer().open()
     Sweeper().sweep()

@@ -12,7 +12,7 @@ from typing import ParamSpec, TypeVar
 import anyio
 from django.db import Error, close_old_connections
 
-from mcp_server.outage import Outage
+from mcp_server.database_availability import DatabaseAvailability
 from orchestrator.queue_depths import QueueReader
 from swf_common_lib.errors import Unavailable
 from swf_common_lib.settings import Settings
@@ -33,7 +33,7 @@ class Application:
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="mcp-database")
         self._admitting = ThreadPoolExecutor(_ADMITTING, thread_name_prefix="mcp-tokens")
         self._supervising = ThreadPoolExecutor(1, thread_name_prefix="mcp-processes")
-        self._outage = Outage()
+        self._availability = DatabaseAvailability()
         self.ending = threading.Event()
         """Set when the server is about to end, for threads that wait."""
         self._stopped: anyio.Event | None = None
@@ -83,12 +83,12 @@ class Application:
         Otherwise one restart of the database would break a thread of the pool for good.
         """
         close_old_connections()
-        self._outage.before()
+        self._availability.before_query()
         try:
             given = call()
-            self._outage.after()
+            self._availability.after_query()
         except Error as error:
-            told = self._outage.told(error)
+            told = self._availability.error_for_caller(error)
             if told is None:
                 raise
             raise told from error

@@ -30,7 +30,7 @@ from mcp_types import (
 )
 from pydantic import AnyUrl
 
-from mcp_server.answers.error_text import bounded, named
+from mcp_server.answers.error_text import bounded, short_name
 from mcp_server.application import Application
 from mcp_server.push.subscriptions import RequestContext, Subscriptions
 from mcp_server.push.watcher import Watcher
@@ -38,7 +38,7 @@ from mcp_server.resources.completion import complete
 from mcp_server.resources.events import add_event_resource
 from mcp_server.resources.prompts import add_prompts, checked_arguments
 from mcp_server.resources.resources import add_resources
-from mcp_server.tasks import TaskBackend, TasksExtension
+from mcp_server.tasks import TaskProvider, TasksExtension
 from mcp_server.tasks.executions import ExecutionTasks
 from mcp_server.toolsets import chosen_tools
 from mcp_server.uris import uri_problem
@@ -54,7 +54,8 @@ Usual order: get_system_status, list_workflow_definitions, start_workflow, wait_
 get_workflow_execution; diagnose_execution when something does not go on. Lists: filters take \
 several values separated by commas; since/until ISO 8601 or -30m, -2h, -7d; limit 20 unless given; \
 next_cursor goes into cursor with the same filters; format=detailed gives all fields. parameters \
-of a start: by name or section.name. Times are UTC; ticks and *_seconds are simulated seconds."""
+of a start: by name or section.name. Times are UTC; ticks, simulated_seconds, waiting_seconds, \
+processing_seconds, busy_seconds are simulated seconds; other *_seconds are wall time."""
 
 
 class TestbedServer(MCPServer[Application]):
@@ -68,7 +69,7 @@ class TestbedServer(MCPServer[Application]):
         *,
         toolsets: Collection[str] = (),
         read_only: bool = False,
-        task_backends: Sequence[TaskBackend] = (),
+        task_providers: Sequence[TaskProvider] = (),
     ) -> None:
         @asynccontextmanager
         async def lifespan(_: MCPServer[Application]) -> AsyncIterator[Application]:
@@ -83,7 +84,7 @@ class TestbedServer(MCPServer[Application]):
         tasks = TasksExtension(
             [
                 ExecutionTasks(application, why_not_cancel="" if may_stop else self._why_left_out),
-                *task_backends,
+                *task_providers,
             ]
         )
         super().__init__(
@@ -124,7 +125,7 @@ class TestbedServer(MCPServer[Application]):
         if name not in known:
             if name in self._left_out:
                 raise ToolError(f"{name} is not offered here: {self._why_left_out}")
-            name = named(name)
+            name = short_name(name)
             raise ToolError(f"there is no tool '{name}'; {did_you_mean(name, known)}")
         try:
             return await super().call_tool(name, arguments, context)
@@ -169,7 +170,7 @@ def build_server(
     *,
     toolsets: Collection[str] = (),
     read_only: bool = False,
-    task_backends: Sequence[TaskBackend] = (),
+    task_providers: Sequence[TaskProvider] = (),
 ) -> TestbedServer:
     """Make the server. Django must have been set up.
 
@@ -177,7 +178,7 @@ def build_server(
     Raises InvalidRequest for an unknown toolset.
     """
     return TestbedServer(
-        application, toolsets=toolsets, read_only=read_only, task_backends=task_backends
+        application, toolsets=toolsets, read_only=read_only, task_providers=task_providers
     )
 
 

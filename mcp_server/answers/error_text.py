@@ -36,18 +36,18 @@ def bounded(text: str) -> str:
         longest //= 2
 
 
-def told_of(wrong: Sequence[T], say: Callable[[T], str]) -> str:
+def fault_lines(wrong: Sequence[T], say: Callable[[T], str]) -> str:
     """Return a line for each of the first 20 faults, and one with the number of the others."""
     lines = [say(one) for one in wrong[:_FIRST]]
     left_out = len(wrong) - len(lines)
     return "\n".join([*lines, f"... {left_out} more"] if left_out else lines)
 
 
-def named(name: str) -> str:
+def short_name(name: str) -> str:
     """Return a name as an error shows it: at most 100 characters."""
     return middle_cut(name, LONGEST_NAME)
 
 
-def shown(value: object) -> str:
+def short_value(value: object) -> str:
     """Return a value as an error shows it: at most 80 characters."""
     return f"{_values.repr(value):.80}"

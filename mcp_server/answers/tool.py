@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from mcp_server.answers.arguments import problem_of
-from mcp_server.answers.error_text import LONGEST_NAME, named, shown, told_of
+from mcp_server.answers.error_text import LONGEST_NAME, fault_lines, short_name, short_value
 from mcp_server.answers.remedies import for_assistants
 from mcp_server.answers.schemas import lean_input, lean_output
 from mcp_server.callers import OPERATE, READ, caller_of
@@ -56,10 +56,10 @@ class TestbedTool(Tool):
         unknown = [name for name in arguments if name not in known]
         if unknown:
             raise ToolError(
-                told_of(
+                fault_lines(
                     unknown,
                     lambda name: (
-                        f"{self.name} has no argument '{named(name)}'; {_meant(name, known)}"
+                        f"{self.name} has no argument '{short_name(name)}'; {_meant(name, known)}"
                     ),
                 )
             )
@@ -68,18 +68,18 @@ class TestbedTool(Tool):
         """Refuse values that cannot be stored or shown again, before the tool acts."""
         faults = {name: problem_of(value) for name, value in arguments.items()}
         if wrong := [(name, problem) for name, problem in faults.items() if problem]:
-            raise ToolError(told_of(wrong, lambda fault: f"{self.name}: {fault[0]} {fault[1]}"))
+            raise ToolError(fault_lines(wrong, lambda fault: f"{self.name}: {fault[0]} {fault[1]}"))
 
     def _readable(self, error: ToolError) -> ToolError:
         cause = error.__cause__
         if not isinstance(cause, ValidationError):
             return ToolError(str(cause or error))
-        return ToolError(told_of(cause.errors(include_url=False), self._fault))
+        return ToolError(fault_lines(cause.errors(include_url=False), self._fault))
 
     def _fault(self, fault: ErrorDetails) -> str:
         name = ".".join(str(part) for part in fault["loc"])
-        given = "" if fault["type"] == "missing" else f" (given: {shown(fault['input'])})"
-        text = f"{self.name}: {named(name)}: {fault['msg']}{given}"
+        given = "" if fault["type"] == "missing" else f" (given: {short_value(fault['input'])})"
+        text = f"{self.name}: {short_name(name)}: {fault['msg']}{given}"
         examples = self.parameters.get("properties", {}).get(name, {}).get("examples")
         return f"{text}; for example {examples[0]!r}" if examples else text
 

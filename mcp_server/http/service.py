@@ -48,7 +48,7 @@ def serve_http(server: TestbedServer, application: Application) -> None:
         server_header=False,
         timeout_graceful_shutdown=_LAST_RESORT,
     )
-    _Service(config, server, application, streams).run(
+    _HttpServer(config, server, application, streams).run(
         sockets=[listen("SWF_MCP_PORT", port, "the MCP server", settings.swf_listen)]
     )
 
@@ -80,7 +80,7 @@ def _caller_with(key: str) -> Caller:
     return Caller(token.user.get_username(), token.scope)
 
 
-class _Service(uvicorn.Server):
+class _HttpServer(uvicorn.Server):
     """A uvicorn server that ends at once, however many streams are open."""
 
     def __init__(

@@ -36,32 +36,32 @@ _SHOWN = (
 )
 _RECENT = timedelta(hours=24)
 
-Mark = Any
+Fingerprint = Any
 
 
-def marks_of(uris: Iterable[str], settings: Settings) -> dict[str, Mark]:
+def fingerprints_of(uris: Iterable[str], settings: Settings) -> dict[str, Fingerprint]:
     """Return the present fingerprint of each resource; None for one that does not exist."""
-    marks: dict[str, Mark] = {}
+    fingerprints: dict[str, Fingerprint] = {}
     executions: dict[str, str] = {}
     logs: dict[str, str] = {}
     for uri in uris:
         if uri == STATUS:
-            marks[uri] = _status()
+            fingerprints[uri] = _status()
         elif uri.startswith(WORKFLOW):
-            marks[uri] = _workflow(uri.removeprefix(WORKFLOW), settings)
+            fingerprints[uri] = _workflow(uri.removeprefix(WORKFLOW), settings)
         elif uri.startswith(EXECUTION) and uri.endswith(LOG):
             logs[uri.removeprefix(EXECUTION).removesuffix(LOG)] = uri
         elif uri.startswith(EXECUTION):
             executions[uri.removeprefix(EXECUTION)] = uri
         else:
-            marks[uri] = None
+            fingerprints[uri] = None
     found = _executions(list(executions)) if executions else {}
     newest = _logs(list(logs)) if logs else {}
-    marks |= {uri: found.get(execution_id) for execution_id, uri in executions.items()}
-    return marks | {uri: newest.get(execution_id) for execution_id, uri in logs.items()}
+    fingerprints |= {uri: found.get(execution_id) for execution_id, uri in executions.items()}
+    return fingerprints | {uri: newest.get(execution_id) for execution_id, uri in logs.items()}
 
 
-def _executions(ids: list[str]) -> dict[str, Mark]:
+def _executions(ids: list[str]) -> dict[str, Fingerprint]:
     rows = WorkflowExecution.objects.filter(pk__in=ids)
     own = {row[0]: row[1:] for row in rows.values_list("execution_id", *_SHOWN)}
     states = RunState.objects.filter(execution_id__in=ids).order_by("run_number")
@@ -77,12 +77,12 @@ def _executions(ids: list[str]) -> dict[str, Mark]:
     return {name: (row, tuple(runs.get(name, ())), events.get(name)) for name, row in own.items()}
 
 
-def _logs(ids: list[str]) -> dict[str, Mark]:
+def _logs(ids: list[str]) -> dict[str, Fingerprint]:
     rows = AppLog.objects.filter(execution_id__in=ids).values_list("execution_id")
     return dict(rows.annotate(Max("id")))
 
 
-def _status() -> Mark:
+def _status() -> Fingerprint:
     now = timezone.now()
     agents = SystemAgent.objects.filter(last_heartbeat__gte=now - _RECENT).order_by("pk")
     unfinished = WorkflowExecution.objects.filter(status__in=[ExecutionStatus.PENDING, *ACTIVE])
@@ -98,7 +98,7 @@ def _status() -> Mark:
     )
 
 
-def _workflow(name: str, settings: Settings) -> Mark:
+def _workflow(name: str, settings: Settings) -> Fingerprint:
     workflows = settings.swf_home / "workflows"
     files = [workflows / f"{name}.py"] if name.isidentifier() else []
     files += sorted(workflows.glob("*.toml"))
@@ -109,7 +109,7 @@ def _workflow(name: str, settings: Settings) -> Mark:
     )
 
 
-def _version(file: Path) -> Mark:
+def _version(file: Path) -> Fingerprint:
     """Return name, modification time and size of a file, which change when it is written."""
     try:
         found = file.stat()

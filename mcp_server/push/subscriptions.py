@@ -61,7 +61,7 @@ class Subscriptions:
         self._watcher = watcher
         self._find_task = find_task
         self._streams: set[MemoryObjectSendStream[ServerEvent]] = set()
-        self._standing: dict[Connection, _Standing] = {}
+        self._by_connection: dict[Connection, _ConnectionSubscriptions] = {}
 
     async def listen(
         self, ctx: RequestContext, params: SubscriptionsListenRequestParams
@@ -111,14 +111,16 @@ class Subscriptions:
         """Serve `resources/subscribe`: from now on the connection is notified of changes."""
         connection = ctx.session._connection  # the SDK has no public name for it
         uri = _checked(str(params.uri))
-        standing = self._standing.get(connection)
-        if standing is None:
-            standing = self._standing[connection] = _Standing(connection, self._bus)
+        subscribed = self._by_connection.get(connection)
+        if subscribed is None:
+            subscribed = self._by_connection[connection] = _ConnectionSubscriptions(
+                connection, self._bus
+            )
             connection.exit_stack.push_async_callback(self._forget, connection)
-        if uri not in standing.uris:
-            if len(standing.uris) >= MOST_OF_ONE:
+        if uri not in subscribed.uris:
+            if len(subscribed.uris) >= MOST_OF_ONE:
                 raise MCPError(INVALID_PARAMS, f"a connection subscribes to {MOST_OF_ONE} at most")
-            standing.uris.add(uri)
+            subscribed.uris.add(uri)
             await self._watcher.add([uri])
         return EmptyResult()
 
@@ -126,10 +128,10 @@ class Subscriptions:
         self, ctx: RequestContext, params: UnsubscribeRequestParams
     ) -> EmptyResult:
         """Serve `resources/unsubscribe`; a URI that was not subscribed to is no error."""
-        standing = self._standing.get(ctx.session._connection)
+        subscribed = self._by_connection.get(ctx.session._connection)
         uri = str(params.uri)
-        if standing is not None and uri in standing.uris:
-            standing.uris.discard(uri)
+        if subscribed is not None and uri in subscribed.uris:
+            subscribed.uris.discard(uri)
             self._watcher.discard([uri])
         return EmptyResult()
 
@@ -139,10 +141,10 @@ class Subscriptions:
             stream.close()
 
     async def _forget(self, connection: Connection) -> None:
-        standing = self._standing.pop(connection, None)
-        if standing is not None:
-            standing.close()
-            self._watcher.discard(list(standing.uris))
+        subscribed = self._by_connection.pop(connection, None)
+        if subscribed is not None:
+            subscribed.close()
+            self._watcher.discard(list(subscribed.uris))
 
     async def _honoured(self, ctx: RequestContext, asked: SubscriptionFilter) -> SubscriptionFilter:
         """Return the part of a subscription that is accepted; raise MCPError for a wrong one."""
@@ -179,10 +181,12 @@ class Subscriptions:
             if isinstance(event, ResourceUpdated) and event.uri in tasks:
                 task = await self._find_task(tasks[event.uri], ctx)
                 if task is not None:
-                    await ctx.session.send_notification(_task_told(task, meta), ctx.request_id)
+                    await ctx.session.send_notification(
+                        _task_notification(task, meta), ctx.request_id
+                    )
 
 
-class _Standing:
+class _ConnectionSubscriptions:
     """What one connection of the older protocol subscribed to, notified on its open stream."""
 
     def __init__(self, connection: Connection, bus: InMemorySubscriptionBus) -> None:
@@ -219,7 +223,7 @@ def _task_ids(wish: SubscriptionFilter) -> Sequence[str]:
     return [str(one) for one in given] if isinstance(given, list) else []
 
 
-def _task_told(task: Task, meta: dict[str, Any]) -> Any:
+def _task_notification(task: Task, meta: dict[str, Any]) -> Any:
     return Notification[dict[str, Any], str](
         method="notifications/tasks", params={**task.detail(), "_meta": meta}
     )

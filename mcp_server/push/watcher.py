@@ -17,7 +17,7 @@ import anyio
 from mcp.server.subscriptions import InMemorySubscriptionBus, ResourceUpdated
 
 from mcp_server.application import Application
-from mcp_server.push.fingerprints import marks_of
+from mcp_server.push.fingerprints import fingerprints_of
 from mcp_server.uris import STATUS, execution_resource
 from monitor.records.database.notify import CHANNEL
 from swf_common_lib.errors import Unavailable
@@ -41,7 +41,7 @@ class Watcher:
         self._application = application
         self._bus = bus
         self._wanted: Counter[str] = Counter()
-        self._marks: dict[str, object] = {}
+        self._fingerprints: dict[str, object] = {}
         self._told: set[str] = set()
         self._failing: set[str] = set()
         self._woken = asyncio.Event()
@@ -52,7 +52,7 @@ class Watcher:
         """Watch ``uris`` from now on: every change after this call has returned is published."""
         uris = list(uris)
         self._wanted.update(uris)
-        new = [uri for uri in uris if uri not in self._marks]
+        new = [uri for uri in uris if uri not in self._fingerprints]
         if new:
             await self._remember(new)
         if self._wanted and (self._work is None or self._work.done()):
@@ -63,7 +63,7 @@ class Watcher:
         self._wanted.subtract(list(uris))
         for uri in [uri for uri, count in self._wanted.items() if count <= 0]:
             del self._wanted[uri]
-            self._marks.pop(uri, None)
+            self._fingerprints.pop(uri, None)
             self._failing.discard(uri)
         if not self._wanted:
             self.close()
@@ -95,31 +95,37 @@ class Watcher:
                 listener.cancel()
 
     async def _remember(self, uris: list[str]) -> None:
-        marks = await self._look(uris)
+        fingerprints = await self._look(uris)
         for uri in uris:
-            self._marks.setdefault(uri, marks.get(uri))
+            self._fingerprints.setdefault(uri, fingerprints.get(uri))
 
     async def _look(self, uris: list[str]) -> dict[str, object]:
         """Return the fingerprints that can be made; a URI that fails does not affect the others."""
         try:
-            marks = await self._application.database(marks_of, uris, self._application.settings)
+            fingerprints = await self._application.database(
+                fingerprints_of, uris, self._application.settings
+            )
         except Unavailable:
             return {}  # the failed query has logged it; the next comparison tries again
         except Exception:  # whatever it is, the other subscriptions must go on
             if len(uris) > 1:
                 found = [await self._look([uri]) for uri in uris]
-                return {uri: mark for marks in found for uri, mark in marks.items()}
+                return {
+                    uri: fingerprint
+                    for fingerprints in found
+                    for uri, fingerprint in fingerprints.items()
+                }
             if uris[0] not in self._failing:  # once, however often it fails
                 logger.exception("cannot look whether %s changed; trying on", uris[0])
             self._failing.add(uris[0])
             return {}
         self._failing.difference_update(uris)
-        return marks
+        return fingerprints
 
     async def _compare(self, uris: list[str]) -> None:
-        for uri, mark in (await self._look(uris)).items():
-            if uri in self._wanted and self._marks.get(uri) != mark:
-                self._marks[uri] = mark
+        for uri, fingerprint in (await self._look(uris)).items():
+            if uri in self._wanted and self._fingerprints.get(uri) != fingerprint:
+                self._fingerprints[uri] = fingerprint
                 await self._bus.publish(ResourceUpdated(uri))
 
     async def _listen(self, url: str) -> None:

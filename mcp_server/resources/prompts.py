@@ -10,7 +10,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS
 from pydantic import Field
 
-from mcp_server.answers.error_text import named, told_of
+from mcp_server.answers.error_text import fault_lines, short_name
 from mcp_server.answers.time_range import check_time_range
 from mcp_server.application import Application
 from swf_common_lib.config import did_you_mean
@@ -92,14 +92,14 @@ async def checked_arguments(
     """Raise MCPError for wrong arguments or an unknown name, and name the nearest known one."""
     prompts = {prompt.name: prompt for prompt in await server.list_prompts()}
     if name not in prompts:
-        said = f"there is no prompt '{named(name)}'; {_meant(name, prompts)}"
+        said = f"there is no prompt '{short_name(name)}'; {_meant(name, prompts)}"
         raise MCPError(INVALID_PARAMS, said)
     known = {argument.name: argument for argument in prompts[name].arguments or ()}
     given = dict(arguments or {})
     if unknown := [one for one in given if one not in known]:
-        said = told_of(
+        said = fault_lines(
             unknown,
-            lambda one: f"prompt {name} has no argument '{named(one)}'; {_meant(one, known)}",
+            lambda one: f"prompt {name} has no argument '{short_name(one)}'; {_meant(one, known)}",
         )
         raise MCPError(INVALID_PARAMS, said)
     faults = [
@@ -122,7 +122,7 @@ async def checked_arguments(
 
 
 def _meant(name: str, known: Mapping[str, Any]) -> str:
-    return did_you_mean(named(name), known)
+    return did_you_mean(short_name(name), known)
 
 
 def _longest(argument: str) -> int:

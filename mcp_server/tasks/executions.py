@@ -17,7 +17,7 @@ from mcp_server.answers.results import answer
 from mcp_server.application import Application
 from mcp_server.callers import OPERATE, caller_with
 from mcp_server.tasks.task import RequestContext, Task, TaskStatus, TaskSupport
-from mcp_server.views.control import look
+from mcp_server.views.control import execution_state
 from monitor.executions import request_change
 from monitor.executions.control import find
 from monitor.records.models import SystemStateEvent, WorkflowExecution
@@ -85,10 +85,10 @@ class ExecutionTasks:
 def _task(execution_id: str) -> Task:
     execution = find(execution_id)
     status = _STATUS.get(execution.status, "working")
-    standing, line = look(execution_id, include_processing=False)
+    state, line = execution_state(execution_id, include_processing=False)
     result = None
     if status == "completed":
-        given = answer(standing, line)
+        given = answer(state, line)
         given.is_error = execution.status == ExecutionStatus.FAILED
         result = given.model_dump(mode="json", by_alias=True, exclude_none=True)
     return Task(

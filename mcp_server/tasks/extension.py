@@ -1,4 +1,4 @@
-"""The requests and answers of the tasks extension; backends know the tasks themselves."""
+"""The requests and answers of the tasks extension; providers know the tasks themselves."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from mcp_server.tasks.task import RequestContext, Task, TaskBackend
+from mcp_server.tasks.task import RequestContext, Task, TaskProvider
 
 IDENTIFIER = "io.modelcontextprotocol/tasks"
 
@@ -39,8 +39,8 @@ class TasksExtension(Extension):
 
     identifier = IDENTIFIER
 
-    def __init__(self, backends: Sequence[TaskBackend]) -> None:
-        self._backends = list(backends)
+    def __init__(self, providers: Sequence[TaskProvider]) -> None:
+        self._providers = list(providers)
 
     def methods(self) -> Sequence[MethodBinding]:
         """Return the methods tasks/get, tasks/update and tasks/cancel."""
@@ -55,14 +55,14 @@ class TasksExtension(Extension):
         self, params: CallToolRequestParams, ctx: RequestContext, call_next: CallNext
     ) -> HandlerResult:
         """Begin a task where the tool supports that and the client knows tasks."""
-        backend = next((b for b in self._backends if params.name in b.tools), None)
-        if backend is None:
+        provider = next((b for b in self._providers if params.name in b.tools), None)
+        if provider is None:
             return await call_next(ctx)
         if not wants_task(ctx):
-            if backend.tools[params.name] == "required":
+            if provider.tools[params.name] == "required":
                 require_client_extension(ctx, IDENTIFIER)
             return await call_next(ctx)
-        begun = await backend.begin(params, ctx, call_next)
+        begun = await provider.begin(params, ctx, call_next)
         return begun.seed() if isinstance(begun, Task) else begun
 
     async def find(self, task_id: str, ctx: RequestContext) -> Task | None:
@@ -70,11 +70,11 @@ class TasksExtension(Extension):
         found = await self._look(task_id, ctx)
         return None if found is None else found[1]
 
-    async def _look(self, task_id: str, ctx: RequestContext) -> tuple[TaskBackend, Task] | None:
-        for backend in self._backends:
-            task = await backend.find(task_id, ctx)
+    async def _look(self, task_id: str, ctx: RequestContext) -> tuple[TaskProvider, Task] | None:
+        for provider in self._providers:
+            task = await provider.find(task_id, ctx)
             if task is not None:
-                return backend, task
+                return provider, task
         return None
 
     async def _get(self, ctx: RequestContext, params: TaskParams) -> dict[str, Any]:
@@ -82,16 +82,16 @@ class TasksExtension(Extension):
         return task.detail()
 
     async def _update(self, ctx: RequestContext, params: UpdateTaskParams) -> dict[str, Any]:
-        backend, task = await self._known(ctx, params)
-        await backend.answer(task.task_id, params.input_responses, ctx)
+        provider, task = await self._known(ctx, params)
+        await provider.answer(task.task_id, params.input_responses, ctx)
         return {}
 
     async def _cancel(self, ctx: RequestContext, params: TaskParams) -> dict[str, Any]:
-        backend, task = await self._known(ctx, params)
-        await backend.cancel(task.task_id, ctx)
+        provider, task = await self._known(ctx, params)
+        await provider.cancel(task.task_id, ctx)
         return {}
 
-    async def _known(self, ctx: RequestContext, params: TaskParams) -> tuple[TaskBackend, Task]:
+    async def _known(self, ctx: RequestContext, params: TaskParams) -> tuple[TaskProvider, Task]:
         _check_name_header(ctx, params.task_id)
         require_client_extension(ctx, IDENTIFIER)
         found = await self._look(params.task_id, ctx)

@@ -1,4 +1,4 @@
-"""Tasks as the extension ``io.modelcontextprotocol/tasks`` defines them, and their backends."""
+"""Tasks as the extension ``io.modelcontextprotocol/tasks`` defines them, and their providers."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Task:
         return {**told, "statusMessage": self.message} if self.message else told
 
 
-class TaskBackend(Protocol):
+class TaskProvider(Protocol):
     """Makes tasks of calls of its tools, and knows their state."""
 
     tools: Mapping[str, TaskSupport]

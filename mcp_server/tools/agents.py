@@ -151,7 +151,7 @@ def _start(
     return AgentsStarted(
         note=f"{afresh}; {unrecorded}".strip("; ") or None,
         started=[
-            given(program=p.name, state=p.state, pid=p.pid, uptime_s=round(p.uptime))
+            given(program=p.name, state=p.state, pid=p.pid, uptime_seconds=round(p.uptime))
             for p in processes
         ],
         next="start_workflow",

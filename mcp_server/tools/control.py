@@ -21,11 +21,11 @@ from mcp_server.answers.tool import TestbedTool, read_tool, write_tool
 from mcp_server.callers import Caller, ToolContext, application_of, caller_of
 from mcp_server.tasks import wants_task
 from mcp_server.views.control import (
-    Change,
-    Standing,
+    ChangeResult,
     Started,
+    WaitResult,
     change,
-    look,
+    execution_state,
     reached,
     started,
     with_prospects,
@@ -103,7 +103,7 @@ async def start_workflow(
 
 async def stop_workflow(
     context: ToolContext, execution_id: ExecutionId, reason: Reason = ""
-) -> Annotated[CallToolResult, Change]:
+) -> Annotated[CallToolResult, ChangeResult]:
     """Stop an execution for good, in order: it broadcasts end_run. Gives the status reached.
 
     Next: get_workflow_execution.
@@ -113,14 +113,14 @@ async def stop_workflow(
 
 async def pause_workflow(
     context: ToolContext, execution_id: ExecutionId, reason: Reason = ""
-) -> Annotated[CallToolResult, Change]:
+) -> Annotated[CallToolResult, ChangeResult]:
     """Pause a running execution: the DAQ goes into standby. Next: resume_workflow."""
     return await _changed(context, execution_id, "pause", reason)
 
 
 async def resume_workflow(
     context: ToolContext, execution_id: ExecutionId, reason: Reason = ""
-) -> Annotated[CallToolResult, Change]:
+) -> Annotated[CallToolResult, ChangeResult]:
     """Resume a paused execution where it stopped. Next: wait_for_workflow."""
     return await _changed(context, execution_id, "resume", reason)
 
@@ -132,7 +132,7 @@ async def wait_for_workflow(
     include_processing: Annotated[
         bool, Field(description="Also until agents and workers are done with its run.")
     ] = False,
-) -> Annotated[CallToolResult, Standing]:
+) -> Annotated[CallToolResult, WaitResult]:
     """Wait until an execution ends or the time is over, with progress notifications.
 
     Next: again while finished is false and counts change, else diagnose_execution.
@@ -150,7 +150,7 @@ async def run_workflow(
     timeout_s: Annotated[float, Field(ge=0, le=600)] = 60,
     include_processing: bool = True,
     idempotency_key: IdempotencyKey = "",
-) -> Annotated[CallToolResult, Standing]:
+) -> Annotated[CallToolResult, WaitResult]:
     """Start a workflow and follow it to its end in one call.
 
     A task for clients that know tasks; else it waits timeout_s. Next: wait_for_workflow if not
@@ -173,7 +173,7 @@ async def run_workflow(
     except Unavailable as error:
         note = f"It was started, and cannot be followed now: {error.detail}"
         return answer(
-            Standing(
+            WaitResult(
                 execution_id=begun.execution_id,
                 status=begun.status,
                 finished=False,
@@ -199,16 +199,14 @@ async def waited(
     begin = time.monotonic()
     told, told_at = "", 0.0
     while True:
-        standing, line = await application.database(look, execution_id, include_processing)
+        state, line = await application.database(execution_state, execution_id, include_processing)
         passed = time.monotonic() - begin
         # Where no agents work in its namespace, waiting for them is in vain.
-        idle = bool(standing.next and standing.note)
-        if standing.finished or idle or passed >= timeout_s or application.stopping:
-            notes = "; ".join(text for text in (note, standing.note) if text)
-            update = {"waited_s": round(passed, 2), "note": notes or None}
-            return answer(
-                standing.model_copy(update=update), "; ".join(filter(None, (line, notes)))
-            )
+        idle = bool(state.next and state.note)
+        if state.finished or idle or passed >= timeout_s or application.stopping:
+            notes = "; ".join(text for text in (note, state.note) if text)
+            update = {"waited_seconds": round(passed, 2), "note": notes or None}
+            return answer(state.model_copy(update=update), "; ".join(filter(None, (line, notes))))
         if line != told or passed - told_at >= _TELL_EVERY:
             await context.report_progress(passed, timeout_s, line)
             told, told_at = line, passed

@@ -63,7 +63,7 @@ def agent_item(agent: SystemAgent, detailed: bool) -> Item:
         namespace=agent.namespace,
         operational_state=agent.operational_state,
         health=agent.status,
-        heartbeat_age_s=age,
+        heartbeat_age_seconds=age,
     )
     if not detailed:
         return item
@@ -155,7 +155,7 @@ def _process(process: Process) -> Item:
         program=process.name,
         state=process.state,
         pid=process.pid or None,
-        uptime_s=round(process.uptime),
+        uptime_seconds=round(process.uptime),
         description=process.description,
     )
 

@@ -43,7 +43,7 @@ class Started(Result):
     next: str
 
 
-class Change(Result):
+class ChangeResult(Result):
     """The outcome of a stop, pause or resume."""
 
     execution_id: str
@@ -54,7 +54,7 @@ class Change(Result):
     note: str | None = None
 
 
-class Standing(Result):
+class WaitResult(Result):
     """The state of an execution that is waited for."""
 
     execution_id: str
@@ -68,7 +68,7 @@ class Standing(Result):
     error: str | None = None
     note: str | None = None
     """Why the processing of its run does not go on."""
-    waited_s: float = 0
+    waited_seconds: float = 0
     next: str | None = None
 
 
@@ -106,7 +106,7 @@ def with_prospects(begun: Started) -> Started:
     )
 
 
-def change(execution_id: str, action: str, actor: str, reason: str) -> Change:
+def change(execution_id: str, action: str, actor: str, reason: str) -> ChangeResult:
     """Request a change unless its status is reached already.
 
     Raises NotFound for an unknown execution, Conflict where the change makes no sense.
@@ -119,12 +119,12 @@ def change(execution_id: str, action: str, actor: str, reason: str) -> Change:
     return _change(asked.execution, action, asked.note or _TOLD)
 
 
-def reached(asked: Change, action: str) -> Change:
+def reached(asked: ChangeResult, action: str) -> ChangeResult:
     """Return the present outcome of a change that was requested."""
     return _change(find(asked.execution_id), action, asked.note)
 
 
-def look(execution_id: str, include_processing: bool) -> tuple[Standing, str]:
+def execution_state(execution_id: str, include_processing: bool) -> tuple[WaitResult, str]:
     """Return the state of an execution, and the same as one line of text."""
     execution = find(execution_id)
     progress = progress_of([execution])[execution_id]
@@ -135,7 +135,7 @@ def look(execution_id: str, include_processing: bool) -> tuple[Standing, str]:
     if left:
         line += "; agents are not done with its run"
     alone = nobody_works_in(execution.namespace) if processed is False else ""
-    standing = Standing(
+    state = WaitResult(
         execution_id=execution_id,
         status=execution.status,
         status_reason=execution.status_reason or None,
@@ -147,10 +147,10 @@ def look(execution_id: str, include_processing: bool) -> tuple[Standing, str]:
         note=alone or None,
         next=UNPROCESSED if left else None,
     )
-    return standing, f"{execution_id} is {execution.status}, waiting for {waits}" if waits else line
+    return state, f"{execution_id} is {execution.status}, waiting for {waits}" if waits else line
 
 
-def _change(execution: WorkflowExecution, action: str, note: str | None) -> Change:
+def _change(execution: WorkflowExecution, action: str, note: str | None) -> ChangeResult:
     """Return the outcome of a change; ``note`` is shown while the runner has not acted."""
     done = execution.status in _REACHED[action]
     if done:
@@ -158,7 +158,7 @@ def _change(execution: WorkflowExecution, action: str, note: str | None) -> Chan
     elif is_finished(execution):
         note = f"It ended as {execution.status} before the {action} took effect."
         done = True
-    return Change(
+    return ChangeResult(
         execution_id=execution.execution_id,
         status=execution.status,
         status_reason=execution.status_reason or None,

@@ -161,7 +161,7 @@ def _item(row: WorkflowExecution, progress: Progress, detailed: bool) -> Item:
         namespace=row.namespace,
         run_number=row.run_number,
         created_at=instant(row.created_at),
-        wall_s=rounded(row.duration_seconds),
+        wall_seconds=rounded(row.duration_seconds),
         stf_files=progress.stfs_announced,
         stf_files_requested=_missed(row, progress),
         slices_failed=progress.slices_failed or None,

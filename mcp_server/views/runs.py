@@ -93,11 +93,11 @@ def _run_item(run: Run, state: RunState | None) -> Item:
         execution_id=run.execution_id,
         namespace=run.namespace,
         start_time=instant(run.start_time),
-        wall_s=_span(run.start_time, run.end_time),
+        wall_seconds=_span(run.start_time, run.end_time),
         phase=state.phase if state else None,
         stf_files=state.stf_files_generated if state else None,
         slices=state.slices_created if state else None,
-        slices_done=state.slices_completed if state else None,
+        slices_finished=state.slices_completed + state.slices_failed if state else None,
     )
 
 
@@ -138,8 +138,8 @@ def _slice_item(one: TFSlice, detailed: bool) -> Item:
         slice_id=one.slice_id,
         status=one.status,
         worker=one.assigned_worker,
-        waited_s=_ticks(one.created_tick, one.started_tick),
-        took_s=_ticks(one.started_tick, one.finished_tick),
+        waiting_seconds=_ticks(one.created_tick, one.started_tick),
+        processing_seconds=_ticks(one.started_tick, one.finished_tick),
         retries=one.retries or None,
         error=one.error[:120],
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from monitor.executions.source import source_of
+from monitor.executions.git_source import source_of
 from monitor.records.models import WorkflowDefinition
 from swf_common_lib.config import did_you_mean, expand, list_configurations
 from swf_common_lib.config.catalogue import default_configuration

@@ -15,8 +15,8 @@ from monitor.executions.definitions import (
     read_workflow,
     stored_definition,
 )
+from monitor.executions.git_source import source_of
 from monitor.executions.request import REALTIME, UNPACED, StartRequest
-from monitor.executions.source import source_of
 from monitor.records.models import WorkflowDefinition
 from swf_common_lib.config import (
     Expanded,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from monitor.ingest.reader import Read, Reader
+from monitor.ingest.reader import MessageReader, Read
 
 BATCH_LIMIT = 2_000
 """Messages of one transaction."""
@@ -20,7 +20,7 @@ BUSY = 0.05
 class Collector:
     """Collects messages from the reader into batches."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: MessageReader) -> None:
         self._reader = reader
         self._last = 0.0
         self._collected = 0.0

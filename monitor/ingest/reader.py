@@ -33,7 +33,7 @@ class Read(NamedTuple):
     entry: Entry
 
 
-class Reader:
+class MessageReader:
     """Reads deliveries on a thread of its own, in parallel with the database's work.
 
     The prefetch of the subscriptions limits how far it reads ahead: messages are acknowledged

@@ -12,7 +12,7 @@ from monitor.ingest.batch import Recorded, record_batch
 from monitor.ingest.collector import Collector
 from monitor.ingest.entry import Entry
 from monitor.ingest.presence import Presence
-from monitor.ingest.reader import Read, Reader
+from monitor.ingest.reader import MessageReader, Read
 from swf_common_lib.messaging import BROADCAST, CUMULATIVE, WORKERS, MessageBus
 from swf_common_lib.settings import Settings
 
@@ -43,7 +43,7 @@ class Ingest:
 
     def __init__(self, settings: Settings) -> None:
         self._bus = MessageBus(settings, CLIENT_ID)
-        self._reader = Reader(self._bus)
+        self._reader = MessageReader(self._bus)
         self._collector = Collector(self._reader)
         self._presence = Presence()
         self._stopping = threading.Event()

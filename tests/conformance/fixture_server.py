@@ -27,7 +27,7 @@ def main() -> None:
     from tests.conformance.questions import add_questions
 
     application = Application(settings)
-    server = build_server(application, task_backends=[Jobs()])
+    server = build_server(application, task_providers=[Jobs()])
     add_contents(server)
     add_questions(server)
     add_jobs(server)

@@ -1,4 +1,4 @@
-"""Tools that become tasks, as the official suite asks for, and the backend that keeps the tasks."""
+"""Tools that become tasks, as the official suite asks for, and their provider."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ async def _run(job: Job, ctx: RequestContext, call_next: CallNext) -> None:
 
 
 def add_jobs(server: TestbedServer) -> None:
-    """Add the tools of this module to ``server``, which must have a ``Jobs`` backend."""
+    """Add the tools of this module to ``server``, which must have a ``Jobs`` provider."""
     for function in (
         greet,
         slow_compute,

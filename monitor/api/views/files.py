@@ -17,7 +17,7 @@ from monitor.api.serializers import (
     SliceSerializer,
     StfFileSerializer,
 )
-from monitor.ingest.projections.completion import complete_finished_runs
+from monitor.ingest.projections.run_completion import complete_finished_runs
 from monitor.records.database.notify import notify_runs_changed
 from monitor.records.database.write_lock import one_writer
 from monitor.records.models import FastMonFile, RunState, StfFile, TFSlice

@@ -10,27 +10,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from monitor.ingest.entry import Entry
-from monitor.ingest.projections import completion, events, files, runs, samples, slices, workers
+from monitor.ingest.projections import events, files, run_completion, runs, samples, slices, workers
+from monitor.ingest.projections.batch_entries import BatchEntries
 from monitor.ingest.projections.run_counters import RunCounterDeltas
-from monitor.ingest.projections.selection import Understood
 
 
 def project(entries: Sequence[Entry]) -> None:
     """Apply all projections to messages that were not recorded before."""
-    understood = Understood(entries)
-    if not understood:
+    batch = BatchEntries(entries)
+    if not batch:
         return
     counters = RunCounterDeltas()
-    keys = runs.ensure(understood)
-    events.record(understood)
-    files.count_generated(understood, counters)
+    keys = runs.ensure(batch)
+    events.record(batch)
+    files.count_generated(batch, counters)
     stf_files = files.Files(keys, counters)
-    stf_files.register(understood)
-    samples.register(understood, stf_files, counters)
-    stf_files.complete(understood)
-    workers.update(understood, counters)
+    stf_files.register(batch)
+    samples.register(batch, stf_files, counters)
+    stf_files.complete(batch)
+    workers.update(batch, counters)
     counters.write()
-    slices.update(understood)
-    runs.move(understood)
-    completion.update_worker_statistics(understood)
-    completion.complete_finished_runs(keys)
+    slices.update(batch)
+    runs.move(batch)
+    run_completion.update_worker_statistics(batch)
+    run_completion.complete_finished_runs(keys)

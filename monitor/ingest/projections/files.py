@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from monitor.ingest.entry import Entry
+from monitor.ingest.projections.batch_entries import BatchEntries
 from monitor.ingest.projections.run_counters import RunCounterDeltas
-from monitor.ingest.projections.selection import Understood
 from monitor.ingest.times import from_now_on
 from monitor.records.database.bulk import (
     insert_rows,
@@ -29,7 +29,7 @@ _REGISTERED = str(FileStatus.REGISTERED)
 _FINAL = (FileStatus.PROCESSED, FileStatus.FAILED, FileStatus.DONE)
 
 
-def count_generated(entries: Understood, counters: RunCounterDeltas) -> None:
+def count_generated(entries: BatchEntries, counters: RunCounterDeltas) -> None:
     """Count the files that the DAQ wrote; their rows are made when they are registered."""
     for entry, _ in entries.of_type(StfGen):
         counters.add(entry.run_number, "stf_files_generated")
@@ -44,7 +44,7 @@ class Files:
         self._keys: dict[str, str] = {}
         """Primary keys of existing rows, by filename; in the form of ``stored_uuid``."""
 
-    def register(self, entries: Understood) -> None:
+    def register(self, entries: BatchEntries) -> None:
         """Record files that are ready; a row that another message created before is completed."""
         ready: dict[str, tuple[Entry, StfReady]] = {}
         for entry, message in entries.of_type(StfReady):
@@ -67,7 +67,7 @@ class Files:
         self._insert((name, run, None) for name, run in names.items() if name not in self._keys)
         return self._keys
 
-    def complete(self, entries: Understood) -> None:
+    def complete(self, entries: BatchEntries) -> None:
         """Record which files were processed as a whole and which of them failed, each once."""
         done: dict[str, tuple[Entry, ProcessingComplete]] = {}
         for entry, message in entries.of_type(ProcessingComplete):

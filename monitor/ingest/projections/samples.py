@@ -5,9 +5,9 @@ from __future__ import annotations
 import uuid
 
 from monitor.ingest.entry import Entry
+from monitor.ingest.projections.batch_entries import BatchEntries
 from monitor.ingest.projections.files import Files
 from monitor.ingest.projections.run_counters import RunCounterDeltas
-from monitor.ingest.projections.selection import Understood
 from monitor.ingest.times import from_now_on
 from monitor.records.database.bulk import insert_rows, portions, stored_time, stored_uuid
 from monitor.records.models import FastMonFile
@@ -29,7 +29,7 @@ _FIELDS = (
 )
 
 
-def register(entries: Understood, stf_files: Files, counters: RunCounterDeltas) -> None:
+def register(entries: BatchEntries, stf_files: Files, counters: RunCounterDeltas) -> None:
     """Record new samples, and count them in their run."""
     samples: dict[str, tuple[Entry, TfFileRegistered]] = {}
     for entry, message in entries.of_type(TfFileRegistered):

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
-from monitor.ingest.projections.selection import Understood
+from monitor.ingest.projections.batch_entries import BatchEntries
 from monitor.ingest.times import optional_time
 from monitor.ingest.validity import SLICE_STATES, WORKER_LIMIT
 from monitor.records.slices import SliceChange, SliceRow, apply_slice_changes
 from swf_common_lib.messages import SliceState, SliceStatusMessage, TfSlicesRegistered
 
 
-def update(entries: Understood) -> None:
+def update(entries: BatchEntries) -> None:
     """Register slices, apply their status changes, and update the counts of their runs."""
     registrations: defaultdict[int, list[SliceRow]] = defaultdict(list)
     changes: defaultdict[int, list[SliceChange]] = defaultdict(list)

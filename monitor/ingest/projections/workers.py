@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from monitor.ingest.projections.batch_entries import BatchEntries
 from monitor.ingest.projections.run_counters import RunCounterDeltas
-from monitor.ingest.projections.selection import Understood
 from monitor.ingest.times import optional_time
 from monitor.ingest.validity import NAME_LIMIT
 from monitor.records.database.bulk import portions
@@ -30,7 +30,7 @@ _WRITTEN = (
 )
 
 
-def update(entries: Understood, counters: RunCounterDeltas) -> None:
+def update(entries: BatchEntries, counters: RunCounterDeltas) -> None:
     """Record the newest state of each worker; fields that a message omits stay as they were."""
     news = [
         (entry, worker)

@@ -26,7 +26,7 @@ M = TypeVar("M", bound=Model)
 
 
 @dataclass(frozen=True)
-class Parameter:
+class QueryParameter:
     """One filter: a parameter by which rows can be selected."""
 
     condition: Callable[[Any], Q]
@@ -45,7 +45,7 @@ class Selection(Generic[M]):
 
     name: str
     rows: Callable[[], QuerySet[M]]
-    parameters: Mapping[str, Parameter]
+    parameters: Mapping[str, QueryParameter]
     newest: tuple[str, ...]
     """Columns, never null and unique together, whose descending order is newest first."""
     orderings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -92,30 +92,30 @@ class Selection(Generic[M]):
             raise InvalidRequest(f"{name}={text}: {error}") from error
 
 
-def text(lookup: str, description: str) -> Parameter:
+def text(lookup: str, description: str) -> QueryParameter:
     """Return a parameter that takes a text, or several separated by commas."""
 
     def condition(values: list[str]) -> Q:
         return Q(**{lookup: values[0]}) if len(values) == 1 else Q(**{f"{lookup}__in": values})
 
-    return Parameter(condition, _read_texts, f"{description}; several separated by commas")
+    return QueryParameter(condition, _read_texts, f"{description}; several separated by commas")
 
 
-def name_of_file(lookup: str, description: str) -> Parameter:
+def name_of_file(lookup: str, description: str) -> QueryParameter:
     """Return a parameter that takes one text, which may have commas."""
-    return Parameter(lambda value: Q(**{lookup: value}), _read_text, description)
+    return QueryParameter(lambda value: Q(**{lookup: value}), _read_text, description)
 
 
-def number(lookup: str, description: str) -> Parameter:
+def number(lookup: str, description: str) -> QueryParameter:
     """Return a parameter that takes a whole number, or several separated by commas."""
 
     def condition(values: list[int]) -> Q:
         return Q(**{f"{lookup}__in": values})
 
-    return Parameter(condition, _read_numbers, description, kind="integer")
+    return QueryParameter(condition, _read_numbers, description, kind="integer")
 
 
-def choice(lookup: str, values: Iterable[str], description: str) -> Parameter:
+def choice(lookup: str, values: Iterable[str], description: str) -> QueryParameter:
     """Return a parameter that takes one of some values, or several separated by commas."""
     known = tuple(values)
     by_folded = {value.casefold(): value for value in known}
@@ -127,22 +127,26 @@ def choice(lookup: str, values: Iterable[str], description: str) -> Parameter:
                 raise ValueError(f"expected one of {', '.join(known)}")
         return [by_folded[word.casefold()] for word in words]
 
-    return Parameter(lambda found: Q(**{f"{lookup}__in": found}), read, description, choices=known)
+    return QueryParameter(
+        lambda found: Q(**{f"{lookup}__in": found}), read, description, choices=known
+    )
 
 
-def flag(lookup: str, description: str) -> Parameter:
+def flag(lookup: str, description: str) -> QueryParameter:
     """Return a parameter that takes true or false."""
-    return Parameter(lambda value: Q(**{lookup: value}), _read_flag, description, kind="boolean")
+    return QueryParameter(
+        lambda value: Q(**{lookup: value}), _read_flag, description, kind="boolean"
+    )
 
 
-def since_until(column: str) -> dict[str, Parameter]:
+def since_until(column: str) -> dict[str, QueryParameter]:
     """Return the parameters ``since`` and ``until``, which select a time range of a column."""
     form = "ISO 8601, or relative to now: -90s, -30m, -2h, -1d, -1w"
     return {
-        "since": Parameter(
+        "since": QueryParameter(
             lambda moment: Q(**{f"{column}__gte": moment}), read_time, f"not before; {form}"
         ),
-        "until": Parameter(
+        "until": QueryParameter(
             lambda moment: Q(**{f"{column}__lt": moment}), read_time, f"before; {form}"
         ),
     }

@@ -25,7 +25,7 @@ from monitor.records.models import (
     WorkflowMessage,
 )
 from monitor.records.queries.selection import (
-    Parameter,
+    QueryParameter,
     Selection,
     choice,
     flag,
@@ -54,8 +54,8 @@ def _read_level(value: str) -> int:
         raise ValueError("expected DEBUG, INFO, WARNING, ERROR, CRITICAL or a number") from None
 
 
-def _contains(column: str, description: str) -> Parameter:
-    return Parameter(lambda part: Q(**{f"{column}__icontains": part}), str, description)
+def _contains(column: str, description: str) -> QueryParameter:
+    return QueryParameter(lambda part: Q(**{f"{column}__icontains": part}), str, description)
 
 
 def _of_namespaces(names: list[str]) -> Q:
@@ -115,7 +115,7 @@ MESSAGES: Selection[WorkflowMessage] = Selection(
         "message_type": text("message_type", "type of message"),
         "message_id": text("message_id", "identity given by the sender"),
         "destination": text("destination", "topic or queue"),
-        "faulty": Parameter(
+        "faulty": QueryParameter(
             lambda faulty: ~Q(problem="") if faulty else Q(problem=""),
             flag("", "").read,
             "whether it could not be understood",
@@ -244,7 +244,7 @@ LOGS: Selection[AppLog] = Selection(
     "log records",
     AppLog.objects.all,
     {
-        "level": Parameter(
+        "level": QueryParameter(
             lambda level: Q(level__gte=level), _read_level, "at least this level, name or number"
         ),
         "levelname": text("levelname", "exactly this level"),

@@ -140,7 +140,7 @@ def commands(text: Any) -> SafeString:
 
 
 @register.filter
-def words(name: str) -> str:
+def spaced(name: str) -> str:
     """Return a field's name with spaces: ``slices_per_sample`` → ``slices per sample``."""
     return str(name).replace("_", " ")
 
@@ -230,12 +230,12 @@ def gist(content: Any) -> str:
         if key in _SHOWN_ELSEWHERE or value in (None, "", [], {}):
             continue
         if isinstance(value, list):
-            said.append(f"{len(value)} {words(key)}")
+            said.append(f"{len(value)} {spaced(key)}")
         elif isinstance(value, dict):
-            inner = ", ".join(f"{words(name)} {_brief(item)}" for name, item in value.items())
-            said.append(f"{words(key)}: {inner}")
+            inner = ", ".join(f"{spaced(name)} {_brief(item)}" for name, item in value.items())
+            said.append(f"{spaced(key)}: {inner}")
         else:
-            said.append(f"{words(key)} {plain(value)}")
+            said.append(f"{spaced(key)} {plain(value)}")
     return first_line(" · ".join(said))
 
 

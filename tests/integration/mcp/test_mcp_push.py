@@ -15,8 +15,8 @@ from mcp.server.subscriptions import InMemorySubscriptionBus
 from mcp_types import ResourceUpdatedNotification
 
 from mcp_server.application import Application
-from mcp_server.push import watcher as watch
-from mcp_server.push.fingerprints import marks_of
+from mcp_server.push import watcher
+from mcp_server.push.fingerprints import fingerprints_of
 from mcp_server.push.watcher import Watcher
 from mcp_server.server import build_server
 from mcp_server.uris import execution_resource, workflow_resource
@@ -148,14 +148,14 @@ async def test_resource_that_fails_stops_no_other(
     application: Application, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     broken = execution_resource("broken")
-    look = marks_of
+    look = fingerprints_of
 
     def failing(uris: Iterable[str], settings: Settings) -> dict[str, Any]:
         if broken in (uris := list(uris)):
             raise ValueError("no such thing can be looked for")
         return look(uris, settings)
 
-    monkeypatch.setattr(watch, "marks_of", failing)
+    monkeypatch.setattr(watcher, "fingerprints_of", failing)
     await application.database(rows.execution, 1, "running")
     async with subscribed(application, "auto", broken, URI) as (_client, told):
         seen = 0
@@ -231,15 +231,15 @@ async def test_postgresql_tells_at_once(
 
     application, url = postgres_application
     await application.database(rows.execution, 1, "running")
-    monkeypatch.setattr(watch, "LOOK_EVERY", 3600.0)
-    monkeypatch.setattr(watch, "LOOK_EVERY_TOLD", 3600.0)
+    monkeypatch.setattr(watcher, "LOOK_EVERY", 3600.0)
+    monkeypatch.setattr(watcher, "LOOK_EVERY_TOLD", 3600.0)
     bus, told = InMemorySubscriptionBus(), Told()
     bus.subscribe(lambda event: told.note(getattr(event, "uri", "")))
-    watcher = Watcher(application, bus)
-    await watcher.add([URI])
+    watching = Watcher(application, bus)
+    await watching.add([URI])
     try:
         with anyio.fail_after(PATIENCE):
-            while not watcher.listening:
+            while not watching.listening:
                 await anyio.sleep(0.01)
         await application.database(report, NAME, {"status_reason": "x"}, actor="r", via="rest")
         async with await psycopg.AsyncConnection.connect(url, autocommit=True) as server:
@@ -254,7 +254,7 @@ async def test_postgresql_tells_at_once(
             )
         await told.wait_for(URI, 1)
     finally:
-        watcher.discard([URI])
+        watching.discard([URI])
 
 
 async def test_waiting_and_being_told_agree(connect: Connect, application: Application) -> None:

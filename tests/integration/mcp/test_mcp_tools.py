@@ -91,7 +91,7 @@ async def test_start_where_nobody_works_is_told(connect: Connect, application: A
             include_processing=True,
             timeout_s=60,
         )
-    assert waited["waited_s"] < 60, "there is nothing to wait for"
+    assert waited["waited_seconds"] < 60, "there is nothing to wait for"
     assert "note" not in nobody, "it waits for a runner; agents may be started with that"
     assert "no agent is up in namespace shift: " in elsewhere["note"]
     assert "Agents are up in torre1" in elsewhere["note"]
@@ -267,7 +267,7 @@ async def test_finished_execution_with_all_of_it(
     assert detail["processing_finished"] is True
     assert "parameters" not in detail
     assert waited["finished"] is True
-    assert waited["waited_s"] < PATIENCE
+    assert waited["waited_seconds"] < PATIENCE
 
 
 async def test_history_of_a_long_execution_is_its_newest(
@@ -336,7 +336,7 @@ async def test_wait_gives_up_at_its_time_and_tells_on_the_way(connect: Connect) 
         )
     assert result.structured_content is not None
     assert result.structured_content["finished"] is False
-    assert result.structured_content["waited_s"] >= 0.3
+    assert result.structured_content["waited_seconds"] >= 0.3
     assert told
     assert "is pending" in str(told[0][2])
 
@@ -412,7 +412,7 @@ async def test_agents(connect: Connect, application: Application) -> None:
     (item,) = alive["items"]
     assert item["name"] == "data-agent-shifter-2"
     assert item["operational_state"] == "READY"
-    assert 0 <= item["heartbeat_age_s"] < 60
+    assert 0 <= item["heartbeat_age_seconds"] < 60
     assert detailed["items"][0]["metadata"] == {"handled": {"stf_gen": 10}}
     assert detailed["total"] == 2
 

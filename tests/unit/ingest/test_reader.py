@@ -8,7 +8,7 @@ import queue
 import pytest
 
 from monitor.ingest.collector import BATCH_LIMIT, Collector
-from monitor.ingest.reader import Reader
+from monitor.ingest.reader import MessageReader
 from swf_common_lib.messaging import BROADCAST, Delivery, Subscription
 from tests.waiting import PATIENCE
 
@@ -46,7 +46,7 @@ class Broken(Deliveries):
 
 def test_messages_keep_their_order_and_their_deliveries() -> None:
     sent = [delivery({"msg_type": "x", "message_id": str(n)}) for n in range(100)]
-    reader = Reader(Deliveries(*sent))
+    reader = MessageReader(Deliveries(*sent))
     with reader.reading():
         read = [reader.receive(PATIENCE) for _ in sent]
     assert [one.delivery for one in read if one] == sent
@@ -54,7 +54,7 @@ def test_messages_keep_their_order_and_their_deliveries() -> None:
 
 
 def test_what_cannot_be_understood_is_read_too() -> None:
-    reader = Reader(Deliveries(Delivery(b"\xff", {}, SUBSCRIPTION, generation=1)))
+    reader = MessageReader(Deliveries(Delivery(b"\xff", {}, SUBSCRIPTION, generation=1)))
     with reader.reading():
         read = reader.receive(PATIENCE)
     assert read is not None
@@ -62,7 +62,7 @@ def test_what_cannot_be_understood_is_read_too() -> None:
 
 
 def test_a_failure_of_the_thread_reaches_who_waits_for_messages() -> None:
-    reader = Reader(Broken())
+    reader = MessageReader(Broken())
 
     def wait() -> None:
         while True:
@@ -73,7 +73,7 @@ def test_a_failure_of_the_thread_reaches_who_waits_for_messages() -> None:
 
 
 def test_a_waiting_collector_is_woken() -> None:
-    reader = Reader(Deliveries())
+    reader = MessageReader(Deliveries())
     with reader.reading():
         reader.wake()
         assert Collector(reader).collect(PATIENCE) == []
@@ -81,7 +81,7 @@ def test_a_waiting_collector_is_woken() -> None:
 
 def test_batches_are_bounded() -> None:
     sent = [delivery({"msg_type": "x", "message_id": str(n)}) for n in range(BATCH_LIMIT + 1)]
-    reader = Reader(Deliveries(*sent))
+    reader = MessageReader(Deliveries(*sent))
     collector = Collector(reader)
     taken: list[int] = []
     with reader.reading():

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.executions.definitions import check_code, read_workflow, workflow_names
+from monitor.executions.git_source import source_of
 from monitor.executions.plan import _as_toml
 from monitor.executions.request import StartRequest
-from monitor.executions.source import source_of
 from swf_common_lib.errors import ConfigurationError, InvalidRequest, NotFound
 from tests.waiting import PATIENCE
 
@@ -28,7 +28,7 @@ def git(folder: Path, *arguments: str) -> None:
 
 @pytest.fixture(autouse=True)
 def _git_may_be_slow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("monitor.executions.source._TIMEOUT", PATIENCE)
+    monkeypatch.setattr("monitor.executions.git_source._TIMEOUT", PATIENCE)
 
 
 def test_the_work_tree_is_described(tmp_path: Path) -> None:

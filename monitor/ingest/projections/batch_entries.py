@@ -12,7 +12,7 @@ from swf_common_lib.messages import Message
 M = TypeVar("M", bound=Message)
 
 
-class Understood:
+class BatchEntries:
     """Entries whose message was understood, in their order, with an index by message type."""
 
     def __init__(self, entries: Sequence[Entry]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from django.db.models import F
 from django.utils import timezone
 
-from monitor.ingest.projections.selection import Understood
+from monitor.ingest.projections.batch_entries import BatchEntries
 from monitor.records.models import (
     FastMonFile,
     RunState,
@@ -95,7 +95,7 @@ def _complete(state: RunState, execution: WorkflowExecution | None) -> None:
         _keep(execution.pk, statistics)
 
 
-def update_worker_statistics(entries: Understood) -> None:
+def update_worker_statistics(entries: BatchEntries) -> None:
     """Update the stored worker statistics of completed runs whose workers left afterwards."""
     numbers = {entry.run_number for entry, _ in entries.of_type(WorkerStatusMessage)}
     for state in RunState.objects.filter(run_number__in=numbers, phase=RunPhase.COMPLETED):

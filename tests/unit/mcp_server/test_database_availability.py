@@ -1,4 +1,4 @@
-"""What callers are told of the database's errors, and how long they wait for one that is gone."""
+"""Errors of the database as callers see them, and how long callers wait while it is away."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 from django.db import DataError, Error, IntegrityError, OperationalError, ProgrammingError
 from psycopg_pool import PoolTimeout
 
-from mcp_server import outage
-from mcp_server.outage import IMPATIENCE, PATIENCE, Outage
+from mcp_server import database_availability
+from mcp_server.database_availability import IMPATIENCE, PATIENCE, DatabaseAvailability
 from swf_common_lib.errors import InvalidRequest, TestbedError, TookTooLong, Unavailable
 
 
@@ -38,33 +38,33 @@ def caused(error: Error, cause: Exception) -> Error:
     ],
 )
 def test_callers_are_told(error: Error, kind: type[TestbedError], expected: str) -> None:
-    told = Outage().told(error)
+    told = DatabaseAvailability().error_for_caller(error)
     assert type(told) is kind
     assert expected in str(told)
 
 
 @pytest.mark.parametrize("error", [ProgrammingError("syntax"), IntegrityError("twice")])
 def test_errors_of_ours_are_not(error: Error) -> None:
-    assert Outage().told(error) is None
+    assert DatabaseAvailability().error_for_caller(error) is None
 
 
 def test_known_outage_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     pool = SimpleNamespace(timeout=30.0)
     server = SimpleNamespace(pool=pool, connection=None)
     reasons = iter(["the database server does not answer: refused", "starting up"])
-    monkeypatch.setattr(outage, "connection", server)
-    monkeypatch.setattr(outage, "reason", lambda _error: next(reasons))
+    monkeypatch.setattr(database_availability, "connection", server)
+    monkeypatch.setattr(database_availability, "reason", lambda _error: next(reasons))
     timeout = caused(OperationalError("no connection after 1 s"), PoolTimeout("no connection"))
-    one = Outage()
-    one.before()
+    one = DatabaseAvailability()
+    one.before_query()
     assert pool.timeout == PATIENCE
     for _ in range(3):
-        told = one.told(timeout)
+        told = one.error_for_caller(timeout)
         assert "does not answer: refused\n" in str(told), "asked once, told to all"
         assert pool.timeout == IMPATIENCE
-    one.after()
+    one.after_query()
     assert pool.timeout == IMPATIENCE, "that question had nothing to do with the database"
     server.connection = object()
-    one.after()
+    one.after_query()
     assert pool.timeout == PATIENCE
-    assert "starting up" in str(one.told(timeout))
+    assert "starting up" in str(one.error_for_caller(timeout))

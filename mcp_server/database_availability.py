@@ -17,7 +17,7 @@ connections: so to get none always means that there is no server."""
 IMPATIENCE = 0.1
 """The same, once the server is known to be away. Each query makes the pool try to connect, so a
 server that is back is found in time for the next query."""
-_SAID_FOR = 10.0
+_REASON_KEPT_FOR = 10.0
 """Seconds for which the reason is remembered: finding it takes 5 s if the host drops packets."""
 _UNDEFINED_TABLE = "42P01"
 _CANCELLED = "57014"
@@ -25,26 +25,26 @@ _CANCELLED = "57014"
 logger = logging.getLogger(__name__)
 
 
-class Outage:
+class DatabaseAvailability:
     """Remembers whether the database is away, and why. Shared by all threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._lasts: bool | None = None
+        self._away: bool | None = None
         self._why = ""
         self._why_known_until = 0.0
 
-    def before(self) -> None:
+    def before_query(self) -> None:
         """Set the usual wait for a connection before the first query; called before each query."""
-        if self._lasts is None:
-            self._now(lasts=False)
+        if self._away is None:
+            self._set_away(away=False)
 
-    def after(self) -> None:
+    def after_query(self) -> None:
         """Record that the database is there, if the call that succeeded used a connection."""
-        if self._lasts and connection.connection is not None:
-            self._now(lasts=False)
+        if self._away and connection.connection is not None:
+            self._set_away(away=False)
 
-    def told(self, error: Error) -> TestbedError | None:
+    def error_for_caller(self, error: Error) -> TestbedError | None:
         """Return the error that a caller sees for a database's error; None for a fault of ours."""
         state = getattr(error.__cause__, "sqlstate", "")
         said = " ".join(str(error).split())
@@ -76,19 +76,19 @@ class Outage:
         said = " ".join(str(error).split())
         if type(error.__cause__).__name__ != "PoolTimeout":
             return said
-        self._now(lasts=True)
+        self._set_away(away=True)
         with self._lock:  # one thread finds the reason; the others do not wait for it
             asks = time.monotonic() >= self._why_known_until
             if asks:
-                self._why_known_until = time.monotonic() + _SAID_FOR
+                self._why_known_until = time.monotonic() + _REASON_KEPT_FOR
         if asks:
             self._why = reason(error).removeprefix("the database server does not answer: ")
         return self._why or said
 
-    def _now(self, *, lasts: bool) -> None:
+    def _set_away(self, *, away: bool) -> None:
         pool = getattr(connection, "pool", None)  # SQLite has none
         if pool is not None:
-            pool.timeout = IMPATIENCE if lasts else PATIENCE
-        if not lasts:
+            pool.timeout = IMPATIENCE if away else PATIENCE
+        if not away:
             self._why, self._why_known_until = "", 0.0
-        self._lasts = lasts
+        self._away = away

@@ -72,7 +72,7 @@ class WorkerAgent(BaseAgent):
     def __init__(self, settings: Settings, namespace: str, slots: int = 0) -> None:
         super().__init__(settings, namespace)
         self.slots = slots
-        self.slices_finished = 0
+        self.slices_done = 0
         self._next_finish = 0.0
         self._results = ResultWriter()
         self._watch = RunWatch(settings, namespace, lambda: self.bus.wake())
@@ -222,7 +222,7 @@ class WorkerAgent(BaseAgent):
         )
         self.send(SLICE_RESULTS, "slice_result", work, content=content)
         run.work.settle(job, now, failed=failed)
-        self.slices_finished += 1
+        self.slices_done += 1
 
     # Time
 
@@ -271,7 +271,7 @@ class WorkerAgent(BaseAgent):
             "runs": [run.work.plan.run_id for run in runs],
             "workers": sum(run.work.plan.workers for run in runs),
             "slices_in_hand": sum(len(run.work.in_hand) for run in runs),
-            "slices_finished": self.slices_finished,
+            "slices_done": self.slices_done,
         }
 
     def _perhaps_drained(self, now: float) -> frozenset[str]:

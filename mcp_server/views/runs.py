@@ -96,8 +96,9 @@ def _run_item(run: Run, state: RunState | None) -> Item:
         wall_seconds=_span(run.start_time, run.end_time),
         phase=state.phase if state else None,
         stf_files=state.stf_files_generated if state else None,
-        slices=state.slices_created if state else None,
-        slices_finished=state.slices_completed + state.slices_failed if state else None,
+        slices_made=state.slices_created if state else None,
+        slices_done=state.slices_completed if state else None,
+        slices_failed=state.slices_failed or None if state else None,
     )
 
 

@@ -297,7 +297,7 @@ async def test_rows_of_every_list(connect: Connect, application: Application) ->
         numbers = await call(client, "get_statistics", execution_id=done.execution_id)
         overall = await call(client, "get_statistics", since="-1h")
         text = await refusal(client, "get_run", run_number=7)
-    assert runs["items"][0]["slices"] == 12
+    assert runs["items"][0]["slices_made"] == 12
     assert run["statistics"]["workers_to_keep_up"] == numbers["run"]["workers_to_keep_up"] == 205
     assert run["state"]["phase"] == "completed"
     assert (run["workers"], run["tf_samples"]) == ({"stopped": 3}, {"registered": 3})

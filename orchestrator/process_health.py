@@ -1,4 +1,4 @@
-"""How this host's processes stand: what needs a hand, from both supervisords, without Django.
+"""Findings about this host's processes, from both supervisords, without Django.
 
 For the terminal, also while the monitor is down, for the monitor and for the MCP server. One
 question to each supervisord, a second's patience, bounded reads; nothing is waited for.
@@ -12,7 +12,12 @@ from datetime import datetime, timezone
 
 import psutil
 
-from orchestrator.process_rules import Answer, Host, Program, findings_of
+from orchestrator.process_rules import (
+    ObservedProgram,
+    ObservedSupervisord,
+    SupervisordAnswer,
+    findings_of,
+)
 from orchestrator.services import (
     services_of,
     supervisor_of_agents,
@@ -42,7 +47,7 @@ PATIENCE = 1.0
 
 
 def process_findings(settings: Settings) -> list[Finding]:
-    """Return what needs a hand among the processes that this host is to have, the worst first.
+    """Return the findings about the processes that this host is to have, the worst first.
 
     Services that run elsewhere, or in containers, are not looked at.
     """
@@ -73,10 +78,10 @@ def _history(supervisor: Supervisor, program: str) -> History:
     return read_histories(supervisor.configuration.log_file).get(program, History())
 
 
-def _look_at_services(settings: Settings) -> Host:
+def _look_at_services(settings: Settings) -> ObservedSupervisord:
     services = services_of(settings)
     if not services:
-        return Host(True, Answer.GIVEN, ())  # they run elsewhere
+        return ObservedSupervisord(True, SupervisordAnswer.GIVEN, ())  # they run elsewhere
     supervisor = supervisor_of_services(settings)
     answer, processes = _ask(supervisor)
     histories = read_histories(supervisor.configuration.log_file)
@@ -84,46 +89,50 @@ def _look_at_services(settings: Settings) -> Host:
     for service in services:
         process = processes.get(service.name)
         programs.append(
-            Program(
+            ObservedProgram(
                 service.name,
                 process,
                 histories.get(service.name, History()),
                 service.port(settings) or 0,
                 service.stranger(settings, process, supervisor)
-                if answer in (Answer.GIVEN, Answer.NONE)
+                if answer in (SupervisordAnswer.GIVEN, SupervisordAnswer.NONE)
                 else None,
             )
         )
-    return _host(supervisor, answer, programs, services=True)
+    return _observed(supervisor, answer, programs, services=True)
 
 
-def _look_at_agents(settings: Settings) -> Host:
+def _look_at_agents(settings: Settings) -> ObservedSupervisord:
     supervisor = supervisor_of_agents(settings)
     answer, processes = _ask(supervisor)
     histories = read_histories(supervisor.configuration.log_file) if processes else {}
     programs = [
-        Program(name, process, histories.get(name, History()))
+        ObservedProgram(name, process, histories.get(name, History()))
         for name, process in processes.items()
     ]
-    return _host(supervisor, answer, programs, services=False)
+    return _observed(supervisor, answer, programs, services=False)
 
 
-def _ask(supervisor: Supervisor) -> tuple[Answer, Mapping[str, Process]]:
+def _ask(supervisor: Supervisor) -> tuple[SupervisordAnswer, Mapping[str, Process]]:
     try:
-        return Answer.GIVEN, supervisor.processes(PATIENCE)
+        return SupervisordAnswer.GIVEN, supervisor.processes(PATIENCE)
     except ShuttingDown:
-        return Answer.ENDING, {}
+        return SupervisordAnswer.ENDING, {}
     except SupervisorUnavailable:
         alive = _daemon_pid(supervisor.configuration)
-        return Answer.LATE if alive else Answer.NONE, {}
+        return SupervisordAnswer.LATE if alive else SupervisordAnswer.NONE, {}
 
 
-def _host(
-    supervisor: Supervisor, answer: Answer, programs: Sequence[Program], *, services: bool
-) -> Host:
-    if answer in (Answer.GIVEN, Answer.ENDING):
-        return Host(services, answer, programs)
-    return Host(
+def _observed(
+    supervisor: Supervisor,
+    answer: SupervisordAnswer,
+    programs: Sequence[ObservedProgram],
+    *,
+    services: bool,
+) -> ObservedSupervisord:
+    if answer in (SupervisordAnswer.GIVEN, SupervisordAnswer.ENDING):
+        return ObservedSupervisord(services, answer, programs)
+    return ObservedSupervisord(
         services,
         answer,
         programs,

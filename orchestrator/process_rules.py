@@ -1,6 +1,6 @@
 """The rules that make findings of what was seen of a host's processes.
 
-They look at nothing themselves: ``orchestrator.process_health`` does.
+They observe nothing themselves: ``orchestrator.process_health`` does.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _AWAY: Mapping[str, tuple[FindingCode, Severity]] = MappingProxyType(
 """What the absence of a service is; the monitor first, without which nobody knows anything."""
 
 
-class Answer(str, Enum):
+class SupervisordAnswer(str, Enum):
     """How a supervisord answered."""
 
     GIVEN = "given"
@@ -56,8 +56,8 @@ class Answer(str, Enum):
 
 
 @dataclass(frozen=True)
-class Program:
-    """What was seen of a program of supervisord."""
+class ObservedProgram:
+    """The observed state of a program of supervisord."""
 
     name: str
     process: Process | None = None
@@ -70,19 +70,19 @@ class Program:
 
 
 @dataclass(frozen=True)
-class Host:
-    """What was seen of one supervisord and its programs."""
+class ObservedSupervisord:
+    """The observed state of one supervisord and its programs."""
 
     services: bool
     """Whether its programs are the services; otherwise they are runner and agents."""
-    answer: Answer
-    programs: Sequence[Program]
+    answer: SupervisordAnswer
+    programs: Sequence[ObservedProgram]
     daemon_pid: int = 0
     """0 when it is gone."""
     orphans: Mapping[int, str] = field(default_factory=lambda: MappingProxyType({}))
     """While it does not answer: the program of each of its living processes, by process id."""
 
-    def is_down(self, program: Program) -> bool:
+    def is_down(self, program: ObservedProgram) -> bool:
         """Return whether a program has no process."""
         if program.process is None:
             return program.name not in self.orphans.values()
@@ -90,48 +90,50 @@ class Host:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether nothing of it runs: neither supervisord nor a program."""
-        return self.answer is Answer.NONE and not self.orphans
+        """Return whether nothing of it runs: neither supervisord nor a program."""
+        return self.answer is SupervisordAnswer.NONE and not self.orphans
 
-    def subject(self, program: Program) -> Subject:
+    def subject(self, program: ObservedProgram) -> Subject:
         """Return who a finding about a program is about."""
         return Subject(SubjectKind.SERVICE if self.services else SubjectKind.PROGRAM, program.name)
 
 
-def findings_of(host: Host, now: datetime) -> Iterator[Finding]:
-    """Yield what needs a hand among what was seen."""
-    if host.answer is Answer.ENDING:
+def findings_of(observed: ObservedSupervisord, now: datetime) -> Iterator[Finding]:
+    """Yield the findings about what was observed."""
+    if observed.answer is SupervisordAnswer.ENDING:
         return
-    if host.orphans:
-        yield _supervisord_away(host)
-    if host.answer is Answer.LATE:
+    if observed.orphans:
+        yield _supervisord_away(observed)
+    if observed.answer is SupervisordAnswer.LATE:
         return  # nobody knows how its programs stand
-    for program in host.programs:
-        found = list(_program_findings(host, program, now))
+    for program in observed.programs:
+        found = list(_program_findings(observed, program, now))
         yield from found
-        if host.services and host.is_down(program):
-            yield _service_away(host, program, found)
+        if observed.services and observed.is_down(program):
+            yield _service_away(observed, program, found)
 
 
-def _supervisord_away(host: Host) -> Finding:
-    restart = Remedy.RESTART_SERVICES if host.services else Remedy.RESTART_AGENTS
+def _supervisord_away(observed: ObservedSupervisord) -> Finding:
+    restart = Remedy.RESTART_SERVICES if observed.services else Remedy.RESTART_AGENTS
     return Finding(
         FindingCode.SUPERVISORD_AWAY,
         Severity.WARNING,
-        Subject(SubjectKind.SERVICE, "services" if host.services else "agents"),
-        Remedy.WAIT if host.daemon_pid else restart,
+        Subject(SubjectKind.SERVICE, "services" if observed.services else "agents"),
+        Remedy.WAIT if observed.daemon_pid else restart,
         evidence=evidence(
-            processes=len(host.orphans),
-            programs=", ".join(sorted(set(host.orphans.values()))),
-            pid=host.daemon_pid or None,
+            processes=len(observed.orphans),
+            programs=", ".join(sorted(set(observed.orphans.values()))),
+            pid=observed.daemon_pid or None,
         ),
     )
 
 
-def _program_findings(host: Host, program: Program, now: datetime) -> Iterator[Finding]:
+def _program_findings(
+    observed: ObservedSupervisord, program: ObservedProgram, now: datetime
+) -> Iterator[Finding]:
     taken = FindingCode.PORT_TAKEN if program.stranger else None
     if program.stranger:
-        yield _port_taken(host, program, program.stranger)
+        yield _port_taken(observed, program, program.stranger)
     process = program.process
     if process is None:
         return
@@ -143,14 +145,14 @@ def _program_findings(host: Host, program: Program, now: datetime) -> Iterator[F
     elif process.state == "BACKOFF" or (len(recent) >= RESTARTS and process.state != "STOPPED"):
         code, severity, ends = FindingCode.PROCESS_RESTARTING, Severity.ERROR, recent
     elif died and process.up:
-        severity = Severity.WARNING if host.services else Severity.NOTE
+        severity = Severity.WARNING if observed.services else Severity.NOTE
         code, ends = FindingCode.PROCESS_DIED, died
     else:
         return
     yield Finding(
         code,
         severity,
-        host.subject(program),
+        observed.subject(program),
         Remedy.READ_LOG,
         since=ends[0].at if ends else process.ended_at,
         evidence=_of_deaths(process, ends),
@@ -159,11 +161,13 @@ def _program_findings(host: Host, program: Program, now: datetime) -> Iterator[F
     )
 
 
-def _port_taken(host: Host, program: Program, stranger: Stranger) -> Finding:
+def _port_taken(
+    observed: ObservedSupervisord, program: ObservedProgram, stranger: Stranger
+) -> Finding:
     return Finding(
         FindingCode.PORT_TAKEN,
         Severity.ERROR,
-        host.subject(program),
+        observed.subject(program),
         Remedy.FREE_PORT,
         evidence=evidence(
             port=program.port, pid=stranger.pid or None, process=stranger.name or None
@@ -172,18 +176,20 @@ def _port_taken(host: Host, program: Program, stranger: Stranger) -> Finding:
     )
 
 
-def _service_away(host: Host, program: Program, found: Sequence[Finding]) -> Finding:
+def _service_away(
+    observed: ObservedSupervisord, program: ObservedProgram, found: Sequence[Finding]
+) -> Finding:
     code, severity = _AWAY[program.name]
     cause = next((one.code for one in found if one.symptom_of is None), None)
-    if cause is None and host.orphans:
+    if cause is None and observed.orphans:
         cause = FindingCode.SUPERVISORD_AWAY  # it would have started it again
-    if cause is None and host.is_stopped and code is not FindingCode.MONITOR_AWAY:
+    if cause is None and observed.is_stopped and code is not FindingCode.MONITOR_AWAY:
         cause = FindingCode.MONITOR_AWAY  # nothing was started: that is one trouble, not five
     end, process = program.history.end, program.process
     return Finding(
         code,
         severity,
-        host.subject(program),
+        observed.subject(program),
         Remedy.START_SERVICES,
         since=end.at if end else (process.ended_at if process else None),
         evidence=_of_end(program, end),
@@ -192,7 +198,7 @@ def _service_away(host: Host, program: Program, found: Sequence[Finding]) -> Fin
     )
 
 
-def _of_end(program: Program, end: End | None) -> tuple[Evidence, ...]:
+def _of_end(program: ObservedProgram, end: End | None) -> tuple[Evidence, ...]:
     state = program.process.state if program.process else None
     if end is None:
         return evidence(state=state)
@@ -208,5 +214,5 @@ def _of_deaths(process: Process, ends: Sequence[End]) -> tuple[Evidence, ...]:
     )
 
 
-def _deaths(program: Program, since: datetime) -> list[End]:
+def _deaths(program: ObservedProgram, since: datetime) -> list[End]:
     return [end for end in program.history.deaths if end.at >= since]

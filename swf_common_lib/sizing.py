@@ -56,12 +56,12 @@ class Sizing:
 
     @property
     def enough_workers(self) -> bool:
-        """Whether the workers, once all are ready, keep up however long data is taken."""
+        """Return whether the workers, once all are ready, keep up however long data is taken."""
         return self.workers >= self.workers_to_keep_up
 
     @property
     def growth_slices_per_s(self) -> float:
-        """How fast slices that nobody works on become more, once all workers are ready."""
+        """Return the growth of unprocessed slices in slices/s, once all workers are ready."""
         if self.enough_workers:
             return 0.0
         return max(0.0, self.slices_per_s - self.capacity_slices_per_s)

@@ -34,7 +34,7 @@ def group_of(test: str) -> str:
 
 
 class Sharing(LoadScopeScheduling):
-    """Hands out whole groups."""
+    """Assigns whole groups of tests to workers."""
 
     def _split_scope(self, nodeid: str) -> str:
         return group_of(nodeid)

@@ -41,5 +41,5 @@ class Context:
         self.err.print(line, style="dim", markup=False)
 
 
-Command = Callable[[Context, argparse.Namespace], int]
+CommandHandler = Callable[[Context, argparse.Namespace], int]
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"

@@ -19,7 +19,7 @@ from orchestrator.cli import (
     services,
     status,
 )
-from orchestrator.cli.context import Command, Context, console
+from orchestrator.cli.context import CommandHandler, Context, console
 from swf_common_lib.command_line import CommandParser
 from swf_common_lib.errors import TestbedError
 from swf_common_lib.settings import load_settings
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Errors are raised and printed once; the libraries' own warnings would repeat them.
     logging.getLogger().addHandler(logging.NullHandler())
     errors = console(stderr=True)
-    command: Command = options.command
+    command: CommandHandler = options.command
     without_settings = getattr(options, "without_settings", None)
     try:
         if without_settings is not None:

@@ -16,7 +16,7 @@ from orchestrator.embedded_broker.frames import Frame
 from orchestrator.embedded_broker.message import QueuedMessage
 from orchestrator.embedded_broker.message_queue import MessageQueue
 from orchestrator.embedded_broker.selector import SelectorError
-from orchestrator.embedded_broker.session import Command, Session
+from orchestrator.embedded_broker.session import FrameHandler, Session
 from orchestrator.embedded_broker.statistics import STATISTICS, statistics
 
 SHORTEST_BEAT = 200
@@ -267,7 +267,7 @@ def _required(frame: Frame, name: str) -> str:
     return value
 
 
-COMMANDS: dict[str, Command] = {
+COMMANDS: dict[str, FrameHandler] = {
     "CONNECT": connect,
     "STOMP": connect,
     "DISCONNECT": disconnect,

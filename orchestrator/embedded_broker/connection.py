@@ -33,7 +33,7 @@ class ConnectionServer(Protocol):
     blocked_senders: set[Connection]
 
     def schedule_flush(self, connection: Connection) -> None:
-        """Have a connection flushed at the end of this turn of the event loop."""
+        """Flush a connection at the end of this turn of the event loop."""
 
 
 class Connection(asyncio.Protocol):

@@ -82,7 +82,7 @@ class MessageQueue:
         return self._unsaved_bytes > UNSAVED_LIMIT
 
     def recover(self, depth: int, last_number: int) -> None:
-        """Take over ``depth`` messages that are on disk, none above ``last_number``."""
+        """Set the queue's stored messages: ``depth`` of them, none above ``last_number``."""
         self._on_disk, self.recovered = depth, last_number
 
     def add(self, message: QueuedMessage) -> None:

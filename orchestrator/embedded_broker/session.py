@@ -55,7 +55,7 @@ class Session(Connection):
 
     server: Broker
 
-    def __init__(self, server: Broker, number: int, commands: Mapping[str, Command]) -> None:
+    def __init__(self, server: Broker, number: int, commands: Mapping[str, FrameHandler]) -> None:
         super().__init__(server, number)
         self.commands = commands
         self.version = ""
@@ -172,5 +172,5 @@ class Session(Connection):
         return f"connection {self.number} ({self.client_id or 'no client-id'})"
 
 
-Command = Callable[[Session, Frame], None]
+FrameHandler = Callable[[Session, Frame], None]
 """What a frame of a kind does; raises CommandRejected or FrameError."""

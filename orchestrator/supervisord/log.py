@@ -109,7 +109,7 @@ class _Reader:
         self._gave_up = False
 
     def take(self, event: LogEvent) -> None:
-        """Take its next event."""
+        """Process the program's next event."""
         if event.kind is EventKind.SPAWNED:
             if self._gave_up or self._by_hand(event.at):
                 self.history.deaths.clear()

@@ -100,7 +100,7 @@ def _connected(settings: Settings, client_id: str = "") -> Iterator[stomp.Connec
 
 
 class _Consumer(stomp.ConnectionListener):  # type: ignore[misc]
-    """Acknowledges what comes, and passes it on."""
+    """Acknowledges messages, and passes them on."""
 
     def __init__(self, connection: stomp.Connection12, taken: Taken) -> None:
         self.subscribed = threading.Event()

@@ -62,7 +62,7 @@ def backlog(messages: int) -> list[Delivery]:
 
 
 class Backlog:
-    """Gives deliveries without delay, as many as a broker would give unacknowledged."""
+    """Returns deliveries without delay, as many as a broker would send unacknowledged."""
 
     def __init__(self, deliveries: Iterable[Delivery], prefetch: int) -> None:
         self._deliveries = iter(deliveries)

@@ -75,7 +75,7 @@ _CALLS = (BARE, TRIVIAL, *LISTS)
 
 @dataclass
 class Cost:
-    """What calls of one kind took: milliseconds a call, at the client and of the server's CPU."""
+    """The cost of one kind of call: milliseconds each, at the client and of the server's CPU."""
 
     latency: list[float]
     cpu: list[float]

@@ -148,7 +148,7 @@ async def _times(change: Callable[[], Awaitable[float]], told: asyncio.Queue[flo
 
 @dataclass(frozen=True)
 class _Changer:
-    """A process that changes its execution when told to."""
+    """A process that changes its execution on request."""
 
     process: subprocess.Popen[str]
     execution_id: str

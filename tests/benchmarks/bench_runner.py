@@ -115,7 +115,7 @@ def _bare_simpy() -> float:
 
 
 class _Nowhere:
-    """Takes messages and forgets them."""
+    """Accepts messages and drops them."""
 
     def publish(self, destination: str, body: object, /) -> int:
         """Drop a message."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Figures:
-    """What was measured, in which unit, against what."""
+    """A measured figure, its unit, and its limit."""
 
     what: str
     measured: float

@@ -29,7 +29,7 @@ class Heard:
 
 
 class Listener:
-    """Hears the broadcasts; with ``slices`` it takes the slices too, in the workers' stead."""
+    """Receives the broadcasts; with ``slices`` it takes the slices too, instead of the workers."""
 
     def __init__(self, settings: Settings, *, slices: bool = False) -> None:
         self._bus = MessageBus(settings)

@@ -42,7 +42,7 @@ class Start:
 
 @dataclass(frozen=True)
 class Told:
-    """What came of it: what the user reads, and an exit status or an HTTP status."""
+    """The outcome: what the user reads, and an exit status or an HTTP status."""
 
     text: str
     status: int = DONE

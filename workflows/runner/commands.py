@@ -11,7 +11,7 @@ from swf_common_lib.errors import MonitorUnavailable, NotFound, TestbedError
 from swf_common_lib.monitor_client import MonitorClient, execution_path
 from workflows.runner.execution import FINAL, PAUSED, RUNNING, TERMINATED, Execution
 
-Answer = Callable[[dict[str, Any]], None]
+SendAnswer = Callable[[dict[str, Any]], None]
 
 LOOKUP_PATIENCE = 3.0
 """Seconds that a lookup of another runner's execution waits for the monitor."""
@@ -23,7 +23,7 @@ REACHES = {"stop": TERMINATED, "pause": PAUSED, "resume": RUNNING}
 logger = logging.getLogger(__name__)
 
 
-def carry_out(execution: Execution, action: str, reason: str, answer: Answer) -> None:
+def carry_out(execution: Execution, action: str, reason: str, answer: SendAnswer) -> None:
     """Carry out ``action`` on an execution in hand; ``answer`` is called when it is done."""
 
     def reached(status: str) -> None:
@@ -70,7 +70,7 @@ class Lookup:
         execution_id: str,
         action: str,
         reason: str,
-        answer: Answer,
+        answer: SendAnswer,
         pass_on: Callable[[], None],
     ) -> None:
         """Answer, or send the command to the owner with ``pass_on``."""
@@ -108,7 +108,7 @@ class Lookup:
         detail = f"{execution_id} is {record['status']}"
         return {"ok": True, "detail": detail, "executions": [known]}
 
-    def _act_on_mine(self, execution_id: str, action: str, reason: str, answer: Answer) -> None:
+    def _act_on_mine(self, execution_id: str, action: str, reason: str, answer: SendAnswer) -> None:
         """Carry out the action on an execution that was claimed a moment ago, or is just ending."""
         deadline = time.monotonic() + CLAIM_SECONDS
         while time.monotonic() < deadline:

@@ -41,7 +41,7 @@ DRAIN_SECONDS = 300.0
 
 
 class Soak:
-    """The installation under load, and what watches it."""
+    """The installation under load, and what measures it."""
 
     def __init__(self, stack: Stack, database: psycopg.Connection[Any]) -> None:
         self.stack = stack

@@ -22,7 +22,7 @@ GIVEN_UP = 120.0
 
 @dataclass(frozen=True)
 class Lag:
-    """Seconds."""
+    """A lag in seconds."""
 
     median: float
     maximum: float
@@ -30,7 +30,7 @@ class Lag:
 
 
 class LagProbe:
-    """Publishes a message of its own now and then, and looks for its row.
+    """Publishes a message of its own periodically, and looks for its row.
 
     It goes the way of all broadcasts: the same topic, the same durable subscription, the same
     batches.

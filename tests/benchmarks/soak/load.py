@@ -27,7 +27,7 @@ _PROGRESS = (
 
 @dataclass(frozen=True)
 class Look:
-    """How far a run is at a moment of monotonic time."""
+    """The counts of a run at a moment of monotonic time."""
 
     moment: float
     stfs: int

@@ -15,7 +15,7 @@ from tests.benchmarks.soak.processes import MACHINE, Usage
 
 @dataclass(frozen=True)
 class Limits:
-    """What the machine does without the testbed's own code."""
+    """The rates of the machine without the testbed's own code."""
 
     passages: float
     """Messages a second through a queue."""
@@ -27,7 +27,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Period:
-    """What was seen over some time of one load."""
+    """The measurements of a period of one load."""
 
     load: Load
     looks: list[Look]

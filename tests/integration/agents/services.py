@@ -170,7 +170,7 @@ class Services:
 
 
 class Observer:
-    """Hears all that is said in a namespace on the topics."""
+    """Receives all messages of a namespace on the topics."""
 
     def __init__(self, services: Services, namespace: str) -> None:
         self.namespace = namespace
@@ -220,7 +220,7 @@ class Observer:
 
 
 class Daq:
-    """Says what a workflow says in a run."""
+    """Publishes the messages of a workflow in a run."""
 
     def __init__(
         self, services: Services, namespace: str, execution_id: str, speed: float = 0.0

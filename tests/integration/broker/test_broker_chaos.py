@@ -42,7 +42,7 @@ class Publisher(threading.Thread):
 
 
 class Subscriber(threading.Thread):
-    """A durable subscriber that acknowledges in batches and notes what it is given."""
+    """A durable subscriber that acknowledges in batches and records what it receives."""
 
     def __init__(self, broker: BrokerProcess) -> None:
         super().__init__()

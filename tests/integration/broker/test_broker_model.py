@@ -58,7 +58,7 @@ class ModelConsumer:
 
 
 class Model:
-    """What is expected: which messages wait, who has which, what was delivered in which order."""
+    """The expected state: which messages wait, who has which, what was delivered in which order."""
 
     def __init__(self, by_kind: bool) -> None:
         self.by_kind = by_kind

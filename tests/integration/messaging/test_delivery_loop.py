@@ -21,7 +21,7 @@ DEAD, REACTIONS = Queue("ActiveMQ.DLQ"), Queue("reactions")
 
 
 class Worker:
-    """Handles messages as told, and notes what it did."""
+    """Handles messages by a given function, and records what it did."""
 
     def __init__(self, bus: MessageBus, handler: Callable[[dict[str, Any]], None]) -> None:
         self.bus = bus

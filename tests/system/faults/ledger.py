@@ -51,7 +51,7 @@ class Account:
 
 
 class Listener(stomp.ConnectionListener):  # type: ignore[misc]
-    """Hears the recorded topics; the broker keeps for it what comes while it is away."""
+    """Receives the recorded topics by a durable subscription."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -127,7 +127,7 @@ class Listener(stomp.ConnectionListener):  # type: ignore[misc]
 
 
 class Publisher:
-    """Sends a numbered message again and again, whatever happens, and notes its id."""
+    """Sends numbered messages all the time, whatever happens, and records their ids."""
 
     def __init__(self, settings: Settings) -> None:
         self.sent: list[str] = []
@@ -235,7 +235,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Stretch:
-    """What was sent, heard and recorded since some mark."""
+    """What was sent, received and recorded since some mark."""
 
     heard: dict[str, Body]
     published: list[str]

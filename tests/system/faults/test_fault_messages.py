@@ -115,7 +115,7 @@ def test_malformed_frames(watched: WatchedStack) -> None:
 
 
 class DeadLetters(stomp.ConnectionListener):  # type: ignore[misc]
-    """Takes the dead letters, and notes which STF files they are about."""
+    """Receives the dead letters, and records which STF files they are about."""
 
     def __init__(self) -> None:
         self.filenames: set[str] = set()

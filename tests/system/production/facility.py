@@ -26,7 +26,7 @@ MANUAL = CHECKOUT / "docs/production.md"
 
 @dataclass
 class Facility:
-    """A facility that is being set up by the manual."""
+    """A facility that is set up by the manual."""
 
     monitor: Host
     agents: Host

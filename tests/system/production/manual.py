@@ -38,7 +38,7 @@ def read_blocks(path: Path) -> list[Block]:
 
 @dataclass
 class Administrator:
-    """Somebody who follows the manual to the letter."""
+    """An administrator who follows the manual to the letter."""
 
     hosts: Mapping[str, Host]
     blocks: list[Block]

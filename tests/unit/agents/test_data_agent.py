@@ -15,7 +15,7 @@ from swf_common_lib.settings import load_settings
 
 
 class Datasets:
-    """Notes which are closed."""
+    """Records which datasets are closed."""
 
     description = "notes"
 

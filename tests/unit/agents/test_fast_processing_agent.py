@@ -16,7 +16,7 @@ from swf_common_lib.settings import load_settings
 
 
 class Recording(FastProcessingAgent):
-    """Notes what it would send; every execution has the same configuration."""
+    """Records what it would send; every execution has the same configuration."""
 
     def __init__(self, home: Path) -> None:
         super().__init__(load_settings(home, {}), "n")

@@ -51,7 +51,7 @@ def test_a_message_without_pace_is_unpaced(scale: float | None, expected: float)
 
 
 class Agent(BaseAgent):
-    """An agent that no monitor is needed for; what it is told of executions is given."""
+    """An agent that needs no monitor; the records of its executions are given."""
 
     agent_type = "tests"
 

@@ -17,7 +17,7 @@ RUN = "100001"
 
 
 class Recording(WorkerAgent):
-    """Notes what it would send; its executions are given."""
+    """Records what it would send; its executions are given."""
 
     def __init__(self, home: Path) -> None:
         super().__init__(load_settings(home, {}), "n")

@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 from orchestrator.listeners import Stranger
-from orchestrator.process_rules import RESTARTS, Answer, Host, Program, findings_of
+from orchestrator.process_rules import (
+    RESTARTS,
+    ObservedProgram,
+    ObservedSupervisord,
+    SupervisordAnswer,
+    findings_of,
+)
 from orchestrator.supervisord.log import End, History
 from orchestrator.supervisord.process import Process
 from swf_common_lib.findings import FindingCode, Remedy, Severity, SubjectKind, ranked
@@ -26,15 +32,15 @@ def death(minutes_ago: float, *, was_up: bool = True) -> End:
     return End(NOW - timedelta(minutes=minutes_ago), False, "terminated by SIGKILL", was_up)
 
 
-def services(*changed: Program) -> Host:
-    """Return the services' host, all well except those that are given."""
-    programs = {name: Program(name, process(name)) for name in SERVICES}
+def services(*changed: ObservedProgram) -> ObservedSupervisord:
+    """Return the observed services, all well except those that are given."""
+    programs = {name: ObservedProgram(name, process(name)) for name in SERVICES}
     programs.update({program.name: program for program in changed})
-    return Host(True, Answer.GIVEN, tuple(programs.values()))
+    return ObservedSupervisord(True, SupervisordAnswer.GIVEN, tuple(programs.values()))
 
 
-def found(host: Host):
-    return ranked(findings_of(host, NOW))
+def found(observed: ObservedSupervisord):
+    return ranked(findings_of(observed, NOW))
 
 
 def test_all_is_well():
@@ -53,7 +59,7 @@ def test_all_is_well():
 )
 def test_a_service_that_was_stopped(name, code):
     end = End(NOW - timedelta(minutes=3), True, "exit status 0")
-    (finding,) = found(services(Program(name, process(name, "STOPPED"), History(end))))
+    (finding,) = found(services(ObservedProgram(name, process(name, "STOPPED"), History(end))))
 
     assert finding.code is code
     assert finding.subject.id == name
@@ -65,7 +71,9 @@ def test_a_service_that_was_stopped(name, code):
 
 def test_a_service_that_died_and_was_not_replaced():
     end = death(3)
-    (finding,) = found(services(Program("web", process("web", "EXITED"), History(end, [end]))))
+    (finding,) = found(
+        services(ObservedProgram("web", process("web", "EXITED"), History(end, [end])))
+    )
 
     assert finding.fact("stopped_in_order") is False
     assert finding.fact("how") == "terminated by SIGKILL"
@@ -73,16 +81,18 @@ def test_a_service_that_died_and_was_not_replaced():
 
 def test_an_end_that_the_log_does_not_have_is_supervisords():
     at = NOW - timedelta(minutes=3)
-    (finding,) = found(services(Program("web", process("web", "STOPPED", at))))
+    (finding,) = found(services(ObservedProgram("web", process("web", "STOPPED", at))))
 
     assert finding.since == at
     assert finding.fact("stopped_in_order", "unknown") == "unknown"
 
 
 def test_when_nothing_was_started_the_monitor_comes_first_and_the_rest_below_it():
-    host = Host(True, Answer.NONE, tuple(Program(name) for name in SERVICES))
+    observed = ObservedSupervisord(
+        True, SupervisordAnswer.NONE, tuple(ObservedProgram(name) for name in SERVICES)
+    )
 
-    first, *rest = found(host)
+    first, *rest = found(observed)
 
     assert (first.code, first.severity) == (FindingCode.MONITOR_AWAY, Severity.ERROR)
     assert {one.symptom_of for one in rest} == {FindingCode.MONITOR_AWAY}
@@ -90,7 +100,7 @@ def test_when_nothing_was_started_the_monitor_comes_first_and_the_rest_below_it(
 
 
 def test_agents_that_nobody_started_are_no_trouble():
-    assert found(Host(False, Answer.NONE, ())) == []
+    assert found(ObservedSupervisord(False, SupervisordAnswer.NONE, ())) == []
 
 
 @pytest.mark.parametrize(
@@ -98,9 +108,11 @@ def test_agents_that_nobody_started_are_no_trouble():
     [(True, Remedy.RESTART_SERVICES), (False, Remedy.RESTART_AGENTS)],
 )
 def test_processes_without_their_supervisord(of_services, remedy):
-    programs = tuple(Program(name) for name in SERVICES) if of_services else ()
+    programs = tuple(ObservedProgram(name) for name in SERVICES) if of_services else ()
     orphans = dict(enumerate(SERVICES, 5))
-    (finding,) = found(Host(of_services, Answer.NONE, programs, orphans=orphans))
+    (finding,) = found(
+        ObservedSupervisord(of_services, SupervisordAnswer.NONE, programs, orphans=orphans)
+    )
 
     assert finding.code is FindingCode.SUPERVISORD_AWAY
     assert finding.remedy is remedy
@@ -109,16 +121,22 @@ def test_processes_without_their_supervisord(of_services, remedy):
 
 def test_what_died_after_its_supervisord_is_a_symptom():
     orphans = {5: "broker", 6: "postgres", 7: "ingest", 8: "mcp"}
-    programs = tuple(Program(name) for name in SERVICES)
-    first, second = found(Host(True, Answer.NONE, programs, orphans=orphans))
+    programs = tuple(ObservedProgram(name) for name in SERVICES)
+    first, second = found(
+        ObservedSupervisord(True, SupervisordAnswer.NONE, programs, orphans=orphans)
+    )
 
     assert first.code is FindingCode.SUPERVISORD_AWAY
     assert (second.code, second.symptom_of) == (FindingCode.MONITOR_AWAY, first.code)
 
 
 def test_a_supervisord_that_lives_and_is_late_is_waited_for():
-    programs = tuple(Program(name) for name in SERVICES)
-    (finding,) = found(Host(True, Answer.LATE, programs, daemon_pid=4, orphans={5: "web"}))
+    programs = tuple(ObservedProgram(name) for name in SERVICES)
+    (finding,) = found(
+        ObservedSupervisord(
+            True, SupervisordAnswer.LATE, programs, daemon_pid=4, orphans={5: "web"}
+        )
+    )
 
     assert finding.code is FindingCode.SUPERVISORD_AWAY
     assert finding.remedy is Remedy.WAIT
@@ -126,14 +144,14 @@ def test_a_supervisord_that_lives_and_is_late_is_waited_for():
 
 
 def test_a_supervisord_that_is_told_to_end_is_no_trouble():
-    programs = tuple(Program(name) for name in SERVICES)
+    programs = tuple(ObservedProgram(name) for name in SERVICES)
 
-    assert found(Host(True, Answer.ENDING, programs)) == []
+    assert found(ObservedSupervisord(True, SupervisordAnswer.ENDING, programs)) == []
 
 
 def test_a_stranger_on_a_port_is_the_cause_of_restarts():
     history = History(death(0), [death(n, was_up=False) for n in (2, 1, 0)])
-    program = Program("mcp", process("mcp", "BACKOFF"), history, 8001, Stranger(99, "nc"))
+    program = ObservedProgram("mcp", process("mcp", "BACKOFF"), history, 8001, Stranger(99, "nc"))
 
     taken, restarting, away = found(services(program))
 
@@ -148,7 +166,9 @@ def test_a_stranger_on_a_port_is_the_cause_of_restarts():
 
 
 def test_a_stranger_whom_nobody_may_know_is_told_by_the_port():
-    finding = found(services(Program("web", process("web"), History(), 8002, Stranger())))[0]
+    finding = found(services(ObservedProgram("web", process("web"), History(), 8002, Stranger())))[
+        0
+    ]
 
     assert finding.code is FindingCode.PORT_TAKEN
     assert [one.name for one in finding.evidence] == ["port"]
@@ -157,7 +177,7 @@ def test_a_stranger_whom_nobody_may_know_is_told_by_the_port():
 @pytest.mark.parametrize("state", ["STARTING", "RUNNING", "BACKOFF"])
 def test_a_program_that_ends_again_and_again(state):
     deaths = [death(n, was_up=False) for n in (9, 5, 1)]
-    program = Program("mcp", process("mcp", state), History(None, deaths))
+    program = ObservedProgram("mcp", process("mcp", state), History(None, deaths))
     finding = found(services(program))[0]
 
     assert finding.code is FindingCode.PROCESS_RESTARTING
@@ -170,7 +190,7 @@ def test_a_program_that_ends_again_and_again(state):
 
 def test_fewer_ends_or_older_ones_are_no_restarts():
     deaths = [death(n) for n in (11, 5, 1)]
-    (finding,) = found(services(Program("mcp", process("mcp"), History(None, deaths))))
+    (finding,) = found(services(ObservedProgram("mcp", process("mcp"), History(None, deaths))))
 
     assert finding.code is FindingCode.PROCESS_DIED
     assert finding.fact("times") == 3
@@ -178,7 +198,7 @@ def test_fewer_ends_or_older_ones_are_no_restarts():
 
 def test_what_supervisord_gave_up():
     deaths = [death(n, was_up=False) for n in (3, 2, 1)]
-    program = Program("web", process("web", "FATAL"), History(deaths[-1], deaths))
+    program = ObservedProgram("web", process("web", "FATAL"), History(deaths[-1], deaths))
     given_up, away = found(services(program))
 
     assert given_up.code is FindingCode.PROCESS_GIVEN_UP
@@ -186,7 +206,7 @@ def test_what_supervisord_gave_up():
 
 
 def test_a_command_that_cannot_be_run_is_told_with_what_supervisord_says():
-    finding = found(services(Program("web", process("web", "FATAL"))))[0]
+    finding = found(services(ObservedProgram("web", process("web", "FATAL"))))[0]
 
     assert finding.code is FindingCode.PROCESS_GIVEN_UP
     assert finding.fact("said") == "Exited too quickly"
@@ -201,8 +221,8 @@ def test_a_command_that_cannot_be_run_is_told_with_what_supervisord_says():
 )
 def test_what_died_and_was_replaced(of_services, severity, kind):
     last = death(20)
-    program = Program("x", process("x"), History(None, [death(50), last]))
-    (finding,) = found(Host(of_services, Answer.GIVEN, (program,)))
+    program = ObservedProgram("x", process("x"), History(None, [death(50), last]))
+    (finding,) = found(ObservedSupervisord(of_services, SupervisordAnswer.GIVEN, (program,)))
 
     assert (finding.code, finding.severity) == (FindingCode.PROCESS_DIED, severity)
     assert (finding.subject.kind, finding.subject.id) == (kind, "x")
@@ -212,13 +232,13 @@ def test_what_died_and_was_replaced(of_services, severity, kind):
 
 
 def test_a_death_long_ago_or_a_failed_start_is_not_told_of_what_is_up():
-    old = Program("web", process("web"), History(None, [death(61)]))
-    start = Program("mcp", process("mcp"), History(None, [death(1, was_up=False)]))
+    old = ObservedProgram("web", process("web"), History(None, [death(61)]))
+    start = ObservedProgram("mcp", process("mcp"), History(None, [death(1, was_up=False)]))
 
     assert found(services(old, start)) == []
 
 
 def test_agents_programs_that_are_down_are_left_to_who_knows_which_are_enabled():
-    program = Program("data-agent", process("data-agent", "STOPPED"))
+    program = ObservedProgram("data-agent", process("data-agent", "STOPPED"))
 
-    assert found(Host(False, Answer.GIVEN, (program,))) == []
+    assert found(ObservedSupervisord(False, SupervisordAnswer.GIVEN, (program,))) == []

@@ -18,7 +18,7 @@ def record(status: str, phase: str, registered: int) -> dict[str, Any]:
 
 
 class Monitor:
-    """Gives a record after the other."""
+    """Answers with one record after the other."""
 
     def __init__(self, *records: dict[str, Any]) -> None:
         self._records: Iterator[dict[str, Any]] = iter(records)

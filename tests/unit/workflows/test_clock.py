@@ -89,7 +89,7 @@ def test_paced_run_takes_its_time(speed: float) -> None:
 
 
 class Noting(Clock):
-    """Notes how long it means to wait."""
+    """Records how long it is about to wait."""
 
     waits: list[float | None]
 

@@ -17,7 +17,7 @@ CLAIMED = {"execution_id": "x-me-0001", "source_text": "code"}
 
 
 class Ending:
-    """An execution that ends when told to."""
+    """An execution that ends when ``end`` is called."""
 
     def __init__(self, record: Any, _services: Any, _client: Any, ended: Any) -> None:
         self.execution_id = record.execution_id

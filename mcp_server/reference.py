@@ -68,7 +68,7 @@ def _tool(tool: Any) -> str:
     output = tool.output_schema or {}
     names = ", ".join(f"`{name}`" for name in output.get("properties", {}))
     if names:
-        lines += ["", f"Gives {names}."]
+        lines += ["", f"Returns {names}."]
     return "\n".join(lines)
 
 

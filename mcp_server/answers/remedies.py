@@ -20,7 +20,7 @@ _TOOLS: Mapping[str, str] = MappingProxyType(
 
 
 def for_assistants(text: str) -> str:
-    """Name the tools that do what the commands in ``text`` do."""
+    """Return ``text`` with its commands replaced by the tools that do the same."""
     for command, tool in _TOOLS.items():
         text = text.replace(command, tool)
     return text

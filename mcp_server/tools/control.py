@@ -22,7 +22,7 @@ from mcp_server.callers import Caller, ToolContext, application_of, caller_of
 from mcp_server.tasks import wants_task
 from mcp_server.views.control import (
     ChangeResult,
-    Started,
+    StartResult,
     WaitResult,
     change,
     execution_state,
@@ -63,7 +63,7 @@ async def start_workflow(
     speed: Annotated[float | None, Field(ge=0, description="Simulated s per wall s.")] = None,
     parameters: Overrides = None,
     idempotency_key: IdempotencyKey = "",
-) -> Annotated[CallToolResult, Started]:
+) -> Annotated[CallToolResult, StartResult]:
     """Start a workflow; answers at once with its execution_id.
 
     Everything is checked first; a refusal lists all faults. Only agents of the same namespace take
@@ -104,7 +104,7 @@ async def start_workflow(
 async def stop_workflow(
     context: ToolContext, execution_id: ExecutionId, reason: Reason = ""
 ) -> Annotated[CallToolResult, ChangeResult]:
-    """Stop an execution for good, in order: it broadcasts end_run. Gives the status reached.
+    """Stop an execution for good, in order: it broadcasts end_run. Returns the status reached.
 
     Next: get_workflow_execution.
     """

@@ -24,7 +24,7 @@ _REACHED = {
 _TOLD = "The runner was told; get_workflow_execution shows when it has acted."
 
 
-class Started(Result):
+class StartResult(Result):
     """An execution that was started."""
 
     execution_id: str
@@ -72,7 +72,7 @@ class WaitResult(Result):
     next: str | None = None
 
 
-def started(request: StartRequest) -> Started:
+def started(request: StartRequest) -> StartResult:
     """Start what ``request`` asks for; raise what ``monitor.executions.start`` raises.
 
     No query follows the start: so no later failure can hide from the caller that it was started.
@@ -80,7 +80,7 @@ def started(request: StartRequest) -> Started:
     begun = start(request)
     execution = begun.execution
     earlier = [f"started earlier, at {instant(execution.created_at)}"] if begun.repeated else []
-    return Started(
+    return StartResult(
         execution_id=execution.execution_id,
         status=execution.status,
         repeated=begun.repeated or None,
@@ -94,7 +94,7 @@ def started(request: StartRequest) -> Started:
     )
 
 
-def with_prospects(begun: Started) -> Started:
+def with_prospects(begun: StartResult) -> StartResult:
     """Add what a just started execution waits for, and which messages nobody will process."""
     execution = find(begun.execution_id)
     notes = (begun.note, unserved(execution))

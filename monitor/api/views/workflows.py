@@ -101,7 +101,7 @@ class ExecutionViewSet(CreateModelMixin, RecordViewSet):
     serializer_class = ExecutionSerializer
 
     def get_serializer_class(self) -> Any:
-        """Give all that is known of one execution, less in a list."""
+        """Return the serializer: all fields for one execution, fewer in a list."""
         forms = {"retrieve": ExecutionDetailSerializer, "list": ListedExecutionSerializer}
         return forms.get(self.action, ExecutionSerializer)
 

@@ -145,7 +145,7 @@ async def test_revoked_token_ends_its_session(server: McpProcess) -> None:
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_revoked_token_ends_its_streams(server: McpProcess, method: str) -> None:
-    """The standing stream of the older protocol, and a listen stream of the newer."""
+    """The open stream of the older protocol, and a listen stream of the newer."""
     key = token(server.installation, f"listener {method}", "read")
     headers = {**ACCEPT, "Authorization": f"Bearer {key}"}
     async with httpx2.AsyncClient(headers=headers, timeout=PATIENCE) as http:

@@ -9,16 +9,23 @@ which last long, go through Django's asynchronous handler.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
+from django.conf import settings
 from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest, get_script_prefix
 from django.core.handlers.base import BaseHandler
 from django.core.signals import request_started
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.urls import set_script_prefix
+
+from monitor.probes import healthz
+from monitor.probes.metrics import Metrics
+from monitor.probes.request_times import note_request
+from monitor.probes.views import SCOPE_KEY
 
 STREAMS = ("/api/messages/stream/",)
 THREADS = 8
@@ -39,9 +46,14 @@ class MonitorHandler(ASGIHandler):
         super().__init__()
         self._whole = _Whole()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="request")
+        self._metrics = Metrics(settings.TESTBED)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request."""
+        if healthz.asks(scope):
+            await healthz.answer(scope, send)
+            return
+        scope[SCOPE_KEY] = self._metrics
         if scope["type"] != "http" or scope["path"] in STREAMS:
             await super().__call__(scope, receive, send)
             return
@@ -50,6 +62,7 @@ class MonitorHandler(ASGIHandler):
         except RequestAborted:
             return
         try:
+            began = time.perf_counter()
             request, refusal = self.create_request(scope, body)
             loop = asyncio.get_running_loop()
             response: Any = refusal
@@ -57,6 +70,8 @@ class MonitorHandler(ASGIHandler):
                 response = await loop.run_in_executor(
                     self._threads, self._respond, request, get_script_prefix(scope)
                 )
+                seconds = time.perf_counter() - began
+                note_request(self._metrics.request_times, request, response.status_code, seconds)
             await self.send_response(response, send)
         finally:
             body.close()

@@ -128,6 +128,8 @@ class Settings(BaseSettings):
     """Signs the web UI's sessions; written by ``testbed init``."""
     swf_log_networks: str = "127.0.0.0/8,::1/128"
     """Networks (CIDR, comma-separated) from which log records are taken without a token."""
+    swf_metrics_networks: str = ""
+    """Networks (as above) from which ``/metrics`` is read without a token."""
     swf_pending_timeout: Seconds = 300.0
     """Seconds after which an execution that no runner took is terminated."""
     activemq_host: str = "127.0.0.1"

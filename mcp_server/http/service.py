@@ -17,6 +17,7 @@ from mcp_server.callers import Caller
 from mcp_server.http.streams import OpenStreams
 from mcp_server.http.token_gate import TokenGate
 from mcp_server.server import TestbedServer
+from monitor.probes.healthz import WithHealthz
 from monitor.records.tokens import verify_token
 from orchestrator.ports import LOOPBACK, listen
 from swf_common_lib.settings import Settings
@@ -54,7 +55,7 @@ def serve_http(server: TestbedServer, application: Application) -> None:
 
 
 def http_app(server: TestbedServer, application: Application) -> ASGIApp:
-    """Return the ASGI application: the MCP endpoint at ``/mcp`` behind the token gate."""
+    """Return the ASGI application: ``/healthz``, and ``/mcp`` behind the token gate."""
 
     async def verify(key: str) -> Caller:
         return await application.tokens(_caller_with, key)
@@ -62,7 +63,7 @@ def http_app(server: TestbedServer, application: Application) -> ASGIApp:
     app = server.streamable_http_app(
         host=LOOPBACK, transport_security=_request_rules(application.settings)
     )
-    return TokenGate(app, verify)
+    return WithHealthz(TokenGate(app, verify))
 
 
 def _request_rules(settings: Settings) -> TransportSecuritySettings:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
-from orchestrator.supervisord.orphans import end_programs_of
+from orchestrator.supervisord.orphans import end_programs_of, programs_of
+from tests.activemq_process import skip_without_activemq
 from tests.ports import choosing
+from tests.postgres_process import require_postgres
 from tests.stack import Stack
 
 
@@ -52,3 +56,20 @@ def running(tmp_path_factory) -> Iterator[Stack]:
         yield stack
     finally:
         ended(stack)
+
+
+@pytest.fixture
+def facility(choosing_ports: None) -> Iterator[Stack]:
+    """An installation on services of its own, prepared."""
+    skip_without_activemq()
+    require_postgres()
+    # Not below pytest's folders, which are shut to the user as whom root's PostgreSQL runs.
+    with TemporaryDirectory(prefix="s-") as folder:
+        Path(folder).chmod(0o711)
+        stack = Stack.create(Path(folder) / "s")
+        try:
+            stack.run(["init", "--services"])
+            yield stack
+        finally:
+            stack.run(["stop-local"], check=False)
+            assert programs_of(stack.services.socket) == []

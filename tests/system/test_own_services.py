@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -18,23 +16,6 @@ from tests.stack import Stack
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.system
-
-
-@pytest.fixture
-def facility(choosing_ports: None) -> Iterator[Stack]:
-    """An installation on services of its own, prepared."""
-    skip_without_activemq()
-    require_postgres()
-    # Not below pytest's folders, which are shut to the user as whom root's PostgreSQL runs.
-    with TemporaryDirectory(prefix="s-") as folder:
-        Path(folder).chmod(0o711)
-        stack = Stack.create(Path(folder) / "s")
-        try:
-            stack.run(["init", "--services"])
-            yield stack
-        finally:
-            stack.run(["stop-local"], check=False)
-            assert programs_of(stack.services.socket) == []
 
 
 def run_to_the_end(stack: Stack) -> dict[str, object]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
-from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
@@ -13,13 +11,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from monitor.api.networks import comes_from
 from monitor.api.permissions import ScopePermission
 from monitor.api.records import RecordViewSet
 from monitor.api.serializers import LogSerializer
 from monitor.records.models import AppLog
 from monitor.records.queries.selections import LOGS
-
-_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class LogPermission(BasePermission):
@@ -28,31 +25,13 @@ class LogPermission(BasePermission):
     def has_permission(self, request: Request, view: APIView) -> bool:
         """Return True for a permitted caller; raise NotAuthenticated or NotAllowed for others."""
         anonymous = not (request.user and request.user.is_authenticated)
-        if request.method == "POST" and anonymous and _is_near(request):
+        if (
+            request.method == "POST"
+            and anonymous
+            and comes_from(request, settings.TESTBED.swf_log_networks)
+        ):
             return True
         return ScopePermission().has_permission(request, view)
-
-
-def _is_near(request: Request) -> bool:
-    try:
-        address = ipaddress.ip_address(request.META.get("REMOTE_ADDR", ""))
-    except ValueError:
-        return False
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
-    return any(address in network for network in _networks(settings.TESTBED.swf_log_networks))
-
-
-@lru_cache(maxsize=4)
-def _networks(text: str) -> tuple[_Network, ...]:
-    """Return the networks in the setting; a part that is no network is left out."""
-    networks = []
-    for part in text.split(","):
-        try:
-            networks.append(ipaddress.ip_network(part.strip(), strict=False))
-        except ValueError:
-            continue
-    return tuple(networks)
 
 
 class LogViewSet(RecordViewSet):

@@ -64,6 +64,15 @@ def text(result: object) -> str:
     return content.text
 
 
+async def test_it_says_without_a_token_that_it_serves(server: McpProcess) -> None:
+    async with httpx2.AsyncClient(timeout=PATIENCE) as http:
+        answer = await http.get(f"http://127.0.0.1:{server.port}/healthz")
+        near_it = await http.get(f"http://127.0.0.1:{server.port}/healthz/")
+
+    assert (answer.status_code, answer.text) == (200, "ok\n")
+    assert near_it.status_code == 401
+
+
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 @pytest.mark.parametrize("scheme", ["Bearer", "Token", "bearer"])
 async def test_operator(server: McpProcess, scheme: str, mode: str) -> None:

@@ -1,0 +1,1 @@
+"""What other programs ask the monitor: does it serve, is it ready, how does it do."""

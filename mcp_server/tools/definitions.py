@@ -42,13 +42,18 @@ async def get_workflow_definition(
     config: Config = "",
     code: Annotated[bool, Field(description="With its Python source.")] = False,
 ) -> Annotated[CallToolResult, Definition]:
-    """Get a workflow's configurations, versions, and parameters: meaning, default, bounds.
+    """Get a workflow's configurations, versions, parameters (meaning, default, bounds) and speed.
 
     Next: start_workflow as its example shows.
     """
     application = application_of(context)
     found = await application.database(definition, application.settings, workflow, config, code)
-    return answer(found, f"{found.workflow}: {len(found.parameters)} parameters of {found.config}")
+    of_config = f" of {found.config}" if found.config else ""
+    paces = "; ".join(
+        f"{kind} start: speed {pace['speed']:g}" for kind, pace in found.speed.items()
+    )
+    text = f"{found.workflow}: {len(found.parameters)} parameters{of_config}; {paces} (0: fastest)"
+    return answer(found, "; ".join([text, *found.problems]))
 
 
 async def validate_workflow_config(

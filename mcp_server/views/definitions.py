@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from mcp_server.answers.cursors import ListCursors, no_cursor
 from mcp_server.answers.results import Result
 from monitor.executions.definitions import meant_by, read_workflow, workflow_names
+from monitor.executions.plan import Pace, PaceReason, default_pace
 from monitor.records.models import WorkflowDefinition
 from swf_common_lib.config import (
-    PARAMETERS,
+    AcceptedParameter,
     ConfigurationSummary,
     Expanded,
     TestbedFile,
+    accepted_parameters,
     expand,
     list_configurations,
     load_testbed_file,
@@ -27,6 +29,13 @@ from swf_common_lib.text import given, instant
 
 Item = dict[str, Any]
 
+_WHY_SO_FAST = {
+    PaceReason.NAMED: "a workflow or configuration is named: the pace in testbed.toml counts for a "
+    "start without arguments only",
+    PaceReason.SPEED_OF_TESTBED: "[workflow] speed in testbed.toml",
+    PaceReason.REALTIME_OF_TESTBED: "[workflow] realtime in testbed.toml",
+}
+"""A test looks for each reason here."""
 _BEGIN_OF_DOCSTRING = re.compile(r'\A(?:#.*\n|\s)*"""(.*?)(?:"""|$)', re.MULTILINE)
 
 
@@ -51,7 +60,10 @@ class Definition(Result):
     parameters: list[Item]
     versions: list[Item] = []
     problems: list[str] = []
-    example: Item
+    speed: Item
+    """Of a start that gives neither speed nor realtime: by name, and bare (the default's only)."""
+    example: Item | None = None
+    """Arguments of a start that is accepted; none where no start of it would be."""
     code: str | None = None
 
 
@@ -121,23 +133,21 @@ def definition(settings: Settings, name: str, config: str, with_code: bool) -> D
             raise
         problems = error.problems if isinstance(error, ConfigurationError) else [error.detail]
     latest = recorded.first()
+    file = expanded.file if expanded else ""
+    mine = [file, *(c.name for c in configurations if c.workflow_name == name)]
     return Definition(
         workflow=name,
         is_default=name == _default(settings),
-        config=expanded.config_name if expanded else None,
+        config=file or None,
         configurations=[_configuration(c) for c in configurations if c.workflow_name == name],
-        parameters=_parameters(expanded) if expanded else [],
+        parameters=[_parameter(one) for one in accepted_parameters(expanded)] if expanded else [],
         versions=[
             given(version=d.version, created_by=d.created_by, created_at=instant(d.created_at))
             for d in recorded.defer("definition")[:20]
         ],
         problems=problems,
-        example=given(
-            workflow=name,
-            config=expanded.config_name if expanded else None,
-            stf_count=5,
-            realtime=False,
-        ),
+        speed=_speeds(settings, name),
+        example=_example(settings, name, [config] if config else mine),
         code=_code(settings, name, latest) if with_code else None,
     )
 
@@ -157,7 +167,7 @@ def validated(
         ok=True,
         problems=[],
         workflow=expanded.workflow_name,
-        config=expanded.config_name,
+        config=expanded.file or None,
         namespace=expanded.sections["testbed"]["namespace"],
         notes=expanded.notes,
         parameters={
@@ -244,28 +254,41 @@ def _tables(expanded: Expanded) -> list[tuple[str, dict[str, Any]]]:
     return [(s, t) for s, t in expanded.sections.items() if s not in ("workflow", "testbed")]
 
 
-def _parameters(expanded: Expanded) -> list[Item]:
-    return [
-        _parameter(section, key, value)
-        for section, table in _tables(expanded)
-        for key, value in table.items()
-    ]
-
-
-def _parameter(section: str, key: str, value: Any) -> Item:
-    known = PARAMETERS.get(key)
+def _parameter(one: AcceptedParameter) -> Item:
+    known = one.known
+    item = {"name": one.name, "section": one.section, "default": one.value}
     if known is None:
-        return {"name": key, "section": section, "default": value}
-    return given(
-        name=key,
-        section=section,
-        default=value,
+        return item
+    return item | given(
+        older_name=one.older_name,
         type="integer" if known.kind is int else "number",
         min=known.minimum,
         max=known.maximum,
         unit=known.unit,
         doc=known.doc,
     )
+
+
+def _example(settings: Settings, workflow: str, configs: Iterable[str]) -> Item | None:
+    """Return the arguments of a start that would be accepted, with few STFs where it has these."""
+    for config in configs:
+        for parameters in ({"stf_count": 5}, {}):
+            if validated(settings, workflow, config, "", parameters).ok:
+                return given(workflow=workflow, config=config, **parameters) | {"realtime": False}
+    return None
+
+
+def _speeds(settings: Settings, workflow: str) -> Item:
+    """Return how fast a start goes that asks for no pace, and why."""
+    named = default_pace(None, named=True)
+    told = {"named": _pace(named)}
+    if workflow != _default(settings):
+        return told
+    return told | {"bare": _pace(default_pace(_testbed(settings), named=False))}
+
+
+def _pace(pace: Pace) -> Item:
+    return {"speed": pace.speed, "why": _WHY_SO_FAST[pace.because]}
 
 
 def _code(settings: Settings, name: str, latest: WorkflowDefinition | None) -> str | None:

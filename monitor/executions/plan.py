@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,24 @@ from swf_common_lib.config import (
 )
 from swf_common_lib.errors import InvalidRequest, NotFound
 from swf_common_lib.settings import Settings
+
+
+class PaceReason(str, Enum):
+    """Why a start that asks for no pace has the one that it has."""
+
+    NAMED = "named"
+    """It names a workflow or a configuration: the pace in testbed.toml is that of a bare start."""
+    SPEED_OF_TESTBED = "speed_of_testbed"
+    REALTIME_OF_TESTBED = "realtime_of_testbed"
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast simulated time goes."""
+
+    speed: float
+    """Simulated seconds per second of wall time; 0: as fast as it goes."""
+    because: PaceReason
 
 
 @dataclass(frozen=True)
@@ -123,15 +142,25 @@ def _with_defaults(request: StartRequest, testbed: TestbedFile | None) -> StartR
         request,
         workflow=default.name or None,
         config=default.config or None,
-        realtime=request.realtime if paced else default.realtime and default.speed is None,
-        speed=request.speed if paced else default.speed,
+        speed=request.speed if paced else default_pace(testbed, named=False).speed,
     )
+
+
+def default_pace(testbed: TestbedFile | None, *, named: bool) -> Pace:
+    """Return the pace of a start that asks for none; ``named``: it names what is to be started."""
+    if named or testbed is None:
+        return Pace(UNPACED, PaceReason.NAMED)
+    default = testbed.workflow
+    if default.speed is not None:
+        return Pace(float(default.speed), PaceReason.SPEED_OF_TESTBED)
+    speed = REALTIME if default.realtime else UNPACED
+    return Pace(speed, PaceReason.REALTIME_OF_TESTBED)
 
 
 def _speed(request: StartRequest) -> float:
     if request.speed is not None:
         return float(request.speed)
-    return REALTIME if request.realtime else UNPACED
+    return REALTIME if request.realtime else default_pace(None, named=True).speed
 
 
 def _configuration_text(request: StartRequest, stored: WorkflowDefinition | None) -> str | None:

@@ -1,5 +1,6 @@
 """Configuration: workflow configurations, ``testbed.toml``, and their expansion."""
 
+from swf_common_lib.config.accepted import AcceptedParameter, accepted_parameters
 from swf_common_lib.config.catalogue import (
     ConfigurationSummary,
     list_configurations,
@@ -20,6 +21,7 @@ from swf_common_lib.suggestions import did_you_mean, nearest
 
 __all__ = [
     "PARAMETERS",
+    "AcceptedParameter",
     "AgentEntry",
     "ConfigurationSummary",
     "Expanded",
@@ -27,6 +29,7 @@ __all__ = [
     "Parameter",
     "TestbedFile",
     "WorkflowDefault",
+    "accepted_parameters",
     "data_taking",
     "did_you_mean",
     "expand",

@@ -36,6 +36,10 @@ class Expanded:
     """A table a section, ``workflow`` and ``testbed`` (with the namespace) among them."""
     provenance: dict[str, str]
     """Where each value came from, by ``section.key``."""
+    own_sections: tuple[str, ...] = ()
+    """The sections that stand in the file itself, not in one that it includes."""
+    file: str = ""
+    """The name of its file, without ``.toml``; empty where there is none."""
     notes: list[str] = field(default_factory=list)
     """What was left aside and why; nothing that hinders."""
 
@@ -95,6 +99,8 @@ def expand(
         config_name=name or workflow_name,
         sections=_sections(merged, workflow_name, name or workflow_name, namespace_used),
         provenance={f"{s}.{key}": origin for (s, key), origin in merged.origin.items()},
+        own_sections=merged.own_sections,
+        file=name if config_text is None else "",
         notes=overlay.notes,
     )
 

@@ -115,10 +115,11 @@ class Overlay:
                 continue
             if other.kind is int:
                 converted = int(converted)
-            for section, table in self._sections.items():
-                if other.name in table:
-                    self._set(section, other.name, converted, f"{origin} ({parameter.name})")
-                    return True
+            holders = [section for section, table in self._sections.items() if other.name in table]
+            for section in holders:
+                self._set(section, other.name, converted, f"{origin} ({parameter.name})")
+            if holders:
+                return True
         return False
 
     def _placed(self, parameter: Parameter, value: Any, origin: str) -> None:

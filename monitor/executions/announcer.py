@@ -36,21 +36,27 @@ logger = logging.getLogger(__name__)
 
 
 class Announcer:
-    """One connection to the broker for this process, made when it is first needed."""
+    """The process's connection to the broker, opened when it is first needed.
+
+    It is a connection to the broker that the settings name: with other settings it is another.
+    """
 
     patience = 2.0
     """Seconds that whoever needs it first waits for the connection."""
 
-    def __init__(self, testbed: Settings) -> None:
-        self._testbed = testbed
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._bus: MessageBus | None = None
+        self._opened_for: Settings | None = None
 
     def open(self, *, wait: bool = True) -> MessageBus:
-        """Give the bus; the first caller starts it and may wait a moment for its connection."""
+        """Return the bus; the first caller starts it and may wait a moment for its connection."""
+        testbed: Settings = settings.TESTBED
         with self._lock:
+            if self._opened_for is not testbed:
+                self._close()
             if self._bus is None:
-                self._bus = MessageBus(self._testbed)
+                self._bus, self._opened_for = MessageBus(testbed), testbed
                 # It goes on trying; ``send`` tells whoever needs it.
                 with contextlib.suppress(BrokerUnavailable):
                     self._bus.start(self.patience if wait else None)
@@ -59,14 +65,17 @@ class Announcer:
     def close(self) -> None:
         """Close the connection; the next use makes a new one."""
         with self._lock:
-            if self._bus is not None:
-                self._bus.close(timeout=1.0)
-                self._bus = None
+            self._close()
+
+    def _close(self) -> None:
+        if self._bus is not None:
+            self._bus.close(timeout=1.0)
+            self._bus = None
 
     @property
     def address(self) -> str:
         """Where the broker is."""
-        return f"{self._testbed.activemq_host}:{self._testbed.activemq_port}"
+        return f"{settings.TESTBED.activemq_host}:{settings.TESTBED.activemq_port}"
 
     def status(self) -> BusStatus:
         """Tell how the connection stands."""
@@ -155,5 +164,5 @@ def note_announcement(execution: WorkflowExecution, when: datetime | None) -> No
 
 @lru_cache(maxsize=1)
 def announcer() -> Announcer:
-    """Give this process's announcer."""
-    return Announcer(settings.TESTBED)
+    """Return this process's announcer."""
+    return Announcer()

@@ -30,12 +30,10 @@ from tests.waiting import PATIENCE
 def installation(home: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The installation that this process' monitor belongs to; its broker is not there."""
     monkeypatch.setattr(Announcer, "patience", 0.05)
-    announcer.cache_clear()
     port = str(free_port())
     settings.TESTBED = load_settings(home=home, environ={"ACTIVEMQ_PORT": port})
     yield home
     announcer().close()
-    announcer.cache_clear()
 
 
 @pytest.fixture
@@ -43,8 +41,6 @@ def with_broker(
     installation: Path, broker: BrokerProcess, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> BrokerProcess:
     """The broker, known to this process' monitor."""
-    announcer().close()
-    announcer.cache_clear()
     settings.TESTBED = load_settings(home=installation, environ=broker.environ)
     monkeypatch.setattr(Announcer, "patience", PATIENCE)
     return broker

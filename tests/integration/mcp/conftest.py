@@ -70,7 +70,6 @@ def application(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Application]:
     """The application of a server in this process, on the tests' database."""
-    announcer.cache_clear()
     # A slow machine is no fault of the broker's.
     monkeypatch.setattr(Announcer, "patience", PATIENCE)
     monkeypatch.setattr("monitor.executions.announcer.CONFIRM_TIMEOUT", PATIENCE)
@@ -83,7 +82,6 @@ def application(
     yield made
     made.close()
     announcer().close()
-    announcer.cache_clear()
     cache.clear()
 
 

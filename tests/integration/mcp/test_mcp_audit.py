@@ -145,8 +145,6 @@ async def test_without_a_broker_nothing_is_asked_or_recorded(
 ) -> None:
     async with connect() as client:
         execution_id = await running(application, client)
-        announcer().close()
-        announcer.cache_clear()
         settings.TESTBED = load_settings(home, {"ACTIVEMQ_PORT": "1"})
         for tool, arguments in (
             ("stop_workflow", {"execution_id": execution_id}),

@@ -376,8 +376,6 @@ async def test_broker_down(
     await application.database(
         rows.agent, "monitor-ingest", agent_type="ingest", namespace="", status="WARNING"
     )
-    announcer().close()
-    announcer.cache_clear()
     monkeypatch.setattr(Announcer, "patience", 0.05)
     environ = {**rows.NO_BROKER, "SWF_MONITOR_URL": settings.TESTBED.swf_monitor_url}
     settings.TESTBED = load_settings(home=settings.TESTBED.swf_home, environ=environ)

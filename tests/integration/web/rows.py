@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from django.test import override_settings
 from django.utils import timezone
 
-from monitor.executions.announcer import announcer
+from monitor.executions.announcer import Announcer, announcer
 from monitor.records.models import (
     AppLog,
     FastMonFile,
@@ -46,12 +47,12 @@ NO_BROKER = {"ACTIVEMQ_PORT": "1"}
 @contextmanager
 def no_broker(home: Path) -> Iterator[None]:
     """Make the monitor find no broker, even if one runs on this machine."""
-    announcer.cache_clear()
-    with override_settings(TESTBED=load_settings(home=home, environ=NO_BROKER)):
-        announcer().open()
-    yield
+    with (
+        override_settings(TESTBED=load_settings(home=home, environ=NO_BROKER)),
+        patch.object(Announcer, "patience", 0.05),
+    ):
+        yield
     announcer().close()
-    announcer.cache_clear()
 
 
 def installation_in(folder: Path) -> Settings:

@@ -8,7 +8,7 @@ from django.utils import timezone
 from rest_framework import serializers
 
 from monitor.api.fields import RecordSerializer, TableField, TimeField, printable
-from monitor.executions import waiting_for
+from monitor.executions import wait_text, waiting_for
 from monitor.executions.control import LEASE, LONGEST_REASON
 from monitor.executions.plan import Plan
 from monitor.executions.request import StartRequest
@@ -126,7 +126,7 @@ class ExecutionDetailSerializer(ListedExecutionSerializer):
 
     def get_waiting_for(self, execution: WorkflowExecution) -> str:
         """Return what a pending execution waits for; an empty text when it does not wait."""
-        return waiting_for(execution)
+        return wait_text(waiting_for(execution))
 
     def get_statistics(self, execution: WorkflowExecution) -> dict[str, Any] | None:
         """Return the statistics of its run; None before it has one."""
@@ -161,7 +161,7 @@ class ClaimedSerializer(ExecutionSerializer):
 
     def get_waiting_for(self, execution: WorkflowExecution) -> str:
         """Return what it waits for: an empty text once it is claimed."""
-        return waiting_for(execution)
+        return wait_text(waiting_for(execution))
 
 
 class StartSerializer(serializers.Serializer[StartRequest]):

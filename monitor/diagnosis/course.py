@@ -11,6 +11,7 @@ from django.utils import timezone
 from monitor.diagnosis.finding import Finding
 from monitor.diagnosis.queues import RUNNER, waiting_text
 from monitor.executions.announcer import announcer
+from monitor.executions.wait_text import wait_text
 from monitor.executions.waiting import live_runners, waiting_for
 from monitor.records.models import WorkflowExecution
 from monitor.records.states import ACTIVE, ExecutionStatus
@@ -41,7 +42,7 @@ def course_findings(execution: WorkflowExecution, reading: Reading) -> Iterator[
 
 
 def _pending(execution: WorkflowExecution, reading: Reading) -> Iterator[Finding]:
-    waits = waiting_for(execution)
+    waits = wait_text(waiting_for(execution))
     if not waits or not announcer().status().connected:
         return  # a runner is taking it; or the broker is down, which is said already
     if live_runners():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mcp_server.answers.remedies import for_assistants
 from monitor.diagnosis.steps import steps_of
-from monitor.executions import waiting_for
+from monitor.executions import WaitKind, wait_text, waiting_for
 from monitor.executions.waiting import live_agents
 from monitor.health.status import OK, monitor_from_outside
 from monitor.records.models import WorkflowExecution
@@ -17,12 +17,12 @@ def waits_for(execution: WorkflowExecution) -> str:
     Runners report to the monitor and take executions from it: without it nobody can tell whether
     any lives, and none can take one.
     """
-    text = for_assistants(waiting_for(execution))
-    if not text:
+    wait = waiting_for(execution)
+    if wait is None:
         return ""
     web = monitor_from_outside()
-    if web["status"] == OK or text.startswith("the message broker"):
-        return text
+    if web["status"] == OK or wait.kind is WaitKind.BROKER:
+        return for_assistants(wait_text(wait))
     return f"the monitor: {web['detail']}, nor take executions; `testbed start-local` starts it"
 
 

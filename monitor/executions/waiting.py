@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
 
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -16,6 +18,32 @@ ALIVE_FOR = timedelta(seconds=30)
 """An agent counts as alive this long after a heartbeat."""
 TAKEN_WITHIN = timedelta(seconds=2)
 """So soon after its announcement an execution is not yet expected to have a runner."""
+
+
+class WaitKind(Enum):
+    """What a pending execution can wait for."""
+
+    BROKER = "broker"
+    """It could not be announced yet."""
+    RUNNER = "runner"
+    """No runner is alive."""
+    FREE_RUNNER = "free_runner"
+    """Runners are alive, and all have as many executions as they may."""
+    MONITOR = "monitor"
+    """The monitor's web process is away, from which runners take executions."""
+
+
+@dataclass(frozen=True)
+class Wait:
+    """What a pending execution waits for."""
+
+    kind: WaitKind
+    broker: str = ""
+    """Address of the broker that is not there."""
+    runners: tuple[str, ...] = ()
+    """The runners that are alive."""
+    expires_at: datetime | None = None
+    """When it is terminated unless a runner has taken it; None: it is not."""
 
 
 def live_agents() -> QuerySet[SystemAgent]:
@@ -32,26 +60,18 @@ def live_runners() -> list[str]:
     return list(rows.order_by("instance_name").values_list("instance_name", flat=True))
 
 
-def waiting_for(execution: WorkflowExecution) -> str:
-    """Return what a pending execution waits for; an empty text for one that does not wait."""
+def waiting_for(execution: WorkflowExecution) -> Wait | None:
+    """Return what a pending execution waits for; None for one that does not wait."""
     if execution.status != ExecutionStatus.PENDING:
-        return ""
-    runners = live_runners()
-    expiry = ""
-    if execution.expires_at is not None and not runners:  # where there are some, its turn comes
-        when = execution.expires_at.isoformat(timespec="seconds")
-        expiry = f"; it is terminated at {when} if no runner takes it by then"
-    if execution.announced_at is None and not announcer().status().connected:
-        return (
-            f"the message broker: {announcer().address} is not reachable; it is announced as soon "
-            f"as the broker is there{expiry}"
-        )
+        return None
+    runners = tuple(live_runners())
+    # Where there are some, its turn comes.
+    expires_at = None if runners else execution.expires_at
     announced = execution.announced_at
-    if runners and announced is not None and timezone.now() - announced < TAKEN_WITHIN:
-        return ""
+    if announced is None and not announcer().status().connected:
+        return Wait(WaitKind.BROKER, announcer().address, expires_at=expires_at)
     if not runners:
-        return (
-            "a runner: no workflow runner is alive; start one: `testbed start-agents` or "
-            f"`supervisorctl -c agents.supervisord.conf start {RUNNER.program}`{expiry}"
-        )
-    return f"a free workflow runner ({', '.join(runners[:5])})"
+        return Wait(WaitKind.RUNNER, expires_at=expires_at)
+    if announced is not None and timezone.now() - announced < TAKEN_WITHIN:
+        return None
+    return Wait(WaitKind.FREE_RUNNER, runners=runners)

@@ -13,7 +13,8 @@ from django.utils import timezone
 
 from monitor.executions import sweeper_heartbeat as sweeping
 from monitor.executions.announcer import announcer
-from monitor.executions.waiting import ALIVE_FOR, waiting_for
+from monitor.executions.wait_text import wait_text
+from monitor.executions.waiting import ALIVE_FOR, Wait, WaitKind, waiting_for
 from monitor.health.stopped_agents import stopped_agents
 from monitor.records.models import RunState, SystemAgent, WorkflowExecution
 from monitor.records.states import ACTIVE, TERMINAL, ExecutionStatus, RunPhase
@@ -33,7 +34,6 @@ SLOW_LAG = 10.0
 _INGEST = "ingest"
 _PARTS = (_INGEST, sweeping.AGENT_TYPE)
 """Types of what is part of the monitor itself, and is no agent for who asks for agents."""
-_MONITOR_AWAY = "the monitor, which is down"
 
 Problem = dict[str, str]
 
@@ -181,7 +181,8 @@ def _as_json(execution: WorkflowExecution, heard: bool) -> dict[str, Any]:
         "end_time": _iso(execution.end_time),
     }
     if execution.status == ExecutionStatus.PENDING:
-        answer["waiting_for"] = waiting_for(execution) if heard else _MONITOR_AWAY
+        wait = waiting_for(execution) if heard else Wait(WaitKind.MONITOR)
+        answer["waiting_for"] = wait_text(wait)
     return answer
 
 
@@ -275,7 +276,7 @@ def _execution_problems(executions: list[WorkflowExecution], now: datetime) -> l
         name = execution.execution_id
         if execution.status == ExecutionStatus.PENDING:
             waited = (now - execution.created_at).total_seconds()
-            if waited > 2 and (reason := waiting_for(execution)):
+            if waited > 2 and (reason := wait_text(waiting_for(execution))):
                 problems.append(
                     _problem(
                         WARNING,

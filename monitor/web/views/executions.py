@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from monitor.executions import request_change, waiting_for
+from monitor.executions import request_change, wait_text, waiting_for
 from monitor.executions.control import find
 from monitor.records.models import (
     AppLog,
@@ -75,7 +75,7 @@ def _detail(
     context: dict[str, Any] = {
         "execution": found,
         "definition": found.workflow_definition,
-        "waiting_for": waiting_for(found),
+        "waiting_for": wait_text(waiting_for(found)),
         "changes": CHANGES.get(found.status, ()),
         "reason": reason,
         "note": note,

@@ -14,7 +14,15 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from monitor.executions import StartRequest, request_change, start, waiting_for
+from monitor.executions import (
+    StartRequest,
+    Wait,
+    WaitKind,
+    request_change,
+    start,
+    wait_text,
+    waiting_for,
+)
 from monitor.executions.announcer import announcer
 from monitor.executions.control import LEASE
 from monitor.executions.sweeper import Sweeper
@@ -73,7 +81,10 @@ def test_a_start_is_announced_and_a_stop_told(listen: Listen) -> None:
     assert announced["msg_type"] == "run_workflow"
     assert announced["execution_id"] == execution.execution_id
     assert reload(execution).announced_at is not None
-    assert "no workflow runner is alive" in waiting_for(reload(execution))
+    wait = waiting_for(reload(execution))
+    assert wait is not None
+    assert (wait.kind, wait.expires_at) == (WaitKind.RUNNER, execution.expires_at)
+    assert "no workflow runner is alive" in wait_text(wait)
 
     WorkflowExecution.objects.update(status="running", runner="r1")
     request_change(execution.execution_id, "stop", actor="torre", via="rest", reason="enough")
@@ -92,12 +103,14 @@ def test_what_was_not_announced_is_announced_later(listen: Listen, live_runner: 
     assert commands()["execution_id"] == execution.execution_id
     # Just now, however long it takes to look.
     WorkflowExecution.objects.update(announced_at=timezone.now() + timedelta(seconds=8))
-    assert waiting_for(reload(execution)) == ""
+    assert waiting_for(reload(execution)) is None
 
     # Nobody took it: it is announced again, but not at once.
     Sweeper().sweep()
     WorkflowExecution.objects.update(announced_at=timezone.now() - timedelta(seconds=11))
-    assert waiting_for(reload(execution)) == f"a free workflow runner ({live_runner})"
+    wait = waiting_for(reload(execution))
+    assert wait == Wait(WaitKind.FREE_RUNNER, runners=(live_runner.instance_name,))
+    assert wait_text(wait) == f"a free workflow runner ({live_runner})"
     Sweeper().sweep()
     assert commands()["execution_id"] == execution.execution_id
 

@@ -101,7 +101,7 @@ class Chromium:
             self._take(self._read(deadline))
 
     def run(self, script: str) -> Any:
-        """Give the value of a JavaScript expression, awaited if it is a promise."""
+        """Return the value of a JavaScript expression, awaited if it is a promise."""
         answer = self._call(
             "Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True
         )

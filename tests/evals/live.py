@@ -50,7 +50,7 @@ class Model:
 
 
 async def answered(task: Task, session: Session, state: State, model: Model) -> Outcome:
-    """Have the model do a task; the facts must be in its answer."""
+    """Run a task with the model; the facts must be in its answer."""
     own = session.again()
     text = await _converse(task.asked(state), own, model)
     faults = [f"not in the answer: {fact}" for fact in task.missing(text, state)]

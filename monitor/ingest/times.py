@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone, tzinfo
-from functools import lru_cache
-from pathlib import Path
+from datetime import datetime, timedelta, timezone
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.utils.dateparse import parse_datetime
 
-LOCALTIME = Path("/etc/localtime")
+from monitor.server_zone import server_zone
 
 
 def parse_time(value: Any, default: datetime) -> datetime:
@@ -47,13 +44,3 @@ def optional_time(value: Any) -> datetime | None:
     never = datetime.min.replace(tzinfo=timezone.utc)
     moment = parse_time(value, never)
     return None if moment is never else moment
-
-
-@lru_cache(maxsize=1)
-def server_zone() -> tzinfo:
-    """Return the time zone of this host; Django has set that of this process to UTC."""
-    try:
-        with LOCALTIME.open("rb") as file:
-            return ZoneInfo.from_file(file)
-    except (OSError, ValueError):
-        return timezone.utc

@@ -11,12 +11,18 @@ import pytest
 from tests.waiting import PATIENCE
 
 PROGRAM = "from monitor.server_zone import server_zone_name; print(server_zone_name())"
+READING = """
+import datetime, django
+django.setup()
+from monitor.ingest.times import parse_time
+print(parse_time("2026-07-01T12:00:00", datetime.datetime.min).isoformat())
+"""
 
 
-def zone(value: str) -> subprocess.CompletedProcess[str]:
+def zone(value: str, program: str = PROGRAM) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", PROGRAM],
-        env={**os.environ, "TZ": value},
+        [sys.executable, "-c", program],
+        env={**os.environ, "TZ": value, "DJANGO_SETTINGS_MODULE": "monitor.settings"},
         capture_output=True,
         text=True,
         check=True,
@@ -43,3 +49,7 @@ def test_a_zone_that_is_none_is_told(value: str) -> None:
     found = zone(value)
     assert found.stdout.strip() == "UTC"
     assert "the time zone of this host is taken for UTC" in found.stderr
+
+
+def test_a_message_without_a_zone_is_of_the_servers() -> None:
+    assert zone("America/New_York", READING).stdout.strip() == "2026-07-01T16:00:00+00:00"

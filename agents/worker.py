@@ -6,12 +6,10 @@ One process is as many simulated workers as a run asks for, limited by ``--slots
 
 from __future__ import annotations
 
-import sys
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 from typing import Any
 
 from agents.workers.plan import RunPlan, announced_plan, joined_plan
@@ -19,10 +17,9 @@ from agents.workers.report import WorkerReport
 from agents.workers.results import ResultWriter
 from agents.workers.run import RunWork, SliceJob, tries_before
 from agents.workers.watch import RunWatch
-from swf_common_lib.agent_main import agent_namespace, agent_parser, stop_on_signals
+from swf_common_lib.agent_main import agent_parser, run_with_options
 from swf_common_lib.base_agent import BaseAgent, SubscriptionSpec
-from swf_common_lib.errors import BrokerUnavailable, InvalidMessage, NotFound, TestbedError
-from swf_common_lib.logs import log_to_stderr
+from swf_common_lib.errors import BrokerUnavailable, InvalidMessage, NotFound
 from swf_common_lib.messages import (
     EndRunWorker,
     Message,
@@ -34,7 +31,7 @@ from swf_common_lib.messages import (
 from swf_common_lib.messaging import CUMULATIVE, SLICE_RESULTS, WORKERS, Delivery, Subscription
 from swf_common_lib.messaging.destinations import slice_queue
 from swf_common_lib.roles import WORKER
-from swf_common_lib.settings import Settings, load_settings
+from swf_common_lib.settings import Settings
 
 REPORT_INTERVAL = 1.0
 """Wall seconds between two reports on a run's workers."""
@@ -328,16 +325,10 @@ def main(arguments: list[str] | None = None) -> int:
         "--slots", type=int, default=0, help="most workers of this process for a run (0: any)"
     )
     options = parser.parse_args(arguments)
-    log_to_stderr()
-    try:
-        settings = load_settings()
-        agent = WorkerAgent(settings, agent_namespace(options, settings), max(0, options.slots))
-        stop_on_signals(agent)
-        agent.run()
-    except TestbedError as error:
-        print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)
-        return 2
-    return 0
+    slots = max(0, options.slots)
+    return run_with_options(
+        lambda settings, namespace: WorkerAgent(settings, namespace, slots), options
+    )
 
 
 if __name__ == "__main__":

@@ -38,8 +38,11 @@ def agent_namespace(options: argparse.Namespace, settings: Settings) -> str:
 
 def run_agent(factory: AgentFactory, arguments: list[str] | None = None) -> int:
     """Run one agent as a program; return the exit status: 0, or 2 for a faulty configuration."""
-    parser = agent_parser(factory.__doc__ or "")
-    options = parser.parse_args(arguments)
+    return run_with_options(factory, agent_parser(factory.__doc__ or "").parse_args(arguments))
+
+
+def run_with_options(factory: AgentFactory, options: argparse.Namespace) -> int:
+    """Run one agent with the options of ``agent_parser``; return as ``run_agent`` does."""
     log_to_stderr(logging.DEBUG if options.debug else logging.INFO)
     try:
         settings = load_settings()

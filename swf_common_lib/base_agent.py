@@ -156,6 +156,9 @@ class BaseAgent:
             if not self.stopping.is_set():
                 raise
             return
+        self._work_until_stopped()
+
+    def _work_until_stopped(self) -> None:
         try:
             while not self.stopping.is_set():
                 self._work()

@@ -6,7 +6,7 @@ import argparse
 
 from orchestrator.agent_history import start_agents_on_record, stop_agents_on_record
 from orchestrator.cli.context import Commands, Context
-from orchestrator.cli.installation import login_link
+from orchestrator.cli.installation import print_addresses
 from orchestrator.cli.status import process_table
 from orchestrator.installation import prepare
 from orchestrator.servers.compose import down, require_docker, up
@@ -37,8 +37,7 @@ def _start(context: Context, options: argparse.Namespace) -> int:
     up(context.settings)
     context.settings = load_settings(settings.swf_home)  # with the token
     context.out.print(process_table("Agents", start_agents_on_record(context.settings)))
-    context.out.print(f"Web UI (this link logs in, once): {login_link(context)}", markup=False)
-    context.out.print(f"MCP: {context.settings.swf_mcp_url}", markup=False)
+    print_addresses(context)
     return 0
 
 

@@ -8,7 +8,7 @@ import time
 from orchestrator.agent_history import start_agents_on_record
 from orchestrator.cli.context import Commands, Context
 from orchestrator.cli.executions import follow_to_the_end, require_completed, sent
-from orchestrator.cli.installation import login_link
+from orchestrator.cli.installation import print_addresses
 from orchestrator.cli.summary import print_summary
 from orchestrator.installation import prepare
 from orchestrator.runs import start
@@ -55,9 +55,6 @@ def _demo(context: Context, options: argparse.Namespace) -> int:
     print_summary(context, progress)
     require_completed(progress)
     context.out.print()
-    context.out.print(f"Web UI (this link logs in, once): {login_link(context)}", markup=False)
-    context.out.print(
-        f"MCP:    {context.settings.swf_mcp_url} (token: testbed token)", markup=False
-    )
+    print_addresses(context)
     context.report(f"all of it took {time.monotonic() - began:.1f} s; `make stop` stops it")
     return 0

@@ -132,3 +132,10 @@ def _login(context: Context, options: argparse.Namespace) -> int:
 def login_link(context: Context) -> str:
     """Return a link that logs one browser in, once."""
     return str(context.client().post("login-links/")["url"])
+
+
+def print_addresses(context: Context) -> None:
+    """Print where web UI and MCP server are, and how to get in."""
+    out = context.out
+    out.print(f"Web UI (this link logs in, once): {login_link(context)}", markup=False)
+    out.print(f"MCP: {context.settings.swf_mcp_url} (token: testbed token)", markup=False)

@@ -6,7 +6,7 @@ import argparse
 
 from orchestrator import ports
 from orchestrator.cli.context import Commands, Context
-from orchestrator.cli.installation import login_link
+from orchestrator.cli.installation import print_addresses
 from orchestrator.cli.status import process_table
 from orchestrator.installation import require_prepared
 from orchestrator.services import (
@@ -42,8 +42,7 @@ def _start(context: Context, options: argparse.Namespace) -> int:
         )
     require_prepared(context.settings)
     start_services(context.settings, context.report)
-    context.out.print(f"Web UI (this link logs in, once): {login_link(context)}", markup=False)
-    context.out.print(f"MCP: {context.settings.swf_mcp_url}", markup=False)
+    print_addresses(context)
     return 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Callable
 
 from orchestrator.embedded_broker.consumer import (
     ACK_MODES,
@@ -175,26 +176,25 @@ def unsubscribe(session: Session, frame: Frame) -> None:
 
 def ack(session: Session, frame: Frame) -> None:
     """Remove the messages that an ACK covers."""
-    if "transaction" in frame.headers:
-        _delivered(session, frame)
-        _postpone(session, frame)
-        return
-    consumer, number = _delivered(session, frame)
-    queue = consumer.queue
-    for message in _acknowledged(consumer, number):
-        queue.settle(message)
-    queue.feed(consumer)
+    _end_deliveries(session, frame, lambda queue, message: queue.settle(message))
 
 
 def nack(session: Session, frame: Frame) -> None:
     """Move the messages that a NACK covers to the dead letters."""
+    reason = f"NACK by {session.client_id or session}"
+    _end_deliveries(session, frame, lambda queue, message: queue.dead_letter(message, reason))
+
+
+def _end_deliveries(
+    session: Session, frame: Frame, end: Callable[[MessageQueue, QueuedMessage], None]
+) -> None:
+    """Apply ``end`` to the messages that the frame covers, when its transaction is committed."""
+    consumer, number = _delivered(session, frame)
     if "transaction" in frame.headers:
-        _delivered(session, frame)
         _postpone(session, frame)
         return
-    consumer, number = _delivered(session, frame)
-    for message in _acknowledged(consumer, number):
-        consumer.queue.dead_letter(message, f"NACK by {session.client_id or session}")
+    for message in consumer.acknowledge(number) or ():
+        end(consumer.queue, message)
     consumer.queue.feed(consumer)
 
 
@@ -214,10 +214,6 @@ def _delivered(session: Session, frame: Frame) -> tuple[Consumer[MessageQueue], 
             "this connection"
         )
     return consumer, number
-
-
-def _acknowledged(consumer: Consumer[MessageQueue], number: int) -> list[QueuedMessage]:
-    return consumer.acknowledge(number) or []
 
 
 def begin(session: Session, frame: Frame) -> None:

@@ -97,13 +97,6 @@ class WorkflowRunner(RunnerAgent):
             self.stop()
             loop.join()
 
-    def _work_until_stopped(self) -> None:
-        try:
-            while not self.stopping.is_set():
-                self._work()
-        finally:
-            self._stop()
-
     def begin(self, request: Mapping[str, Any]) -> Execution:
         """Start what ``request`` (the fields of ``POST /api/workflow-executions/start/``) says.
 

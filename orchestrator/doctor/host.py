@@ -13,6 +13,7 @@ from orchestrator import ports
 from orchestrator.agents import enabled_programs
 from orchestrator.doctor.check_result import CheckResult, error, ok, warning
 from orchestrator.services import services_of, supervisor_of_agents, supervisor_of_services
+from orchestrator.supervisord.orphans import named_programs_of
 from orchestrator.supervisord.supervisor import LONGEST_SOCKET_PATH, Supervisor
 from swf_common_lib.config import load_testbed_file
 from swf_common_lib.errors import ConfigurationError
@@ -116,19 +117,22 @@ def check_sockets(settings: Settings) -> Iterator[CheckResult]:
 
 def check_ports(settings: Settings) -> Iterator[CheckResult]:
     """Check that each service's port is its own, or free."""
-    running = _states(supervisor_of_services(settings))
+    supervisor = supervisor_of_services(settings)
+    processes = supervisor.processes() if supervisor.alive() else {}
     for service in services_of(settings):
         port = service.port(settings)
         if port is None:
             continue
-        name = f"port {port}"
-        if running.get(service.name) == "RUNNING":
+        name, process = f"port {port}", processes.get(service.name)
+        if service.stranger(settings, process, supervisor):
+            taken = ports.taken(service.port_setting, port)
+            yield error(name, taken.detail, taken.hint)
+        elif process and process.up:
             yield ok(name, f"{service.title} ({service.port_setting})")
         elif ports.is_free(port):
             yield ok(name, f"free for the {service.title} ({service.port_setting})")
         else:
-            taken = ports.taken(service.port_setting, port)
-            yield error(name, taken.detail, taken.hint)
+            yield ok(name, f"{service.title}, without its supervisord ({service.port_setting})")
 
 
 def check_services(settings: Settings) -> Iterator[CheckResult]:
@@ -155,7 +159,12 @@ def _check_supervisor(
 ) -> Iterator[CheckResult]:
     name = f"supervisord ({what})"
     if supervisor.pid() is None:
-        yield warning(name, "not running", remedy)
+        if left := named_programs_of(supervisor.socket):
+            programs = ", ".join(sorted(set(left.values())))
+            detail = f"it was killed; {programs} run on, and nobody starts them again"
+            yield error(name, detail, f"{remedy} What runs on is ended first.")
+        else:
+            yield warning(name, "not running", remedy)
         return
     states = _states(supervisor)
     down = [program for program in wanted if states.get(program) != "RUNNING"]

@@ -109,6 +109,9 @@ def test_a_stranger_on_the_port_of_the_mcp_server(installation):
         local = installation.run("status-local", check=False)
         assert local.returncode == 1
         assert f"port {port} (SWF_MCP_PORT) is taken by another program" in local.stdout
+        doctor = installation.run("doctor", check=False)
+        assert doctor.returncode == 1
+        assert f"port {port} (SWF_MCP_PORT) is taken by another program" in doctor.stdout
         wait_until(lambda: installation.services.process("mcp").up)
         started = installation.run("start-local", check=False)
         assert started.returncode == 1
@@ -137,6 +140,12 @@ def test_processes_whose_supervisords_were_killed(installation):
     local = installation.run("status-local", check=False)
     assert local.returncode == 1
     assert "without their supervisord" in local.stdout
+    doctor = installation.run("doctor --json", check=False)
+    checks = {check["what"]: check for check in json.loads(doctor.stdout)["checks"]}
+    for killed in ("supervisord (services)", "supervisord (agents)"):
+        assert checks[killed]["status"] == "error"
+        assert "it was killed" in checks[killed]["detail"]
+    assert not any("taken by another program" in check["detail"] for check in checks.values())
 
     web = seen["services"]["web"]["pid"]
     os.kill(web, signal.SIGKILL)

@@ -155,12 +155,12 @@ def _recording_seconds(deliveries: Sequence[Delivery]) -> float:
     from monitor.ingest.batch import record_batch
     from monitor.ingest.collector import Collector
     from monitor.ingest.interpreter import tune_interpreter
-    from monitor.ingest.reader import Reader
+    from monitor.ingest.reader import MessageReader
     from monitor.ingest.service import PREFETCH
 
     tune_interpreter()
     source = Backlog(deliveries, PREFETCH)
-    reader = Reader(source)
+    reader = MessageReader(source)
     collector = Collector(reader)
     recorded = 0
     started = time.perf_counter()

@@ -9,6 +9,7 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families as parsed
 
+from orchestrator.process_health import process_findings
 from tests.stack import Stack
 from tests.waiting import PATIENCE, wait_until
 
@@ -97,6 +98,8 @@ def test_a_database_that_is_away(facility):
     facility.run("start-local")
     wait_until(lambda: problems(facility) == {})
     address = facility.settings.swf_monitor_url
+    # Java's broker, and a PostgreSQL that root runs as another user, are nobody's strangers.
+    assert process_findings(facility.settings) == []
 
     facility.services.stop("postgres")
 

@@ -68,12 +68,18 @@ def _why(verdict: WorkerVerdict) -> str:
 def _waits(verdict: WorkerVerdict) -> str:
     if verdict.mean_wait_s is None or verdict.max_wait_s is None:
         return "no slice has begun"
-    waits = f"{verdict.mean_wait_s:.3g} s on average, {verdict.max_wait_s:.3g} s at most"
+    waits = (
+        f"{_seconds(verdict.mean_wait_s)} s on average, {_seconds(verdict.max_wait_s)} s at most"
+    )
     if not verdict.late_slices:
         return f"slices waited {waits}"
-    late = f"{verdict.late_slices} of {verdict.made_slices} slices"
+    late = f"{verdict.late_slices} of {verdict.measured_slices} slices"
     return f"{late} waited for longer than an STF takes ({waits})"
 
 
 def _workers(verdict: WorkerVerdict) -> str:
     return f"{verdict.target_workers} worker{'' if verdict.target_workers == 1 else 's'}"
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.0f}" if seconds >= 100 else f"{seconds:.3g}"

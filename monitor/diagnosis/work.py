@@ -258,7 +258,7 @@ def _workers_too_few(state: RunState) -> Iterator[Finding]:
         "warning",
         f"{verdict.target_workers} workers finish {verdict.capacity_slices_per_s or 0:.3g} of "
         f"{verdict.slices_per_s:.3g} slices/s and {do} not keep up: {verdict.late_slices} of "
-        f"{verdict.made_slices} slices waited for longer than an STF takes, at most "
+        f"{verdict.measured_slices} slices waited for longer than an STF takes, at most "
         f"{verdict.max_wait_s or 0:.3g} s; {verdict.workers_to_keep_up} workers would keep up",
         "start_workflow with parameters "
         f'{{"target_worker_count": {verdict.workers_to_keep_up}}}, or with fewer '

@@ -71,10 +71,12 @@ class Balance:
     """When ``backlog`` holds."""
     backlog: int
     """Slices made and unfinished."""
+    measured: int
+    """Slices whose waiting is known."""
     late: int
-    """Slices that began after the next STF had come."""
+    """Those of them that began after the next STF had come."""
     last_late: int
-    """Those of them that are of the last STF."""
+    """Late slices of the last STF."""
     last_begun: int
     """Slices of the last STF whose waiting is known."""
     data_taking_s: float | None
@@ -108,12 +110,14 @@ def balance_of(
     end_tick: float | None,
     *,
     paced: bool,
+    workers: int | None,
 ) -> Balance:
     """Measure how slices and workers of a run matched, in one query.
 
     ``period``: from one STF to the next, None where nobody knows. ``paced``: simulated time takes
     wall time, so a slice that has not begun has waited until now; of another one it is not known
-    when, in simulated time, it will begin.
+    when, in simulated time, it will begin. ``workers``: no more slices than
+    these are in work at once.
     """
     over = end_tick is not None
     at_tick = end_tick if over else times.last_tick
@@ -125,16 +129,21 @@ def balance_of(
     settled = over and not found["not_begun"]
     measured = None if span is None else (span + (period or 0.0) if over else span)
     known = paced or not found["not_begun"]
+    waiting = found["waiting"]
+    if times.retries and workers is not None:
+        # Of a slice of a second try it is not known when it was in work, only that few can be.
+        waiting = max(waiting, found["open"] - workers)
     return Balance(
         over=over,
         settled=settled,
         at_tick=at_tick,
         backlog=found["backlog"],
+        measured=found["measured"],
         late=found["late"],
         last_late=found["last_late"],
         last_begun=found["last_begun"],
         data_taking_s=None if span is None or period is None else span + period,
-        growth_per_s=found["waiting"] / measured if measured and known else None,
+        growth_per_s=waiting / measured if measured and known else None,
     )
 
 
@@ -151,7 +160,9 @@ def _measured(
     rows = TFSlice.objects.filter(run_number=run_number).annotate(wait=_WAIT)
     found: dict[str, Any] = rows.aggregate(
         backlog=Count("id", filter=_unfinished_at(at_tick)),
+        open=Count("id", filter=_open_at(until)),
         waiting=Count("id", filter=_waiting_at(until)),
+        measured=Count("id", filter=_FIRST_TRY & Q(wait__isnull=False)),
         not_begun=Count("id", filter=~begun & _UNFINISHED),
         late=Count("id", filter=late),
         last_late=Count("id", filter=late & of_last),
@@ -165,6 +176,14 @@ def _unfinished_at(tick: float | None) -> Q:
         return _UNFINISHED
     made = Q(created_tick=None) | Q(created_tick__lte=tick)
     return made & (_UNFINISHED | Q(finished_tick__gt=tick))
+
+
+def _open_at(tick: float | None) -> Q:
+    """Return the condition that a slice was made before a tick and was unfinished then."""
+    if tick is None:
+        return Q(pk=None)
+    before = Q(created_tick__lt=tick - _ROUNDING)
+    return before & (_UNFINISHED | Q(finished_tick__gt=tick + _ROUNDING))
 
 
 def _waiting_at(tick: float | None) -> Q:

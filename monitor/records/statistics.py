@@ -95,8 +95,10 @@ class WorkerVerdict:
     data_taking_s: float | None
     """From the first STF to the end of the last one's period; None before the first slice."""
     made_slices: int
+    measured_slices: int
+    """Slices whose waiting is known: they have begun, and needed one try."""
     late_slices: int
-    """Slices that were still waiting when the next STF came; those of a second try left out."""
+    """Those of them that were still waiting when the next STF came."""
     mean_wait_s: float | None
     max_wait_s: float | None
     backlog_slices: int
@@ -178,7 +180,14 @@ def _gathered(state: RunState) -> RunStatistics:
     sized = sizing(parameters) if parameters is not None else None
     times = slice_times(state.run_number)
     period = sized.stf_period_s if sized else times.mean_gap(state.stf_files_generated)
-    balance = balance_of(state.run_number, times, period, state.end_tick, paced=paced)
+    balance = balance_of(
+        state.run_number,
+        times,
+        period,
+        state.end_tick,
+        paced=paced,
+        workers=sized.workers if sized else None,
+    )
     return RunStatistics(
         run_number=state.run_number,
         execution_id=state.execution_id,
@@ -216,6 +225,7 @@ def _verdict(sized: Sizing, times: SliceTimes, balance: Balance) -> WorkerVerdic
         worker_rampup_s=sized.worker_rampup_s,
         data_taking_s=_shown(balance.data_taking_s),
         made_slices=times.created,
+        measured_slices=balance.measured,
         late_slices=balance.late,
         mean_wait_s=_shown(times.waiting_mean),
         max_wait_s=_shown(times.waiting_max),

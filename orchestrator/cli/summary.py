@@ -83,7 +83,8 @@ def _waiting(counts: Mapping[str, Any]) -> str:
     if counts.get("mean_wait_s") is None:
         return "no slice has begun"
     waits = f"{_figure(counts['mean_wait_s'])} s mean, {_figure(counts['max_wait_s'])} s longest"
-    return f"{waits}; {counts['late_slices']} slices until after the next STF"
+    late = f"{counts['late_slices']} of {counts['measured_slices']}"
+    return f"{waits}; {late} slices until after the next STF"
 
 
 def _backlog(counts: Mapping[str, Any]) -> str:
@@ -112,4 +113,6 @@ def _verdict(counts: Mapping[str, Any]) -> str:
 
 
 def _figure(value: float | None, unknown: str = "?") -> str:
-    return unknown if value is None else f"{value:.3g}"
+    if value is None:
+        return unknown
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"

@@ -175,6 +175,17 @@ def test_second_tries_are_not_taken_for_waiting() -> None:
     assert (verdict.keeps_up, verdict.late_slices, verdict.max_wait_s) == (True, 0, 0.0)
 
 
+def test_a_backlog_of_second_tries_is_a_backlog() -> None:
+    """When first tries began is not kept; but no more than 30 slices are in work at once."""
+    took(20, 30)
+    TFSlice.objects.update(retries=2)
+    verdict = judged(RunState.objects.get(pk=RUN))
+    assert (verdict.measured_slices, verdict.late_slices, verdict.max_wait_s) == (0, 0, None)
+    # 300 were made in 44 s; 30 were done after 30 s, and 30 were in work.
+    assert verdict.backlog_growth_slices_per_s == pytest.approx(240 / 44)
+    assert (verdict.basis, verdict.keeps_up) == ("schedule", False)
+
+
 def test_nothing_is_sampled() -> None:
     verdict = took(0, 1, stf_sampling_rate=0)
     assert (verdict.workers_to_keep_up, verdict.slices_per_s, verdict.keeps_up) == (0, 0.0, True)
@@ -213,7 +224,7 @@ def test_a_verdict_never_contradicts_what_is_beside_it(
         verdict = took(stfs, workers, slices=slices, rampup=rampup, over=over)
     assert verdict.enough_workers is (verdict.target_workers >= verdict.workers_to_keep_up)
     assert (verdict.late_slices > 0) is ((verdict.max_wait_s or 0) > PERIOD + 1e-6)
-    assert 0 <= verdict.late_slices <= verdict.made_slices
+    assert 0 <= verdict.late_slices <= verdict.measured_slices <= verdict.made_slices
     if verdict.keeps_up and verdict.basis == "measured":
         assert verdict.enough_workers or not verdict.late_slices
         assert rampup or not verdict.backlog_growth_slices_per_s

@@ -40,6 +40,7 @@ RECORD = {
         "capacity_slices_per_s": 1.0,
         "mean_wait_s": 131.5,
         "max_wait_s": 263.0,
+        "measured_slices": 290,
         "late_slices": 270,
         "backlog_slices": 231,
         "backlog_growth_slices_per_s": 5.78,
@@ -141,7 +142,9 @@ def test_the_summary_shows_the_imbalance():
     assert lines["STF files"] == "20 of 20 taken, 20 registered"
     assert lines["slices"] == "300 made, 69 done, 1 failed, 230 unfinished"
     assert lines["messages"] == "1234 recorded"
-    assert lines["waiting"] == "132 s mean, 263 s longest; 270 slices until after the next STF"
+    assert (
+        lines["waiting"] == "132 s mean, 263 s longest; 270 of 290 slices until after the next STF"
+    )
     assert lines["backlog"].startswith("231 slices unfinished when data taking ended (at 29 sim")
     assert "grown by 5.78/s" in lines["backlog"]
     verdict = "they did not keep up; 205 would keep up"
@@ -173,6 +176,12 @@ def test_a_summary_before_anything_was_measured():
     lines = dict(summary_lines(ExecutionProgress({**RECORD, "statistics": counts}), 1234))
     assert lines["waiting"] == "no slice has begun"
     assert lines["backlog"] == "231 slices unfinished so far"
+
+
+def test_long_waits_are_plain_seconds():
+    counts = {**RECORD["statistics"], "mean_wait_s": 1095.25, "max_wait_s": 22190.5}
+    lines = dict(summary_lines(ExecutionProgress({**RECORD, "statistics": counts}), 1234))
+    assert lines["waiting"].startswith("1095 s mean, 22190 s longest")
 
 
 def test_a_summary_without_fast_processing_has_no_verdict():

@@ -26,6 +26,7 @@ from swf_common_lib.messaging import CUMULATIVE, SLICE_RESULTS, WORKERS
 from swf_common_lib.messaging.destinations import slice_queue
 from swf_common_lib.roles import FAST_PROCESSING
 from swf_common_lib.settings import Settings
+from swf_common_lib.states import SliceStatus
 
 RESULTS_PREFETCH = 2000
 REMEMBERED_RESULTS = 20_000
@@ -138,7 +139,7 @@ class FastProcessingAgent(BaseAgent):
             )
         state = result.state()
         if result.failed and self._try_again(message, result):
-            state |= {"status": "queued", "retries": result.retries + 1}
+            state |= {"status": SliceStatus.QUEUED, "retries": result.retries + 1}
         self._news[(message.execution_id, message.run_id)].append((message, state))
         self._seen.add(message.message_id)
 
@@ -150,7 +151,7 @@ class FastProcessingAgent(BaseAgent):
         if result.retries + 1 >= fast.retry_max_attempts:
             self.logger.error("%s failed for good: %s", result, result.error)
             return False
-        content = {**result.request, "retries": result.retries + 1, "state": "queued"}
+        content = {**result.request, "retries": result.retries + 1, "state": SliceStatus.QUEUED}
         tick = message.simulation_tick if result.finished_tick is None else result.finished_tick
         fields = {} if tick is None else {"simulation_tick": tick}
         self._queue_slice(message, content, utc_now(), fast.activemq_streams, **fields)
@@ -216,7 +217,7 @@ def _content(message: TfFileRegistered, part: TfRange) -> dict[str, Any]:
         "start": part.first,
         "end": part.last,
         "tf_count": part.count,
-        "state": "queued",
+        "state": SliceStatus.QUEUED,
         "substate": "new",
         "retries": 0,
     }

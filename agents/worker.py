@@ -32,6 +32,7 @@ from swf_common_lib.messaging import CUMULATIVE, SLICE_RESULTS, WORKERS, Deliver
 from swf_common_lib.messaging.destinations import slice_queue
 from swf_common_lib.roles import WORKER
 from swf_common_lib.settings import Settings
+from swf_common_lib.states import RunPhase
 
 REPORT_INTERVAL = 1.0
 """Wall seconds between two reports on a run's workers."""
@@ -135,10 +136,10 @@ class WorkerAgent(BaseAgent):
         run_id = str(state["run_number"])
         run = self._runs.get(run_id)
         if run is not None:
-            run.work.ended |= state["phase"] in ("processing", "completed")
-            if state["phase"] == "completed" and not run.work.in_hand:
+            run.work.ended |= state["phase"] in (RunPhase.PROCESSING, RunPhase.COMPLETED)
+            if state["phase"] == RunPhase.COMPLETED and not run.work.in_hand:
                 run.work.wind_down(state.get("end_tick"), time.monotonic())
-        elif state["phase"] != "completed" and run_id not in self._left_alone:
+        elif state["phase"] != RunPhase.COMPLETED and run_id not in self._left_alone:
             self._join_late(run_id, state.get("execution_id") or "")
 
     def _join_late(self, run_id: str, execution_id: str) -> None:

@@ -10,11 +10,7 @@ from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.mcpserver import Context
 
 from mcp_server.application import Application
-
-READ, OPERATE, ADMIN = "read", "operate", "admin"
-"""Scopes of tokens; each includes the ones before it."""
-
-_SCOPES = (READ, OPERATE, ADMIN)
+from swf_common_lib.states import TokenScope
 
 ToolContext = Context[Application, Any]
 """The context that the SDK passes to tools."""
@@ -28,9 +24,9 @@ class Caller:
     """User in whose name things are started and stopped."""
     scope: str
 
-    def may(self, scope: str) -> bool:
+    def may(self, scope: TokenScope) -> bool:
         """Return whether the caller's scope includes ``scope``."""
-        return self.scope in _SCOPES and _SCOPES.index(self.scope) >= _SCOPES.index(scope)
+        return self.scope in TokenScope.values and TokenScope(self.scope).includes(scope)
 
 
 def caller_of(context: ToolContext) -> Caller:
@@ -46,7 +42,7 @@ def caller_with(request: Any) -> Caller:
     does not let pass, may do nothing.
     """
     if request is None:
-        return Caller(getpass.getuser(), ADMIN)
+        return Caller(getpass.getuser(), TokenScope.ADMIN)
     user = request.scope.get("user")
     if not isinstance(user, AuthenticatedUser):
         return Caller("", "")

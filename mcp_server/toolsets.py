@@ -7,7 +7,6 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from mcp_server.answers.tool import TestbedTool
-from mcp_server.callers import READ
 from mcp_server.tools import (
     agents,
     control,
@@ -20,6 +19,7 @@ from mcp_server.tools import (
 )
 from swf_common_lib.config import did_you_mean
 from swf_common_lib.errors import InvalidRequest
+from swf_common_lib.states import TokenScope
 
 TOOLSETS: Mapping[str, Callable[[], list[TestbedTool]]] = MappingProxyType(
     {
@@ -54,4 +54,4 @@ def chosen_tools(names: Collection[str] = (), *, read_only: bool = False) -> lis
             )
     sets = tools_by_set()
     tools = [tool for name in TOOLSETS if name in (names or TOOLSETS) for tool in sets[name]]
-    return [tool for tool in tools if tool.scope == READ] if read_only else tools
+    return [tool for tool in tools if tool.scope == TokenScope.READ] if read_only else tools

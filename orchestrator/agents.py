@@ -17,9 +17,8 @@ from swf_common_lib.errors import BrokerUnavailable, ConfigurationError, Conflic
 from swf_common_lib.monitor_client import MonitorClient
 from swf_common_lib.roles import ROLES, RUNNER
 from swf_common_lib.settings import Settings
+from swf_common_lib.states import LISTENING
 
-LISTENING = ("READY", "PROCESSING")
-"""Operational states of an agent that receives messages."""
 REPORT_TIMEOUT = 60.0
 """Seconds that a started agent may take until the monitor knows it as ready."""
 

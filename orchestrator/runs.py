@@ -10,9 +10,8 @@ from typing import Any
 from swf_common_lib.errors import InvalidRequest
 from swf_common_lib.monitor_client import TIMEOUT, MonitorClient, execution_path
 from swf_common_lib.sizing import requested_stfs
+from swf_common_lib.states import TERMINAL, ExecutionStatus, RunPhase
 
-FINAL = ("completed", "failed", "terminated")
-"""Statuses of an execution that do not change any more."""
 POLL_INTERVAL = 0.25
 STILL_AFTER = 60.0
 """Seconds without a change in a run: twice what a slice of the default configuration takes."""
@@ -67,11 +66,11 @@ class ExecutionProgress:
     @property
     def over(self) -> bool:
         """Return whether the execution and all work of its run are done."""
-        if self.status != "completed":
-            return self.status in FINAL
+        if self.status != ExecutionStatus.COMPLETED:
+            return self.status in TERMINAL
         if not self.phase:  # there was no run, or ingest has not come to it yet
             return not (self.record.get("performance_metrics") or {}).get("stf_files")
-        return self.phase == "completed"
+        return self.phase == RunPhase.COMPLETED
 
     def _counts(self, name: str) -> Mapping[str, Any]:
         counts = self.statistics.get(name)
@@ -120,7 +119,9 @@ def follow(
             return progress
         if progress.statistics != before:
             before, since = progress.statistics, time.monotonic()
-        elif progress.status in FINAL and not reported and time.monotonic() - since > STILL_AFTER:
+        elif (
+            progress.status in TERMINAL and not reported and time.monotonic() - since > STILL_AFTER
+        ):
             stalled(progress)
             reported = True
         time.sleep(POLL_INTERVAL)

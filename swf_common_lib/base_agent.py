@@ -38,6 +38,7 @@ from swf_common_lib.messaging import (
 )
 from swf_common_lib.monitor_client import FOREVER, MonitorClient, execution_path
 from swf_common_lib.settings import Settings
+from swf_common_lib.states import AgentHealth, OperationalState
 
 CACHED_EXECUTIONS = 64
 HEARTBEAT_TTL = 60_000
@@ -81,7 +82,7 @@ class BaseAgent:
         self.logger = logging.getLogger(self.agent_type)
         self.monitor = MonitorClient.from_settings(settings, FOREVER, self.stopping)
         self.name = ""
-        self.state = "STARTING"
+        self.state: str = OperationalState.STARTING
         self.username = getpass.getuser()
         self.bus = MessageBus(settings)
         self.total_stf_processed = 0
@@ -202,7 +203,7 @@ class BaseAgent:
             if self.stopping.is_set():
                 return
         self.started()
-        self.state = "READY"
+        self.state = OperationalState.READY
         self._heartbeat.beat_now()
 
     def _new_delivery_loop(self) -> DeliveryLoop:
@@ -218,7 +219,7 @@ class BaseAgent:
 
     def _stop(self) -> None:
         self.stopping.set()
-        self.state = "EXITED"
+        self.state = OperationalState.EXITED
         self.stopped()
         try:
             self.bus.flush(self.farewell_patience)
@@ -262,10 +263,11 @@ class BaseAgent:
         status = self.bus.status()
         self._connection_told = status.connected
         description = self.description if status.connected else f"waiting: {status.detail}"
+        well = status.connected or self.state == OperationalState.EXITED
         return {
             "instance_name": self.name,
             "agent_type": self.agent_type,
-            "status": "OK" if status.connected or self.state == "EXITED" else "WARNING",
+            "status": AgentHealth.OK if well else AgentHealth.WARNING,
             "description": description,
             "mq_connected": status.connected,
             "pid": os.getpid(),
@@ -292,9 +294,9 @@ class BaseAgent:
     def _work(self) -> None:
         first = self.bus.receive(self.patience())
         if first is not None:
-            self.state = "PROCESSING"
+            self.state = OperationalState.PROCESSING
             self._delivery_loop.work_batch(first)
-            self.state = "READY"
+            self.state = OperationalState.READY
         self._delivery_loop.attempt(self.tick, "the periodic work")
         if self._heartbeat is not None and self.bus.connected != self._connection_told:
             self._heartbeat.beat_now()  # the monitor is to know at once

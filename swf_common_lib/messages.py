@@ -16,6 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from swf_common_lib.config import PARAMETERS
 from swf_common_lib.errors import InvalidMessage
+from swf_common_lib.states import SliceStatus
 from swf_common_lib.strict_json import read_json
 
 _URL_NAMESPACE = uuid.NAMESPACE_URL.bytes
@@ -229,7 +230,7 @@ class SliceContent(BaseModel):
     start: Count = 0
     end: Count = 0
     tf_count: Count = 0
-    state: str = "queued"
+    state: str = SliceStatus.QUEUED.value
     substate: str = "new"
 
 

@@ -26,10 +26,10 @@ from swf_common_lib.command_line import CommandParser
 from swf_common_lib.errors import ConfigurationError, TestbedError
 from swf_common_lib.logs import log_to_stderr
 from swf_common_lib.settings import Settings, load_settings
-from swf_common_lib.states import EndCause
+from swf_common_lib.states import EndCause, ExecutionStatus
 from workflows.runner.agent import MAX_EXECUTIONS
 from workflows.runner.display import follow, summary
-from workflows.runner.execution import COMPLETED, Execution
+from workflows.runner.execution import Execution
 from workflows.runner.options import RunRequest, add_run_options
 from workflows.runner.workflow_runner import WorkflowRunner
 
@@ -109,7 +109,7 @@ def _once(options: argparse.Namespace, settings: Settings) -> int:
         with _ended_by_signals(execution):
             follow(execution, console)
         console.print(summary(execution, time.monotonic() - began), soft_wrap=True)
-    return OK if execution.status == COMPLETED else FAILED
+    return OK if execution.status == ExecutionStatus.COMPLETED else FAILED
 
 
 @contextmanager

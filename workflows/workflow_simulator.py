@@ -12,8 +12,8 @@ from simpy.rt import RealtimeEnvironment
 
 from swf_common_lib.errors import ConfigurationError
 from swf_common_lib.messages import UNPACED
-from swf_common_lib.states import EndCause
-from workflows.runner.execution import COMPLETED, TERMINATED, Execution, Outcome
+from swf_common_lib.states import EndCause, ExecutionStatus
+from workflows.runner.execution import Execution, Outcome
 from workflows.runner.source import make_events
 from workflows.runner.workflow_runner import WorkflowRunner
 
@@ -96,7 +96,7 @@ class EmbeddedExecution(Execution):
         """Stop it at its next event."""
         if not self._stop_reason:
             self._stop_reason, self._stop_cause = reason, cause
-        self._when(TERMINATED, reached)
+        self._when(ExecutionStatus.TERMINATED, reached)
 
     def pause(self, reason: str, reached: Callable[[str], None] = lambda status: None) -> None:
         """Only report the status: the environment, and with it the time, is another program's."""
@@ -109,7 +109,7 @@ class EmbeddedExecution(Execution):
     def abandon(self, reason: str) -> None:
         """Stop it at its next event, without messages or reports."""
         self.handle.muted = True
-        self.outcome = Outcome(TERMINATED, EndCause.RUNNER_LOST, reason)
+        self.outcome = Outcome(ExecutionStatus.TERMINATED, EndCause.RUNNER_LOST, reason)
         self._stop_reason = reason
 
     def join(self, timeout: float | None = None) -> bool:
@@ -127,7 +127,11 @@ class EmbeddedExecution(Execution):
             )
             yield from self._until_stopped(events)
         except GeneratorExit:
-            self._finish(Outcome(TERMINATED, EndCause.STOPPED, "its environment was given up"))
+            self._finish(
+                Outcome(
+                    ExecutionStatus.TERMINATED, EndCause.STOPPED, "its environment was given up"
+                )
+            )
             raise
         except Exception as error:
             self._finish(self._failed(error))
@@ -135,9 +139,9 @@ class EmbeddedExecution(Execution):
         else:
             stopped = self._stop_reason
             if stopped:
-                self._finish(Outcome(TERMINATED, self._stop_cause, stopped))
+                self._finish(Outcome(ExecutionStatus.TERMINATED, self._stop_cause, stopped))
             else:
-                self._finish(Outcome(COMPLETED, EndCause.FINISHED))
+                self._finish(Outcome(ExecutionStatus.COMPLETED, EndCause.FINISHED))
         finally:
             self.handle.api_session.close()
             self._ended(self)

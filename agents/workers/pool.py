@@ -11,6 +11,8 @@ from __future__ import annotations
 import heapq
 from dataclasses import dataclass
 
+from swf_common_lib.states import WorkerStatus
+
 
 @dataclass
 class PoolWorker:
@@ -29,8 +31,8 @@ class PoolWorker:
         if self.ended_tick is not None:
             return "stopped"
         if tick < self.ready_tick:
-            return "starting"
-        return "busy" if tick < self.free_tick else "idle"
+            return WorkerStatus.STARTING
+        return WorkerStatus.BUSY if tick < self.free_tick else WorkerStatus.IDLE
 
 
 @dataclass(frozen=True)

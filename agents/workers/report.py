@@ -7,6 +7,7 @@ from typing import Any
 from agents.workers.pool import PoolWorker
 from agents.workers.run import RunWork, SliceJob
 from swf_common_lib.messages import utc_now
+from swf_common_lib.states import WorkerStatus
 
 
 class WorkerReport:
@@ -46,7 +47,7 @@ class WorkerReport:
             "slices_failed": worker.slices_failed,
             "busy_seconds": worker.busy_seconds,
         }
-        if status != "starting" and _ever_started(worker):
+        if status != WorkerStatus.STARTING and _ever_started(worker):
             entry["started_tick"] = worker.ready_tick
         if status == "stopped":
             entry["ended_tick"] = worker.ended_tick

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from swf_common_lib.messages import SliceResult, SliceWork
+from swf_common_lib.states import SliceStatus
 
 DONE, FAILED = "done", "failed"
 
@@ -38,7 +39,7 @@ class SliceOutcome:
         entry: dict[str, Any] = {
             "tf_filename": self.tf_filename,
             "slice_id": self.slice_id,
-            "status": "failed" if self.failed else "completed",
+            "status": SliceStatus.FAILED if self.failed else SliceStatus.COMPLETED,
             "worker": self.worker,
             "retries": self.retries,
             "processing_start_at": self.processing_start_at,

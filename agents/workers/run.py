@@ -13,6 +13,7 @@ from agents.workers.pool import Assignment, PoolWorker, WorkerPool
 from agents.workers.recent_keys import RecentKeys
 from swf_common_lib.messages import SliceWork
 from swf_common_lib.messaging import Delivery
+from swf_common_lib.states import WorkerStatus
 
 REMEMBERED_TRIES = 20_000
 """Finished tries of a run whose repetition is recognised: more than a broker may deliver again."""
@@ -164,10 +165,14 @@ class RunWork:
             return worker.status(self.tick)
         if self._drained is not None and worker.ended_tick is not None:
             stays = worker.ended_tick - (self.pool.drained_tick or 0.0)
-            return "stopped" if now >= self._drained + self._wall(stays) else "idle"
+            return (
+                WorkerStatus.STOPPED
+                if now >= self._drained + self._wall(stays)
+                else WorkerStatus.IDLE
+            )
         if now < self._wall_ready(worker):
-            return "starting"
-        return "busy" if now < self._wall_free[worker.index] else "idle"
+            return WorkerStatus.STARTING
+        return WorkerStatus.BUSY if now < self._wall_free[worker.index] else WorkerStatus.IDLE
 
     # Inside
 

@@ -16,9 +16,10 @@ from mcp_server.answers.arguments import problem_of
 from mcp_server.answers.error_text import LONGEST_NAME, fault_lines, short_name, short_value
 from mcp_server.answers.remedies import for_assistants
 from mcp_server.answers.schemas import lean_input, lean_output
-from mcp_server.callers import OPERATE, READ, caller_of
+from mcp_server.callers import caller_of
 from swf_common_lib.config import did_you_mean, nearest
 from swf_common_lib.errors import TestbedError
+from swf_common_lib.states import TokenScope
 
 _ALIKE = 2
 """How many arguments are suggested at most in place of an unknown one."""
@@ -29,7 +30,7 @@ class TestbedTool(Tool):
 
     __test__ = False
 
-    scope: str = READ
+    scope: TokenScope = TokenScope.READ
 
     async def run(
         self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False
@@ -92,7 +93,7 @@ def read_tool(function: Callable[..., Any], title: str) -> TestbedTool:
         idempotent_hint=True,
         open_world_hint=False,
     )
-    return _tool(function, title, hints, READ)
+    return _tool(function, title, hints, TokenScope.READ)
 
 
 def write_tool(
@@ -105,11 +106,11 @@ def write_tool(
         idempotent_hint=idempotent,
         open_world_hint=False,
     )
-    return _tool(function, title, hints, OPERATE)
+    return _tool(function, title, hints, TokenScope.OPERATE)
 
 
 def _tool(
-    function: Callable[..., Any], title: str, hints: ToolAnnotations, scope: str
+    function: Callable[..., Any], title: str, hints: ToolAnnotations, scope: TokenScope
 ) -> TestbedTool:
     made = TestbedTool.from_function(
         function, title=title, annotations=hints, description=_description(function)

@@ -15,7 +15,7 @@ from mcp_server.answers.arguments import text_problem
 from mcp_server.answers.error_text import bounded
 from mcp_server.answers.results import answer
 from mcp_server.application import Application
-from mcp_server.callers import OPERATE, caller_with
+from mcp_server.callers import caller_with
 from mcp_server.tasks.task import RequestContext, Task, TaskStatus, TaskSupport
 from mcp_server.views.control import execution_state
 from monitor.executions import request_change
@@ -23,6 +23,7 @@ from monitor.executions.control import find
 from monitor.records.models import SystemStateEvent, WorkflowExecution
 from monitor.records.states import TERMINAL, ExecutionStatus
 from swf_common_lib.errors import Conflict, NotFound, TestbedError
+from swf_common_lib.states import TokenScope
 
 _STATUS: Mapping[str, TaskStatus] = {
     ExecutionStatus.COMPLETED: "completed",
@@ -74,8 +75,10 @@ class ExecutionTasks:
             raise MCPError(
                 INVALID_REQUEST, f"run_workflow is not offered here: {self._why_not_cancel}"
             )
-        if not caller.may(OPERATE):
-            raise MCPError(INVALID_REQUEST, f"tasks/cancel needs a token with scope '{OPERATE}'")
+        if not caller.may(TokenScope.OPERATE):
+            raise MCPError(
+                INVALID_REQUEST, f"tasks/cancel needs a token with scope '{TokenScope.OPERATE}'"
+            )
         try:
             await self._application.database(_stop, task_id, caller.name)
         except TestbedError as error:

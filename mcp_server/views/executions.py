@@ -14,6 +14,7 @@ from monitor.records.models import SystemStateEvent, WorkflowExecution
 from monitor.records.progress import Progress, is_finished, processing_finished, progress_of
 from monitor.records.statistics import run_statistics
 from swf_common_lib.errors import NotFound
+from swf_common_lib.states import ExecutionStatus
 from swf_common_lib.text import given, instant, rounded, short
 
 _HISTORY = 50
@@ -231,16 +232,16 @@ def _history(execution_id: str) -> list[Item]:
 
 
 def _next(execution: WorkflowExecution, progress: Progress) -> str:
-    if execution.status == "pending":
+    if execution.status == ExecutionStatus.PENDING:
         return "wait_for_workflow; diagnose_execution says what it waits for."
-    if execution.status == "paused":
+    if execution.status == ExecutionStatus.PAUSED:
         return "resume_workflow or stop_workflow."
-    if execution.status == "failed":
+    if execution.status == ExecutionStatus.FAILED:
         return "diagnose_execution names the cause; format=detailed has the stack trace."
     if not is_finished(execution):
         return "wait_for_workflow, or list_messages for what was said."
     if processing_finished(execution, progress) is False:
         return UNPROCESSED
-    if execution.run_number is None and execution.status == "terminated":
+    if execution.run_number is None and execution.status == ExecutionStatus.TERMINATED:
         return "It ended before its run was announced: diagnose_execution, list_logs."
     return "get_statistics for its run, list_messages for what was said."

@@ -8,9 +8,9 @@ from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
 from monitor.records.models import ApiToken
-from monitor.records.models.access import TokenScope
 from monitor.records.tokens import permits
 from swf_common_lib.errors import NotAllowed, NotAuthenticated
+from swf_common_lib.states import TokenScope
 
 if TYPE_CHECKING:  # REST framework's views import this module
     from rest_framework.views import APIView

@@ -23,9 +23,9 @@ from monitor.api.authentication import token_of
 from monitor.api.permissions import require_scope
 from monitor.api.problems import as_json, as_testbed_error
 from monitor.records.models import WorkflowMessage
-from monitor.records.models.access import TokenScope
 from monitor.records.queries.selections import MESSAGES
 from swf_common_lib.errors import InvalidRequest, TestbedError
+from swf_common_lib.states import TokenScope
 
 POLL_INTERVAL = 0.3
 HEART_BEAT = 15.0

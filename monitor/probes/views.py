@@ -17,8 +17,8 @@ from monitor.api.permissions import require_scope
 from monitor.api.problems import as_json, as_testbed_error
 from monitor.probes.metrics import Metrics
 from monitor.probes.readiness import readiness
-from monitor.records.models.access import TokenScope
 from swf_common_lib.errors import TestbedError
+from swf_common_lib.states import TokenScope
 
 SCOPE_KEY = "monitor.metrics"
 """Where a request's ASGI scope has the figures of the server that answers it."""

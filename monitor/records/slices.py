@@ -67,7 +67,7 @@ class SliceRow:
     tf_last: int = 0
     tf_count: int = 0
     created_tick: float | None = None
-    status: str = "queued"
+    status: str = SliceStatus.QUEUED
     retries: int = 0
     assigned_worker: str = ""
     error: str = ""

@@ -12,8 +12,8 @@ from django.db.models import Q
 from django.utils import timezone
 
 from monitor.records.models import ApiToken, LoginLink
-from monitor.records.models.access import TokenScope
 from swf_common_lib.errors import Conflict, InvalidRequest, NotAuthenticated, NotFound
+from swf_common_lib.states import TokenScope
 from swf_common_lib.suggestions import did_you_mean
 
 LOGIN_LINK_LIFE = timedelta(minutes=10)

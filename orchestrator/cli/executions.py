@@ -22,6 +22,7 @@ from swf_common_lib.config import (
 )
 from swf_common_lib.errors import ConfigurationError, TestbedError, WorkflowFailed
 from swf_common_lib.roles import RUNNER
+from swf_common_lib.states import ExecutionStatus
 
 # Options that are parameters of a configuration, with what they count or measure.
 PARAMETERS = (
@@ -208,7 +209,7 @@ def follow_to_the_end(context: Context, execution_id: str) -> ExecutionProgress:
 
 def require_completed(progress: ExecutionProgress) -> None:
     """Raise WorkflowFailed with the recorded reason unless the execution completed."""
-    if progress.status != "completed":
+    if progress.status != ExecutionStatus.COMPLETED:
         record = progress.record
         reason = record.get("error_message") or record.get("status_reason")
         reason = reason or "no reason is recorded"

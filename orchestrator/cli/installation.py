@@ -9,6 +9,7 @@ from orchestrator.installation import prepare, require_prepared, require_token, 
 from orchestrator.services import start_services, supervisor_of_services
 from swf_common_lib.errors import Conflict, InvalidRequest
 from swf_common_lib.settings import Settings
+from swf_common_lib.states import TokenScope
 
 
 def add_commands(commands: Commands) -> None:
@@ -49,7 +50,7 @@ def add_commands(commands: Commands) -> None:
     )
     token.add_argument("action", nargs="?", choices=("create", "list", "revoke"))
     token.add_argument("name", nargs="?", metavar="NAME", help="of a token to create or revoke")
-    token.add_argument("--scope", choices=("read", "operate", "admin"), help="(default: read)")
+    token.add_argument("--scope", choices=TokenScope.values, help="(default: read)")
     token.add_argument("--user", help="in whose name a new token acts (default: yours)")
     token.set_defaults(command=_token)
     prune = commands.add_parser(

@@ -21,6 +21,7 @@ from orchestrator.supervisord.process import Process
 from orchestrator.supervisord.supervisor import Supervisor
 from swf_common_lib.errors import MonitorUnavailable
 from swf_common_lib.findings import Finding, FindingCode
+from swf_common_lib.states import OperationalState
 
 EXECUTION_FIELDS = (
     "execution_id",
@@ -180,7 +181,7 @@ def _agents_table(agents: list[dict[str, Any]]) -> Table:
     table = Table(identity, "type", "state", "status", "namespace", "pid", box=box.SIMPLE)
     table.title = "Agents"
     for agent in agents:
-        if agent.get("operational_state") == "EXITED":
+        if agent.get("operational_state") == OperationalState.EXITED:
             continue
         silent = agent.get("alive") is False
         table.add_row(

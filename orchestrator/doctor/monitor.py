@@ -19,6 +19,7 @@ from swf_common_lib.errors import ConfigurationError, TestbedError
 from swf_common_lib.monitor_client import MonitorClient, new_session
 from swf_common_lib.roles import RUNNER
 from swf_common_lib.settings import Settings
+from swf_common_lib.states import AgentHealth, TokenScope
 
 LOCAL_NAMES = ("127.0.0.1", "localhost", "::1")
 SKEW_WARNING, SKEW_ERROR = 2.0, 30.0
@@ -26,7 +27,7 @@ SKEW_WARNING, SKEW_ERROR = 2.0, 30.0
 _TIMEOUT = 10.0
 _WRAPPING = re.compile(r"^HTTPS?Connection\(.*?\): (Failed to establish a new connection: )?")
 """The part of urllib3's messages before the cause."""
-_SCOPES_THAT_OPERATE = ("operate", "admin")
+_SCOPES_THAT_OPERATE = (TokenScope.OPERATE, TokenScope.ADMIN)
 
 
 def is_local(settings: Settings) -> bool:
@@ -171,7 +172,7 @@ def _judge_agents(settings: Settings, agents: list[dict[str, Any]]) -> Iterator[
         detail = f"not alive in namespace {testbed.namespace}: {', '.join(missing)}"
         yield warning("agents", detail, "`testbed start-agents` (or `testbed run`) starts them.")
     for agent in alive:
-        if agent["status"] in ("ERROR", "WARNING"):
+        if agent["status"] in (AgentHealth.ERROR, AgentHealth.WARNING):
             detail = f"{agent['instance_name']}: {agent['description']}"
             yield warning("agents", detail, "Its log says more: testbed logs.")
     if not missing:

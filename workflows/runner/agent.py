@@ -22,10 +22,9 @@ from swf_common_lib.messaging import RUNNER_CONTROL, WORKFLOW_CONTROL, Delivery,
 from swf_common_lib.monitor_client import FOREVER, MonitorClient, execution_path
 from swf_common_lib.roles import RUNNER
 from swf_common_lib.settings import Settings
-from swf_common_lib.states import EndCause
+from swf_common_lib.states import EndCause, ExecutionStatus, OperationalState
 from workflows.runner.client_pool import ClientPool
 from workflows.runner.commands import LOOKUP_PATIENCE, Lookup, carry_out, error_answer
-from workflows.runner.execution import FAILED
 from workflows.runner.executions import RunnerExecutions
 from workflows.runner.record import start_body
 
@@ -102,8 +101,8 @@ class RunnerAgent(BaseAgent):
             **super().describe(),
             "current_stf_count": sum(execution.handle.stf_files for execution in in_hand),
         }
-        if in_hand and body["operational_state"] == "READY":
-            body["operational_state"] = "PROCESSING"
+        if in_hand and body["operational_state"] == OperationalState.READY:
+            body["operational_state"] = OperationalState.PROCESSING
         return body
 
     def heartbeat_answered(self, answer: dict[str, Any]) -> None:
@@ -220,12 +219,16 @@ class RunnerAgent(BaseAgent):
     ) -> dict[str, Any]:
         execution_id = str(claimed["execution_id"])
         mine = claimed.get("runner") == self.name
-        if mine and claimed.get("status") == "running" and not self.executions.knows(execution_id):
+        if (
+            mine
+            and claimed.get("status") == ExecutionStatus.RUNNING
+            and not self.executions.knows(execution_id)
+        ):
             try:
                 self.executions.launch(claimed, self.bus, self.name, asked)
             except WorkflowFailed as error:
                 failure = {
-                    "status": FAILED,
+                    "status": ExecutionStatus.FAILED,
                     "error_message": error.detail,
                     "end_cause": EndCause.CONFIGURATION,
                 }

@@ -9,7 +9,8 @@ from typing import Any
 
 from swf_common_lib.errors import MonitorUnavailable, NotFound, TestbedError
 from swf_common_lib.monitor_client import MonitorClient, execution_path
-from workflows.runner.execution import FINAL, PAUSED, RUNNING, TERMINATED, Execution
+from swf_common_lib.states import TERMINAL, ExecutionStatus
+from workflows.runner.execution import Execution
 
 SendAnswer = Callable[[dict[str, Any]], None]
 
@@ -17,7 +18,11 @@ LOOKUP_PATIENCE = 3.0
 """Seconds that a lookup of another runner's execution waits for the monitor."""
 CLAIM_SECONDS = 1.0
 """Seconds after its claim within which an execution is certainly in hand."""
-REACHES = {"stop": TERMINATED, "pause": PAUSED, "resume": RUNNING}
+REACHES = {
+    "stop": ExecutionStatus.TERMINATED,
+    "pause": ExecutionStatus.PAUSED,
+    "resume": ExecutionStatus.RUNNING,
+}
 """The status that each action leads to."""
 
 logger = logging.getLogger(__name__)
@@ -77,9 +82,9 @@ class Lookup:
         try:
             record = self._client.get(execution_path(execution_id))
             status = str(record["status"])
-            if status in FINAL:
+            if status in TERMINAL:
                 answer(_over(execution_id, action, status))
-            elif status == "pending":
+            elif status == ExecutionStatus.PENDING:
                 body = {"reason": reason}
                 record = self._client.post(execution_path(execution_id, action), body)
                 answer(_done(execution_id, action, str(record["status"])))

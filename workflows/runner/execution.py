@@ -21,7 +21,7 @@ from swf_common_lib.errors import (
 from swf_common_lib.messaging import Latency, MessageBus
 from swf_common_lib.monitor_client import MonitorClient
 from swf_common_lib.settings import Settings
-from swf_common_lib.states import EndCause
+from swf_common_lib.states import TERMINAL, EndCause, ExecutionStatus
 from workflows.runner.clock import Clock, Ending
 from workflows.runner.environment import execution_environment
 from workflows.runner.handle import RunnerHandle
@@ -30,10 +30,6 @@ from workflows.runner.lease_guard import LeaseGuard
 from workflows.runner.record import ExecutionRecord
 from workflows.runner.reporter import Reporter
 from workflows.runner.source import make_process
-
-RUNNING, PAUSED = "running", "paused"
-COMPLETED, FAILED, TERMINATED = "completed", "failed", "terminated"
-FINAL = (COMPLETED, FAILED, TERMINATED)
 
 UNCONFIRMED_MOST = 5_000
 """Messages that the broker may owe us a confirmation for before simulated time waits for it."""
@@ -95,7 +91,7 @@ class Execution:
     ) -> None:
         self.record = record
         self.execution_id = record.execution_id
-        self.status = RUNNING
+        self.status: str = ExecutionStatus.RUNNING
         self.outcome: Outcome | None = None
         self.env = env or simpy.Environment()
         self.clock = Clock(
@@ -161,27 +157,27 @@ class Execution:
         """Stop it; ``reached(status)`` is called once it has ended."""
         if not self._stop_reason:
             self._stop_reason, self._stop_cause = reason, cause
-        self._when(TERMINATED, reached)
+        self._when(ExecutionStatus.TERMINATED, reached)
         self.clock.stop(reason)
 
     def pause(self, reason: str, reached: Callable[[str], None] = lambda status: None) -> None:
         """Pause it; ``reached(status)`` is called once it is paused, or has ended."""
-        self._when(PAUSED, reached)
+        self._when(ExecutionStatus.PAUSED, reached)
         self.clock.pause(reason)
 
     def resume(self, reached: Callable[[str], None] = lambda status: None) -> None:
         """Resume it; ``reached(status)`` is called once it runs, or has ended."""
-        self._when(RUNNING, reached)
+        self._when(ExecutionStatus.RUNNING, reached)
         self.clock.resume()
 
     def abandon(self, reason: str) -> None:
         """End it without messages or reports: its record was ended by another process."""
-        if self.status not in FINAL:
+        if self.status not in TERMINAL:
             self.handle.muted = True
-            self.outcome = Outcome(TERMINATED, EndCause.RUNNER_LOST, reason)
+            self.outcome = Outcome(ExecutionStatus.TERMINATED, EndCause.RUNNER_LOST, reason)
             self.clock.stop(reason)
-            for reached in self._waiters(TERMINATED):
-                reached(TERMINATED)
+            for reached in self._waiters(ExecutionStatus.TERMINATED):
+                reached(ExecutionStatus.TERMINATED)
 
     def force_end(self, reason: str) -> None:
         """End it from another thread: its code, or the broker, keeps its own thread waiting."""
@@ -190,7 +186,7 @@ class Execution:
         if self._executed is None:
             reason = f"{reason}; the workflow's code did not answer"
         cause = self._stop_cause if self._stop_reason else EndCause.RUNNER_STOPPED
-        self._conclude(self._executed or Outcome(TERMINATED, cause, reason))
+        self._conclude(self._executed or Outcome(ExecutionStatus.TERMINATED, cause, reason))
 
     def describe(self) -> dict[str, Any]:
         """Return a short description of its state."""
@@ -235,7 +231,7 @@ class Execution:
             ending = self.clock.run(process, record.duration)
         except MonitorUnavailable as error:
             if self.clock.stopping:
-                return Outcome(TERMINATED, self._stop_cause, self._stop_reason)
+                return Outcome(ExecutionStatus.TERMINATED, self._stop_cause, self._stop_reason)
             return self._failed(error)
         except (Exception, SystemExit) as error:  # whatever a workflow raises is its failure
             record.source.trim(error)
@@ -245,15 +241,20 @@ class Execution:
 
     def _outcome_of(self, ending: Ending) -> Outcome:
         if ending.reason and not ending.limit_reached:
-            return Outcome(TERMINATED, self._stop_cause, ending.reason)
+            return Outcome(ExecutionStatus.TERMINATED, self._stop_cause, ending.reason)
         reached = EndCause.DURATION_REACHED if ending.limit_reached else EndCause.FINISHED
-        return Outcome(COMPLETED, reached, ending.reason)
+        return Outcome(ExecutionStatus.COMPLETED, reached, ending.reason)
 
     def _failed(self, error: BaseException) -> Outcome:
         text = f"{type(error).__name__}: {error}"
         unusable = isinstance(error, ConfigurationError | InvalidRequest)
         cause = EndCause.CONFIGURATION if unusable else EndCause.WORKFLOW_RAISED
-        return Outcome(FAILED, cause, error=text, stack_trace=self.record.source.traceback(error))
+        return Outcome(
+            ExecutionStatus.FAILED,
+            cause,
+            error=text,
+            stack_trace=self.record.source.traceback(error),
+        )
 
     def _close_run(self, outcome: Outcome) -> None:
         reason = outcome.reason or (outcome.error and f"the workflow failed: {outcome.error}")
@@ -323,17 +324,21 @@ class Execution:
 
     def _paused(self, reason: str) -> None:
         self.handle.hold_run(reason)
-        self._reach(PAUSED, {"status": PAUSED, "status_reason": reason})
+        self._reach(
+            ExecutionStatus.PAUSED, {"status": ExecutionStatus.PAUSED, "status_reason": reason}
+        )
 
     def _resumed(self) -> None:
         self.handle.continue_run()
-        self._reach(RUNNING, {"status": RUNNING, "status_reason": ""})
+        self._reach(
+            ExecutionStatus.RUNNING, {"status": ExecutionStatus.RUNNING, "status_reason": ""}
+        )
 
     # Who waits for a status
 
     def _when(self, status: str, reached: Callable[[str], None]) -> None:
         with self._lock:
-            if self.status not in (status, *FINAL):
+            if self.status not in (status, *TERMINAL):
                 self._waiting.append((status, reached))
                 return
         reached(self.status)
@@ -351,7 +356,7 @@ class Execution:
         """Set the status, and return the callbacks that waited for it, each once."""
         with self._lock:
             self.status = status
-            final = status in FINAL
+            final = status in TERMINAL
             callbacks = [reached for wanted, reached in self._waiting if final or wanted == status]
             self._waiting = [
                 waiting for waiting in self._waiting if not (final or waiting[0] == status)

@@ -11,8 +11,9 @@ from typing import Any
 
 from swf_common_lib.errors import BrokerUnavailable, TestbedError, WorkflowFailed
 from swf_common_lib.settings import Settings, load_settings
+from swf_common_lib.states import ExecutionStatus
 from workflows.runner.agent import MAX_EXECUTIONS, RunnerAgent
-from workflows.runner.execution import FAILED, Execution
+from workflows.runner.execution import Execution
 from workflows.runner.executions import RunnerExecutions
 
 OPEN_PATIENCE = 4.0
@@ -178,7 +179,7 @@ class WorkflowRunner(RunnerAgent):
             execution.join()
             raise
         outcome = execution.outcome
-        if outcome is not None and outcome.status == FAILED:
+        if outcome is not None and outcome.status == ExecutionStatus.FAILED:
             raise WorkflowFailed(
                 f"{execution.execution_id} failed: {outcome.error}", outcome.stack_trace
             )

@@ -37,12 +37,11 @@ from monitor.executions.plan import make_plan
 from monitor.executions.refusals import record_refusal, refusal_recorded
 from monitor.records.database.sequences import next_run_number
 from monitor.records.models import Namespace, WorkflowDefinition, WorkflowExecution
-from monitor.records.models.access import TokenScope
 from monitor.records.queries.selections import DEFINITIONS, EXECUTIONS
 from monitor.records.states import TERMINAL
 from monitor.records.transitions import record_event
 from swf_common_lib.errors import Conflict, InvalidRequest, NotAllowed, TestbedError
-from swf_common_lib.states import EndCause
+from swf_common_lib.states import EndCause, TokenScope
 
 BEFORE_START = "before_start"
 _SOURCE_KEYS = ("org", "repo", "path", "branch")

@@ -14,10 +14,10 @@ from django.core.management import call_command
 
 from monitor.command import MonitorCommand
 from monitor.database_server import require_answer, unhurried
-from monitor.records.models.access import TokenScope
 from monitor.records.tokens import create_token, verify_token
 from swf_common_lib.errors import NotAuthenticated
 from swf_common_lib.private_file import write_private
+from swf_common_lib.states import TokenScope
 
 OPERATOR_TOKEN = "operator"  # noqa: S105  its name, not its key
 

@@ -12,10 +12,10 @@ from typing import Any
 
 from monitor.command import MonitorCommand
 from monitor.records.models import ApiToken
-from monitor.records.models.access import TokenScope
 from monitor.records.tokens import create_token, revoke_token
 from monitor.records.transitions import record_event
 from swf_common_lib.errors import InvalidRequest
+from swf_common_lib.states import TokenScope
 
 _USER = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
 
@@ -32,7 +32,10 @@ class Command(MonitorCommand):
         create = actions.add_parser("create", help="make a token and print it, this once")
         create.add_argument("name", help="whose it is, or what for")
         create.add_argument(
-            "--scope", choices=TokenScope.values, default="read", help="what it permits"
+            "--scope",
+            choices=TokenScope.values,
+            default=TokenScope.READ.value,
+            help="what it permits",
         )
         create.add_argument("--user", help="in whose name it acts (default: yours)")
         actions.add_parser("list", help="the tokens, without their keys")

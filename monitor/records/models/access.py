@@ -5,13 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 
-
-class TokenScope(models.TextChoices):
-    """What a token permits; each scope includes the ones before it."""
-
-    READ = "read"
-    OPERATE = "operate"
-    ADMIN = "admin"
+from swf_common_lib.states import TokenScope
 
 
 class ApiToken(models.Model):

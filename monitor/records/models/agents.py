@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.db import models
 
+from swf_common_lib.states import AgentHealth, OperationalState
+
 UNDECLARED_INTERVAL = 60.0
 """Seconds between the heartbeats of an agent that declares none: agents in the field."""
 LONGEST_INTERVAL = 3600.0
@@ -25,21 +27,8 @@ class Namespace(models.Model):
 class SystemAgent(models.Model):
     """An agent, as its last heartbeat described it."""
 
-    class Status(models.TextChoices):
-        """Health, as the agent judges it."""
-
-        OK = "OK"
-        WARNING = "WARNING"
-        ERROR = "ERROR"
-        UNKNOWN = "UNKNOWN"
-
-    class OperationalState(models.TextChoices):
-        """What the agent is doing."""
-
-        STARTING = "STARTING"
-        READY = "READY"
-        PROCESSING = "PROCESSING"
-        EXITED = "EXITED"
+    Status = AgentHealth
+    OperationalState = OperationalState
 
     instance_name = models.CharField(max_length=100, unique=True)
     agent_type = models.CharField(max_length=50, db_index=True)

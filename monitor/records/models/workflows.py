@@ -7,8 +7,10 @@ from typing import Any
 from django.db import models
 from django.db.models import Q
 
-from monitor.records.states import ExecutionStatus
+from monitor.records.states import ACTIVE, ExecutionStatus
 from swf_common_lib.states import Change, EndCause
+
+UNFINISHED = [status.value for status in (ExecutionStatus.PENDING, *ACTIVE)]
 
 
 class WorkflowDefinition(models.Model):
@@ -69,12 +71,12 @@ class WorkflowExecution(models.Model):
     stack_trace = models.TextField(blank=True, default="")
     status_reason = models.TextField(blank=True, default="")
     """Why the status is what it is: the reason of a stop or pause, or what it waits for."""
-    end_cause = models.CharField(max_length=20, choices=EndCause.choices(), blank=True, default="")
+    end_cause = models.CharField(max_length=20, choices=EndCause.choices, blank=True, default="")
     """What brought it to its end; empty before, and where nobody knows."""
     ended_by = models.CharField(max_length=100, blank=True, default="")
     """Who brought it to its end: whoever asked for it, else its runner or the monitor."""
     requested_change = models.CharField(
-        max_length=10, choices=Change.choices(), blank=True, default=""
+        max_length=10, choices=Change.choices, blank=True, default=""
     )
     """What was asked of its runner and is not reached yet."""
     change_requested_at = models.DateTimeField(null=True, blank=True)
@@ -111,7 +113,7 @@ class WorkflowExecution(models.Model):
             models.Index(
                 fields=["status"],
                 name="execution_unfinished",
-                condition=Q(status__in=["pending", "running", "paused"]),
+                condition=Q(status__in=UNFINISHED),
             ),
             models.Index(
                 fields=["end_unannounced"],

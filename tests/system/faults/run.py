@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from orchestrator.runs import FINAL, ExecutionProgress, get_progress, send_command
+from orchestrator.runs import ExecutionProgress, get_progress, send_command
+from swf_common_lib.states import TERMINAL
 from tests.system.faults.ledger import Chosen, Mark, Stretch, everything
 from tests.waiting import PATIENCE, wait_until
 
@@ -102,7 +103,7 @@ class Run:
     @property
     def _over(self) -> bool:
         progress = self.progress
-        return progress.status in FINAL and progress.phase == "completed"
+        return progress.status in TERMINAL and progress.phase == "completed"
 
     def check_complete(self, *, begun: bool = True) -> None:
         """Check that everything that belongs to the run is on record, once.

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from orchestrator.runs import FINAL
+from swf_common_lib.states import TERMINAL
 from tests.system.faults.ledger import everything
 from tests.system.faults.watched import AGENTS, WatchedStack, sent_by
 from tests.waiting import wait_until
@@ -41,7 +41,7 @@ def test_the_runner(watched: WatchedStack) -> None:
     since = watched.ledger.mark()
     killed, at = watched.kill("workflow-runner"), time.monotonic()
     watched.heal([killed], heard_again=False)
-    wait_until(lambda: run.progress.status in FINAL, message="the execution is left as it was")
+    wait_until(lambda: run.progress.status in TERMINAL, message="the execution is left as it was")
     healed = time.monotonic() - at
 
     ended = run.end()

@@ -6,9 +6,10 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from orchestrator.runs import FINAL, send_command
+from orchestrator.runs import send_command
 from swf_common_lib.errors import TestbedError
 from swf_common_lib.monitor_client import MonitorClient
+from swf_common_lib.states import TERMINAL
 from tests.stack import Stack
 from tests.system.faults.ledger import Body, Chosen, Ledger, Stretch, everything
 from tests.system.faults.run import Run
@@ -91,7 +92,7 @@ class WatchedStack(Stack):
         if self.ailments(float("inf")):
             self.up()
         for execution in self.monitor.get("status/")["executions"]:
-            if execution["status"] not in FINAL:
+            if execution["status"] not in TERMINAL:
                 send_command(self.monitor, execution["execution_id"], "stop", "its test has failed")
 
     # Runs
@@ -184,7 +185,7 @@ class WatchedStack(Stack):
 
         def at_rest() -> bool:
             status = self.monitor.get("status/")
-            unfinished = [one for one in status["executions"] if one["status"] not in FINAL]
+            unfinished = [one for one in status["executions"] if one["status"] not in TERMINAL]
             alive = [one for one in status["agents"] if one["alive"]]
             return not unfinished and all(one["operational_state"] == "READY" for one in alive)
 

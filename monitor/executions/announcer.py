@@ -78,7 +78,7 @@ class Announcer:
         return f"{settings.TESTBED.activemq_host}:{settings.TESTBED.activemq_port}"
 
     def status(self) -> BusStatus:
-        """Tell how the connection stands."""
+        """Return the state of the connection."""
         return self.open().status()
 
     def require_broker(self) -> None:
@@ -97,7 +97,7 @@ class Announcer:
     def publish(
         self, destination: Destination, body: Mapping[str, Any], *, ttl_ms: int | None = None
     ) -> bool:
-        """Publish, and tell whether the broker has confirmed it in time.
+        """Publish; return whether the broker has confirmed it in time.
 
         False: it is kept, and sent as soon as the broker takes it.
         """
@@ -118,7 +118,7 @@ class Announcer:
         return self.publish(destination, body, ttl_ms=ttl_ms)
 
     def announce(self, execution: WorkflowExecution) -> bool:
-        """Tell the runners of a pending execution; False when the broker did not take it."""
+        """Announce a pending execution to the runners; return whether the broker took it."""
         body = {
             "msg_type": "run_workflow",
             "execution_id": execution.execution_id,
@@ -136,7 +136,7 @@ class Announcer:
             note_announcement(execution, timezone.now())
 
     def command(self, execution: WorkflowExecution, what: str, reason: str) -> bool:
-        """Tell the runner of an execution to stop, pause or resume it; as ``publish`` does.
+        """Send the runner of an execution a stop, pause or resume, as ``publish`` does.
 
         The runner that takes it from the queue passes it on when it is not the one.
         """
@@ -149,7 +149,7 @@ class Announcer:
         return self.publish(WORKFLOW_CONTROL, body, ttl_ms=COMMAND_LIFE_MS)
 
     def broadcast(self, body: Mapping[str, Any]) -> bool:
-        """Say something to all agents, as ``publish`` does."""
+        """Broadcast a message to all agents, as ``publish`` does."""
         return self.publish(BROADCAST, body)
 
 

@@ -55,7 +55,7 @@ class Requested:
 
 
 def find(execution_id: str) -> WorkflowExecution:
-    """Give an execution with its definition. Raises NotFound that names the nearest ids."""
+    """Return an execution with its definition. Raises NotFound that names the nearest ids."""
     execution: WorkflowExecution | None = (
         WorkflowExecution.objects.select_related("workflow_definition")
         .filter(pk=execution_id)
@@ -72,7 +72,7 @@ def find(execution_id: str) -> WorkflowExecution:
 
 
 def claim(execution_id: str, runner: str) -> WorkflowExecution:
-    """Give a pending execution to a runner, which alone executes it from now on.
+    """Assign a pending execution to a runner, which alone executes it from now on.
 
     A runner that has it already gets it again: the answer to its claim was lost. Raises Conflict
     when another has it or it is over, NotFound.
@@ -104,7 +104,7 @@ def claim(execution_id: str, runner: str) -> WorkflowExecution:
 def request_change(
     execution_id: str, change: str, *, actor: str, via: str, reason: str = ""
 ) -> Requested:
-    """Ask for an execution to ``stop``, ``pause`` or ``resume``; give it as it is then.
+    """Request an execution to ``stop``, ``pause`` or ``resume``; return it as it is then.
 
     A pending one is stopped at once; of a running one its runner is told, and the status follows
     when it has obeyed. What is paused (or running) already is left so. Raises NotFound, Conflict
@@ -174,7 +174,7 @@ def _note_request(execution: WorkflowExecution, change: Change, actor: str) -> N
 def report(
     execution_id: str, changes: Mapping[str, Any], *, actor: str, via: str
 ) -> WorkflowExecution:
-    """Take what a runner says of its execution: its status, metrics, environment, errors.
+    """Record what a runner reports of its execution: status, metrics, environment, errors.
 
     Metrics and environment are added to those that are there, key by key. Raises Conflict for a
     status that cannot follow the present one, InvalidRequest for what a runner cannot change.

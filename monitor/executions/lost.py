@@ -78,7 +78,7 @@ def _end_execution(execution_id: str, runner: str) -> None:
 
 
 def _sender(execution: WorkflowExecution) -> str:
-    """Give who announced the run of an execution that names no runner."""
+    """Return who announced the run of an execution that names no runner."""
     announced = WorkflowMessage.objects.filter(
         execution_id=execution.execution_id, message_type__in=_OF_THE_RUNNER
     )
@@ -100,7 +100,7 @@ def _end_workers(now: datetime) -> None:
 
 
 def _process_of(worker_id: str) -> str:
-    """Give the agent's name in an id as our workers have it: agent, run, number."""
+    """Return the agent's name in an id as our workers have it: agent, run, number."""
     agent, _, number = worker_id.rpartition(".")
     agent, _, run = agent.rpartition(".")
     return agent if run.isdigit() and number.isdigit() else ""
@@ -125,7 +125,7 @@ def _end(worker_ids: list[str], now: datetime) -> None:
 
 
 def _heard(agents: Iterable[str]) -> dict[str, datetime]:
-    """Give when those of the agents that ever sent a heartbeat sent the last."""
+    """Return when those of the agents that ever sent a heartbeat sent the last."""
     heard: dict[str, datetime] = {}
     for portion in portions(sorted({agent for agent in agents if agent})):
         rows = SystemAgent.objects.filter(instance_name__in=portion)

@@ -10,6 +10,7 @@ from django.db import DataError, Error, InterfaceError, OperationalError, connec
 
 from monitor.database_server import reason
 from swf_common_lib.errors import InvalidRequest, TestbedError, TookTooLong, Unavailable
+from swf_common_lib.remedies import Remedy
 
 PATIENCE = 1.0
 """Seconds that a query waits for a connection. This process has fewer threads than its pool has
@@ -50,7 +51,9 @@ class DatabaseAvailability:
         said = " ".join(str(error).split())
         if state == _UNDEFINED_TABLE or "no such table" in said:
             return Unavailable(
-                f"the testbed's database lacks its tables: {said}", "`testbed init` makes them."
+                f"the testbed's database lacks its tables: {said}",
+                "`testbed init` makes them.",
+                Remedy.INITIALISE,
             )
         if isinstance(error, DataError):
             return InvalidRequest(
@@ -70,6 +73,8 @@ class DatabaseAvailability:
             f"the testbed's database does not answer: {said}",
             "`testbed start-local` starts it, `testbed doctor` examines it; `testbed init` makes "
             "one where there is none. This server goes on as soon as it is back.",
+            Remedy.START_SERVICES,
+            {"service": "database"},
         )
 
     def _why_gone(self, error: Error) -> str:

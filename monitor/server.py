@@ -13,7 +13,7 @@ from django.db.migrations.executor import MigrationExecutor
 from monitor.asgi import MonitorHandler
 from monitor.database_server import await_answer
 from monitor.executions.announcer import announcer
-from monitor.executions.sweeper import Sweeper
+from monitor.sweeper.sweeper import Sweeper
 from orchestrator.ports import listen
 from swf_common_lib.errors import ConfigurationError
 from swf_common_lib.settings import Settings

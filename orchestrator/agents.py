@@ -5,16 +5,18 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from orchestrator.services import supervisor_of_agents
 from orchestrator.supervisord.configuration import Program
+from orchestrator.supervisord.orphans import process_is_stopped
 from orchestrator.supervisord.process import Process
 from orchestrator.supervisord.supervisor import ProgramFailed, Supervisor
 from swf_common_lib.config import TestbedFile, load_testbed_file
 from swf_common_lib.errors import BrokerUnavailable, ConfigurationError, Conflict, NotFound
 from swf_common_lib.monitor_client import MonitorClient
+from swf_common_lib.remedies import Remedy
 from swf_common_lib.roles import ROLES, RUNNER
 from swf_common_lib.settings import Settings
 from swf_common_lib.states import LISTENING
@@ -212,6 +214,27 @@ def _require_broker(client: MonitorClient, waiting: str) -> None:
         )
 
 
+def _listens(record: Mapping[str, Any]) -> bool:
+    """Return whether the monitor's record says that an agent lives and hears the broker."""
+    return (
+        record.get("liveness") == "alive"
+        and record.get("operational_state") in LISTENING
+        and record.get("mq_connected") is not False
+    )
+
+
+def _require_awake(processes: Sequence[Process]) -> None:
+    """Raise Conflict for a process that was stopped by a signal: no start wakes it."""
+    frozen = [process.name for process in processes if process_is_stopped(process.pid)]
+    if frozen:
+        raise Conflict(
+            f"{', '.join(frozen)}: frozen by a signal (SIGSTOP), so it hears nothing",
+            f"Stop it first, then start it: testbed stop-agents {' '.join(frozen)}.",
+            Remedy.RESTART_AGENTS,
+            {"programs": ", ".join(frozen)},
+        )
+
+
 def _await_listening(
     supervisor: Supervisor, client: MonitorClient, programs: list[str]
 ) -> list[Process]:
@@ -222,10 +245,11 @@ def _await_listening(
         silent = [
             process
             for process in processes
-            if not process.running
-            or records.get(process.pid, {}).get("operational_state") not in LISTENING
+            if not (process.running and _listens(records.get(process.pid, {})))
         ]
+        _require_awake(processes)
         if not silent:
+            _require_broker(client, ", ".join(programs))
             return processes
         names = ", ".join(process.name for process in silent)
         if all(process.running for process in processes):
@@ -236,5 +260,7 @@ def _await_listening(
                 f"{REPORT_TIMEOUT:g} s. The last lines of {silent[0].name}:\n"
                 f"{silent[0].last_lines()}",
                 f"See `testbed logs {silent[0].name}`.",
+                Remedy.READ_LOG,
+                {"agent": silent[0].name},
             )
         supervisor.pause(f"{names} to listen", 0.1)

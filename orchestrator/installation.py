@@ -22,6 +22,7 @@ from orchestrator.services import Report, start_services
 from swf_common_lib.database_url import parse_database_url
 from swf_common_lib.errors import ConfigurationError, Conflict, TestbedError
 from swf_common_lib.private_file import write_private
+from swf_common_lib.remedies import Remedy
 from swf_common_lib.roles import ROLES, RUNNER
 from swf_common_lib.settings import Settings, load_settings
 
@@ -74,7 +75,9 @@ def require_prepared(settings: Settings) -> None:
 
 def _not_initialised(settings: Settings) -> ConfigurationError:
     return ConfigurationError(
-        [f"{settings.swf_runtime_dir} is not initialised"], "Run `testbed init`."
+        [f"{settings.swf_runtime_dir} is not initialised"],
+        "Run `testbed init`.",
+        Remedy.INITIALISE,
     )
 
 

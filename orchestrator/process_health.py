@@ -19,6 +19,7 @@ from orchestrator.process_rules import (
     findings_of,
 )
 from orchestrator.services import (
+    agents_file,
     services_of,
     supervisor_of_agents,
     supervisor_of_services,
@@ -103,6 +104,8 @@ def _look_at_services(settings: Settings) -> ObservedSupervisord:
 
 
 def _look_at_agents(settings: Settings) -> ObservedSupervisord:
+    if not agents_file(settings).exists():
+        return ObservedSupervisord(False, SupervisordAnswer.GIVEN, ())  # they run elsewhere
     supervisor = supervisor_of_agents(settings)
     answer, processes = _ask(supervisor)
     histories = read_histories(supervisor.configuration.log_file) if processes else {}

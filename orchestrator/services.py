@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from pathlib import Path
 
 from orchestrator import ports
 from orchestrator.listeners import Stranger, stranger_on
@@ -93,9 +94,14 @@ def supervisor_of_services(settings: Settings) -> Supervisor:
     return Supervisor(settings.swf_home / "supervisord.conf")
 
 
+def agents_file(settings: Settings) -> Path:
+    """Return the configuration of the supervisord that runs the agents; it may not be there."""
+    return settings.swf_home / "agents.supervisord.conf"
+
+
 def supervisor_of_agents(settings: Settings, give_up: threading.Event | None = None) -> Supervisor:
     """Return the supervisord that runs the workflow runner and the agents."""
-    return Supervisor(settings.swf_home / "agents.supervisord.conf", give_up)
+    return Supervisor(agents_file(settings), give_up)
 
 
 def start_services(

@@ -11,6 +11,7 @@ import logging
 import os
 import socket
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -39,6 +40,7 @@ from swf_common_lib.messaging import (
 from swf_common_lib.monitor_client import FOREVER, MonitorClient, execution_path
 from swf_common_lib.settings import Settings
 from swf_common_lib.states import AgentHealth, OperationalState
+from swf_common_lib.version import own_version
 
 CACHED_EXECUTIONS = 64
 HEARTBEAT_TTL = 60_000
@@ -277,7 +279,12 @@ class BaseAgent:
             "workflow_enabled": True,
             "total_stf_processed": self.total_stf_processed,
             "heartbeat_interval": self.heartbeat_interval,
-            "metadata": {"unconfirmed_messages": status.unconfirmed, **self.heartbeat_metadata()},
+            "metadata": {
+                "unconfirmed_messages": status.unconfirmed,
+                "version": own_version(),
+                "clock": round(time.time(), 3),
+                **self.heartbeat_metadata(),
+            },
         }
 
     def _beat(self) -> dict[str, Any]:

@@ -5,25 +5,40 @@ A message says what is wrong and where; the hint says what to do next.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from swf_common_lib.remedies import Remedy
+
+Target = Mapping[str, str]
 
 
 class TestbedError(Exception):
     """Base of every error that the testbed raises on purpose.
 
-    ``detail`` says what is wrong and where, ``hint`` what to do next (may be empty).
+    ``detail`` says what is wrong and where, ``hint`` what to do next (may be empty). Where the hint
+    names a command, ``remedy`` and ``target`` say the same as values, for surfaces without it.
     """
 
     __test__ = False  # pytest would collect a class of this name
 
     code = "error"
     http_status = 500
+    usual_remedy: ClassVar[Remedy | None] = None
+    usual_target: ClassVar[Target] = {}
 
-    def __init__(self, detail: str, hint: str = "") -> None:
+    def __init__(
+        self,
+        detail: str,
+        hint: str = "",
+        remedy: Remedy | None = None,
+        target: Target | None = None,
+    ) -> None:
         super().__init__(detail)
         self.detail = detail
         self.hint = hint
+        self.remedy = remedy or self.usual_remedy
+        self.target = self.usual_target if target is None else target
 
     def __str__(self) -> str:
         return f"{self.detail}\n{self.hint}" if self.hint else self.detail
@@ -38,6 +53,8 @@ class TestbedError(Exception):
         }
         if self.hint:
             body["hint"] = self.hint
+        if self.remedy is not None:
+            body |= {"remedy": self.remedy.value, "target": dict(self.target)}
         return body
 
 
@@ -47,9 +64,15 @@ class ConfigurationError(TestbedError):
     code = "invalid-configuration"
     http_status = 400
 
-    def __init__(self, problems: Sequence[str], hint: str = "") -> None:
+    def __init__(
+        self,
+        problems: Sequence[str],
+        hint: str = "",
+        remedy: Remedy | None = None,
+        target: Target | None = None,
+    ) -> None:
         self.problems = list(problems)
-        super().__init__("\n".join(self.problems), hint)
+        super().__init__("\n".join(self.problems), hint, remedy, target)
 
     def problem(self) -> dict[str, Any]:
         """Return the error as problem JSON with the list of its problems."""
@@ -109,12 +132,16 @@ class BrokerUnavailable(Unavailable):
     """The message broker cannot be reached or refuses the login."""
 
     code = "broker-unavailable"
+    usual_remedy = Remedy.START_SERVICES
+    usual_target = {"service": "broker"}
 
 
 class MonitorUnavailable(Unavailable):
     """The monitor's REST interface cannot be reached."""
 
     code = "monitor-unavailable"
+    usual_remedy = Remedy.START_SERVICES
+    usual_target = {"service": "web"}
 
 
 class TookTooLong(TestbedError):

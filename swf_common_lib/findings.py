@@ -15,6 +15,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any
 
+from swf_common_lib.remedies import Remedy as Remedy
 from swf_common_lib.text import given, instant
 
 Value = str | int | float | bool
@@ -93,6 +94,8 @@ class FindingCode(str, Enum):
     """It reports WARNING or ERROR itself."""
     AGENTS_MISSING = "agents_missing"
     """Agents that an execution needs are not up in its namespace."""
+    NAMESPACE_UNSERVED = "namespace_unserved"
+    """No agent serves a namespace, while some serve another."""
     AGENTS_LATE = "agents_late"
     """They began after what they were to answer had been broadcast."""
     # Queues and messages
@@ -139,42 +142,6 @@ class FindingCode(str, Enum):
     DATABASE_NEAR_LIMIT = "database_near_limit"
     CLOCKS_APART = "clocks_apart"
     VERSIONS_APART = "versions_apart"
-
-
-class Remedy(str, Enum):
-    """What helps; ``Finding.target`` says with what."""
-
-    NOTHING = "nothing"
-    WAIT = "wait"
-    START_SERVICES = "start_services"
-    RESTART_SERVICES = "restart_services"
-    FREE_PORT = "free_port"
-    READ_LOG = "read_log"
-    START_AGENTS = "start_agents"
-    RESTART_AGENTS = "restart_agents"
-    START_IN_SERVED_NAMESPACE = "start_in_served_namespace"
-    """Agents serve another namespace: start it there, or have testbed.toml name this one."""
-    CORRECT_SENDER = "correct_sender"
-    """A queue that no role consumes: its name is misspelt by who sends to it."""
-    TAKE_DEAD_LETTERS = "take_dead_letters"
-    SHOW_MESSAGE = "show_message"
-    SHOW_SLICES = "show_slices"
-    START_AGAIN = "start_again"
-    START_AGENTS_THEN_AGAIN = "start_agents_then_again"
-    """What was broadcast meanwhile is not repeated: the execution has to be started again."""
-    STOP_EXECUTION = "stop_execution"
-    RESUME_EXECUTION = "resume_execution"
-    STOP_OTHERS_OR_WAIT = "stop_others_or_wait"
-    RESTART_RUNNER = "restart_runner"
-    MEND_WORKFLOW = "mend_workflow"
-    MEND_CONFIGURATION = "mend_configuration"
-    MEND_FILE = "mend_file"
-    MORE_WORKERS = "more_workers"
-    ANNOUNCE_RUN = "announce_run"
-    FREE_DISK = "free_disk"
-    PRUNE = "prune"
-    SET_CLOCK = "set_clock"
-    SAME_VERSION = "same_version"
 
 
 @dataclass(frozen=True)
@@ -251,12 +218,17 @@ def evidence(**figures: Value | tuple[Value | None, str] | None) -> tuple[Eviden
     return tuple(seen)
 
 
+def _identity(finding: Finding) -> tuple[Any, ...]:
+    """Return what makes two findings the same: code, subject, and what the remedy is done to."""
+    return finding.code, finding.subject, str(finding.target.get("programs", ""))
+
+
 def ranked(findings: Iterable[Finding]) -> list[Finding]:
     """Return each finding once, the worst first, a symptom below its cause.
 
     ``symptom_of`` is kept only where the cause was found as well.
     """
-    unique = {(one.code, one.subject): one for one in reversed(list(findings))}
+    unique = {_identity(one): one for one in reversed(list(findings))}
     codes = {one.code for one in unique.values()}
     known = [
         one if one.symptom_of in codes else replace(one, symptom_of=None)

@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 
 from mcp_server.answers.arguments import problem_of
 from mcp_server.answers.error_text import LONGEST_NAME, fault_lines, short_name, short_value
-from mcp_server.answers.remedies import for_assistants
+from mcp_server.answers.finding_texts import error_text
 from mcp_server.answers.schemas import lean_input, lean_output
 from mcp_server.callers import caller_of
 from swf_common_lib.config import did_you_mean, nearest
@@ -145,7 +145,7 @@ def _told(name: str, error: UnexpectedToolError) -> ToolError:
     """Return the error for the caller; the text of a crash stays in this server's log."""
     cause = error.__cause__
     if isinstance(cause, TestbedError):
-        return ToolError(for_assistants(str(cause)))
+        return ToolError(error_text(cause))
     return UnexpectedToolError(
         f"{name} failed for a reason of its own; the log of the MCP server has it "
         "(`testbed logs mcp`). get_system_status says whether the testbed is well."

@@ -12,11 +12,10 @@ from django.utils import timezone
 
 from mcp_server.uris import EXECUTION, LOG, STATUS, WORKFLOW
 from monitor.executions.announcer import announcer
-from monitor.executions.waiting import ALIVE_FOR
+from monitor.health.liveness import agents_seen
 from monitor.records.models import (
     AppLog,
     RunState,
-    SystemAgent,
     SystemStateEvent,
     WorkflowDefinition,
     WorkflowExecution,
@@ -84,14 +83,11 @@ def _logs(ids: list[str]) -> dict[str, Fingerprint]:
 
 def _status() -> Fingerprint:
     now = timezone.now()
-    agents = SystemAgent.objects.filter(last_heartbeat__gte=now - _RECENT).order_by("pk")
     unfinished = WorkflowExecution.objects.filter(status__in=[ExecutionStatus.PENDING, *ACTIVE])
     return (
         tuple(
-            (name, state, health, heartbeat >= now - ALIVE_FOR)
-            for name, state, health, heartbeat in agents.values_list(
-                "instance_name", "operational_state", "status", "last_heartbeat"
-            )
+            (agent.name, agent.row.operational_state, agent.row.status, agent.liveness)
+            for agent in agents_seen(now, everything=True)
         ),
         tuple(unfinished.order_by("pk").values_list("execution_id", "status")),
         announcer().status().connected,

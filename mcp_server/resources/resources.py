@@ -40,7 +40,8 @@ def add_resources(server: MCPServer[Application], application: Application) -> N
         mime_type=_JSON,
     )
     async def status() -> str:
-        return _as_json(await current_status(application))
+        found, _ = await current_status(application)
+        return _as_json(found)
 
     @server.resource(
         "testbed://workflows/{name}",

@@ -13,7 +13,7 @@ from mcp_server.answers.results import answer
 from mcp_server.answers.tool import TestbedTool, read_tool
 from mcp_server.callers import ToolContext, application_of
 from mcp_server.views.comparison import Comparison, compare
-from mcp_server.views.diagnosis import Diagnosis, diagnose, summary_of
+from mcp_server.views.diagnosis import DiagnosisView, diagnosis_of
 from mcp_server.views.executions import ExecutionDetail, execution_detail, execution_items
 from monitor.records.queries.selections import EXECUTIONS
 from swf_common_lib.text import short
@@ -72,14 +72,13 @@ async def get_workflow_execution(
 
 async def diagnose_execution(
     context: ToolContext, execution_id: ExecutionId
-) -> Annotated[CallToolResult, Diagnosis]:
+) -> Annotated[CallToolResult, DiagnosisView]:
     """Find out why an execution failed, waits, lags or hangs: causes, evidence, next steps.
 
     Next: as the findings say.
     """
-    application = application_of(context)
-    diagnosis = await diagnose(application, execution_id)
-    return answer(diagnosis, summary_of(diagnosis))
+    diagnosis, line = await diagnosis_of(application_of(context), execution_id)
+    return answer(diagnosis, line)
 
 
 async def compare_executions(

@@ -9,6 +9,7 @@ from typing import Any
 from django.utils import timezone
 
 from mcp_server.answers.results import Result
+from monitor.health.liveness import Liveness, health_of, liveness_of
 from monitor.records.models import AppLog, SystemAgent, WorkflowExecution, WorkflowMessage
 from monitor.records.states import ACTIVE
 from orchestrator.agents import chosen_programs
@@ -54,15 +55,18 @@ def agent_items(agents: Sequence[SystemAgent], detailed: bool) -> list[Item]:
 
 def agent_item(agent: SystemAgent, detailed: bool) -> Item:
     """Return the content of an agent's last heartbeat."""
+    now = timezone.now()
     age = None
     if agent.last_heartbeat is not None:
-        age = round((timezone.now() - agent.last_heartbeat).total_seconds(), 1)
+        age = round((now - agent.last_heartbeat).total_seconds(), 1)
+    liveness = liveness_of(agent, now)
     item = given(
         name=agent.instance_name,
         agent_type=agent.agent_type,
         namespace=agent.namespace,
-        operational_state=agent.operational_state,
-        health=agent.status,
+        liveness=liveness.value,
+        operational_state=agent.operational_state if liveness is Liveness.ALIVE else None,
+        health=health_of(agent, now),
         heartbeat_age_seconds=age,
     )
     if not detailed:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from mcp_server.answers.finding_texts import advice, sentence
 from mcp_server.answers.results import Result
 from mcp_server.uris import execution_resource
 from mcp_server.views.executions import UNPROCESSED, progress_line, progress_view
-from monitor.diagnosis.prospects import nobody_works_in, unserved, waits_for
+from monitor.diagnosis.prospects import UNSERVED, WAITS, prospects_of
 from monitor.executions import StartRequest, request_change, start
 from monitor.executions.control import find
 from monitor.records.models import WorkflowExecution
@@ -96,14 +97,24 @@ def started(request: StartRequest) -> StartResult:
 
 def with_prospects(begun: StartResult) -> StartResult:
     """Add what a just started execution waits for, and which messages nobody will process."""
-    execution = find(begun.execution_id)
-    notes = (begun.note, unserved(execution))
+    waits, unserved = _prospects(find(begun.execution_id))
+    notes = (begun.note, unserved)
     return begun.model_copy(
         update={
-            "waiting_for": waits_for(execution) or None,
+            "waiting_for": waits or None,
             "note": "; ".join(note for note in notes if note) or None,
         }
     )
+
+
+def _prospects(execution: WorkflowExecution) -> tuple[str, str]:
+    """Return what an execution waits for, and why nobody works on what it makes; "" if nothing."""
+    found = prospects_of(execution)
+    texts = [
+        [f"{sentence(one)}. Next: {advice(one)}" for one in found if one.code in codes]
+        for codes in (WAITS, UNSERVED)
+    ]
+    return texts[0][0] if texts[0] else "", texts[1][0] if texts[1] else ""
 
 
 def change(execution_id: str, action: str, actor: str, reason: str) -> ChangeResult:
@@ -129,12 +140,12 @@ def execution_state(execution_id: str, include_processing: bool) -> tuple[WaitRe
     execution = find(execution_id)
     progress = progress_of([execution])[execution_id]
     processed = processing_finished(execution, progress)
-    waits = waits_for(execution)
-    line = progress_line(execution, progress)
     left = is_finished(execution) and processed is False
+    asks = left or execution.status == ExecutionStatus.PENDING
+    waits, unserved = _prospects(execution) if asks else ("", "")
+    line = progress_line(execution, progress)
     if left:
         line += "; agents are not done with its run"
-    alone = nobody_works_in(execution.namespace) if processed is False else ""
     state = WaitResult(
         execution_id=execution_id,
         status=execution.status,
@@ -144,10 +155,10 @@ def execution_state(execution_id: str, include_processing: bool) -> tuple[WaitRe
         processing_finished=processed,
         progress=progress_view(progress),
         error=execution.error_message or None,
-        note=alone or None,
+        note=unserved or None,
         next=UNPROCESSED if left else None,
     )
-    return state, f"{execution_id} is {execution.status}, waiting for {waits}" if waits else line
+    return state, f"{execution_id} is {execution.status}, waiting: {waits}" if waits else line
 
 
 def _change(execution: WorkflowExecution, action: str, note: str | None) -> ChangeResult:

@@ -6,8 +6,9 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from mcp_server.answers.finding_texts import advice, sentence
 from mcp_server.answers.results import Result
-from monitor.diagnosis.prospects import nobody_works_in
+from monitor.diagnosis.prospects import namespace_unserved
 from monitor.executions.announcer import announcer
 from monitor.executions.control import find
 from monitor.records.transitions import record_event
@@ -67,7 +68,8 @@ def send(
         "timestamp": utc_now(),
     }
     parse_message(body)
-    notes = [nobody_works_in(namespace)]
+    unserved = namespace_unserved(namespace)
+    notes = [f"{sentence(unserved)}. Next: {advice(unserved)}" if unserved else ""]
     announcer().require_broker()
     record_event(
         execution_id,

@@ -3,42 +3,48 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mcp_server.answers.remedies import for_assistants
+from django.utils import timezone
+
+from mcp_server.answers.finding_texts import advice, sentence, view
 from mcp_server.answers.results import Result
 from mcp_server.application import Application
-from monitor.diagnosis.queues import (
-    consumer_of,
-    queue_view,
-    start_text,
-    unconsumed,
-    unconsumed_text,
+from monitor.diagnosis.status import is_healthy, system_status
+from monitor.diagnosis.system import system_findings
+from monitor.health.look import Look, take_look
+from monitor.health.queues import queue_view
+from monitor.records.states import TERMINAL
+from orchestrator.queue_depths import QueueReader
+from swf_common_lib.errors import Unavailable
+from swf_common_lib.findings import (
+    Finding,
+    FindingCode,
+    Remedy,
+    Severity,
+    Subject,
+    SubjectKind,
+    evidence,
 )
-from monitor.diagnosis.services import hanging_broker
-from monitor.health.status import ERROR, OK, WARNING, system_status
-from orchestrator.queue_depths import QueueReader, Reading
-from orchestrator.services import supervisor_of_agents
-from orchestrator.supervisord.connection import SupervisorUnavailable
-from swf_common_lib.errors import TestbedError, Unavailable
-from swf_common_lib.roles import RUNNER
-from swf_common_lib.settings import Settings
-from swf_common_lib.text import given
+from swf_common_lib.text import given, instant, short
 
-_OF_EXECUTIONS = ("execution_id", "status", "namespace", "run_number")
+_OF_EXECUTIONS = ("execution_id", "status", "namespace", "run_number", "waiting_for")
 _ENDED_SHOWN = 3
 _UNFINISHED_SHOWN = 20
-_PROBLEMS_SHOWN = 20
-_DONE = ("completed", "failed", "terminated")
+_FINDINGS_SHOWN = 20
+_IN_THE_TEXT = 3
 
 
 class SystemStatus(Result):
     """State of the testbed as a whole."""
 
+    as_of: str
     healthy: bool
-    problems: list[dict[str, Any]]
-    """What is wrong, where, and what to do next; errors first."""
+    """Nothing needs a hand: services, processes, agents, queues, configurations, hosts, and the
+    executions and runs of the last hour were looked at."""
+    findings: list[dict[str, Any]]
+    """What was found, the worst first, a symptom below its cause; and what to do next."""
+    findings_left_out: int | None = None
     services: dict[str, Any]
     runners: list[str]
     """Those that are alive."""
@@ -48,111 +54,94 @@ class SystemStatus(Result):
     """Programs of this host's supervisord with their state; empty where it does not run."""
     executions: list[dict[str, Any]]
     """Unfinished ones, and the last that ended."""
-    queues: dict[str, Any] = {}
-    """Those of the broker that hold messages."""
+    queues: dict[str, Any] | None = None
+    """Those of the broker that hold messages; absent where nobody knows."""
     queues_unknown: str | None = None
-    """Why the broker does not tell of its queues, and what to do about it."""
+    """Why nobody knows what waits in the broker's queues, and what to do about it."""
 
 
-async def current_status(application: Application) -> SystemStatus:
-    """Give the state of the testbed; a database that is down is part of it."""
+async def current_status(application: Application) -> tuple[SystemStatus, str]:
+    """Return the state of the testbed and a line on it; a database that is away is part of it."""
     try:
-        return await application.database(_status, application.settings, application.queues)
+        return await application.database(_status, application.queues)
     except Unavailable as error:
-        problem = {
-            "severity": ERROR,
-            "what": f"{error.detail}; of agents and executions nothing can be told meanwhile",
-            "where": "database",
-            "next": "`testbed start-local` starts it, `testbed doctor` examines it.",
-        }
-        return SystemStatus(
+        away = database_away(error)
+        status = SystemStatus(
+            as_of=instant(timezone.now()) or "",
             healthy=False,
-            problems=[problem],
-            services={"database": {"status": ERROR, "detail": error.detail}},
+            findings=[view(away)],
+            services={"database": {"status": Severity.ERROR.value, "detail": error.detail}},
             runners=[],
             agents_alive={},
-            processes={},
             executions=[],
+            queues_unknown="the database does not answer",
         )
+        return status, summary_of([away])
 
 
-def _status(settings: Settings, queues: QueueReader) -> SystemStatus:
-    found = system_status(from_outside=True)
-    alive = [agent for agent in found["agents"] if agent["alive"]]
-    alive_types = Counter(agent["agent_type"] for agent in alive)
-    processes = _processes(settings)
-    reading = queues.read() if found["services"]["broker"]["status"] == OK else Reading()
-    problems = [
-        {name: for_assistants(text) for name, text in problem.items()}
-        for problem in (
-            *found["problems"],
-            *_dead_processes(processes),
-            *_broker_problems(reading, alive_types),
-        )
-    ]
-    problems.sort(key=lambda problem: problem["severity"] != ERROR)
-    return SystemStatus(
-        healthy=not problems,
-        problems=problems[:_PROBLEMS_SHOWN],
-        services={
-            name: told["detail"] if told["status"] == OK else told
-            for name, told in found["services"].items()
-        },
-        runners=[a["instance_name"] for a in alive if a["agent_type"] == RUNNER.agent_type][:20],
-        agents_alive=dict(sorted(alive_types.items())),
-        processes=processes,
-        executions=_executions(found["executions"]),
-        queues=queue_view(reading),
-        queues_unknown=reading.unknown or None,
+def database_away(error: Unavailable) -> Finding:
+    """Return the finding that the database does not answer."""
+    return Finding(
+        FindingCode.DATABASE_AWAY,
+        Severity.ERROR,
+        Subject(SubjectKind.SERVICE, "database"),
+        Remedy.START_SERVICES,
+        evidence=evidence(error=error.detail),
+        target={"service": "database"},
     )
 
 
+def summary_of(findings: list[Finding]) -> str:
+    """Return findings in a line: the first with what to do, and what else there is."""
+    if not findings:
+        return (
+            "all is well: services, processes, agents, queues, configurations, hosts, and the"
+            " executions and runs of the last hour were looked at"
+        )
+    first, others = findings[0], findings[1:_IN_THE_TEXT]
+    head = "" if not is_healthy(findings) else "nothing needs a hand; worth knowing: "
+    text = f"{head}{first.severity.value}: {short(sentence(first), 220)}. Next: "
+    text += f"{short(advice(first), 120)}"
+    if others:
+        also = "; ".join(f"{one.code.value} of {one.subject.id}" for one in others)
+        more = len(findings) - 1 - len(others)
+        text += f". Also: {short(also, 120)}" + (f" and {more} more" if more else "")
+    return text
+
+
+def _status(queues: QueueReader) -> tuple[SystemStatus, str]:
+    look = take_look(queues, from_outside=True)
+    findings = system_findings(look)
+    found = system_status(look, findings)
+    shown = findings[:_FINDINGS_SHOWN]
+    known = look.broker_up and not look.reading.unknown
+    status = SystemStatus(
+        as_of=found["as_of"],
+        healthy=found["healthy"],
+        findings=[view(finding) for finding in shown],
+        findings_left_out=len(findings) - len(shown) or None,
+        services={
+            name: told.get("detail") if told["status"] == "ok" else told
+            for name, told in found["services"].items()
+        },
+        runners=look.runners[:20],
+        agents_alive=dict(sorted(Counter(a.row.agent_type for a in look.alive).items())),
+        processes={name: process.state for name, process in look.programs.processes.items()},
+        executions=_executions(found["executions"]),
+        queues=queue_view(look.reading) if known else None,
+        queues_unknown=queues_unknown(look),
+    )
+    return status, summary_of(findings)
+
+
+def queues_unknown(look: Look) -> str | None:
+    """Return why nobody knows what waits in the broker's queues; None where it is known."""
+    if look.reading.unknown:
+        return look.reading.unknown
+    return None if look.broker_up else "the message broker does not answer"
+
+
 def _executions(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    unfinished = [row for row in rows if row["status"] not in _DONE][:_UNFINISHED_SHOWN]
-    ended = [row for row in rows if row["status"] in _DONE][:_ENDED_SHOWN]
-    return [
-        given(
-            **{name: row.get(name) for name in _OF_EXECUTIONS},
-            waiting_for=for_assistants(row.get("waiting_for", "")),
-        )
-        for row in unfinished + ended
-    ]
-
-
-def _processes(settings: Settings) -> dict[str, str]:
-    try:
-        found = supervisor_of_agents(settings).processes()
-    except (SupervisorUnavailable, TestbedError, OSError):
-        return {}  # nothing was started here; agents may run on another host
-    return {name: process.state for name, process in found.items()}
-
-
-def _dead_processes(processes: dict[str, str]) -> list[dict[str, Any]]:
-    return [
-        _problem(
-            ERROR,
-            f"program {name} does not stay up: supervisord has it as {state}",
-            name,
-            f"get_agent(name={name!r}) shows its last lines.",
-        )
-        for name, state in processes.items()
-        if state in ("FATAL", "BACKOFF")
-    ]
-
-
-def _broker_problems(reading: Reading, alive: Mapping[str, int]) -> Iterator[dict[str, Any]]:
-    """Tell of a broker that hangs, and of messages that wait for agents of which none lives.
-
-    Of commands that wait for a runner nothing: that there is no runner is told already.
-    """
-    for finding in hanging_broker(reading):
-        yield _problem(finding.severity, finding.what, "broker", finding.next)
-    for queue, depth in unconsumed(reading):
-        consumer = consumer_of(queue)
-        if not alive.get(consumer.agent_type) and consumer.agent_type != RUNNER.agent_type:
-            then = start_text(consumer.program)
-            yield _problem(WARNING, unconsumed_text(queue, depth), queue, then)
-
-
-def _problem(severity: str, what: str, where: str, then: str) -> dict[str, Any]:
-    return {"severity": severity, "what": what, "where": where, "next": then}
+    unfinished = [row for row in rows if row["status"] not in TERMINAL][:_UNFINISHED_SHOWN]
+    ended = [row for row in rows if row["status"] in TERMINAL][:_ENDED_SHOWN]
+    return [given(**{name: row.get(name) for name in _OF_EXECUTIONS}) for row in unfinished + ended]

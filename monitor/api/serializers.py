@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils import timezone
 from rest_framework import serializers
 
 from monitor.api.fields import (
@@ -14,6 +15,7 @@ from monitor.api.fields import (
     positive,
     printable,
 )
+from monitor.health.liveness import health_of, liveness_of
 from monitor.records.models import (
     AppLog,
     FastMonFile,
@@ -41,11 +43,25 @@ class AgentSerializer(RecordSerializer):
         validators=[positive],
         help_text=f"seconds from one heartbeat to the next; {UNDECLARED_INTERVAL:.0f} if not said",
     )
+    liveness = serializers.SerializerMethodField(
+        help_text="How it stands by its heartbeats: alive, late, silent, or exited."
+    )
 
     class Meta:
         model = SystemAgent
         fields = "__all__"
         read_only_fields = ["last_heartbeat"]
+
+    def get_liveness(self, agent: SystemAgent) -> str:
+        """Return how an agent stands by its heartbeats."""
+        return liveness_of(agent, timezone.now()).value
+
+    def to_representation(self, instance: SystemAgent) -> dict[str, Any]:
+        """Return an agent; the health of one that is not alive to say it is UNKNOWN."""
+        said: dict[str, Any] = super().to_representation(instance)
+        if isinstance(instance, SystemAgent):
+            said["status"] = health_of(instance, timezone.now())
+        return said
 
 
 class HeartbeatSerializer(AgentSerializer):

@@ -37,6 +37,7 @@ urlpatterns = [
     path("state/next-run-number/", state.run_number),
     path("state/next-workflow-execution-id/", state.execution_sequence),
     path("status/", system.status),
+    path("health/", system.health),
     path("installation/", system.installation),
     path("login-links/", system.login_links),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),

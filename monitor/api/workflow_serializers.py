@@ -8,10 +8,11 @@ from django.utils import timezone
 from rest_framework import serializers
 
 from monitor.api.fields import RecordSerializer, TableField, TimeField, printable
-from monitor.executions import wait_text, waiting_for
 from monitor.executions.control import LEASE, LONGEST_REASON
 from monitor.executions.plan import Plan
 from monitor.executions.request import StartRequest
+from monitor.health.wait_text import wait_text
+from monitor.health.waiting import waiting_for
 from monitor.records.models import RunState, WorkflowDefinition, WorkflowExecution
 from monitor.records.progress import Progress, progress_of
 from monitor.records.states import ExecutionStatus

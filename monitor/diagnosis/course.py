@@ -4,158 +4,263 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
-from django.utils import timezone
-
-from monitor.diagnosis.finding import Finding
-from monitor.diagnosis.queues import RUNNER, waiting_text
-from monitor.executions.announcer import announcer
-from monitor.executions.wait_text import wait_text
-from monitor.executions.waiting import live_runners, waiting_for
+from monitor.diagnosis.execution_look import ExecutionLook
+from monitor.health.look import Look
+from monitor.health.queues import waiting_for_role
+from monitor.health.waiting import TAKEN_WITHIN
 from monitor.records.models import WorkflowExecution
-from monitor.records.states import ACTIVE, ExecutionStatus
-from orchestrator.queue_depths import Reading
-from swf_common_lib.config import PARAMETERS
+from monitor.records.states import ExecutionStatus
+from swf_common_lib.config import PARAMETERS, data_taking
+from swf_common_lib.findings import (
+    Finding,
+    FindingCode,
+    Remedy,
+    Severity,
+    Subject,
+    SubjectKind,
+    evidence,
+)
+from swf_common_lib.roles import RUNNER
+from swf_common_lib.states import Change, EndCause
 from swf_common_lib.text import short
 
-_GONE = "stopped answering"
-"""In the reason that the sweeper gives."""
-_NOT_TAKEN = "no workflow runner took it"
-_CONFIGURATION = re.compile(r"^(ConfigurationError|InvalidRequest)\b")
-_START_RUNNER = f'start_agents(agents=["{RUNNER}"]) starts one'
+HONOURED_WITHIN = timedelta(seconds=10)
+"""A runner obeys a stop or pause at once; after so long it does not."""
+STANDSTILL = timedelta(seconds=15)
+"""A simulated clock that has not moved for so long stands still: heartbeats come every 2 s."""
+_CAUSES = {
+    EndCause.RUNNER_LOST: FindingCode.RUNNER_LOST,
+    EndCause.WORKFLOW_RAISED: FindingCode.WORKFLOW_RAISED,
+    EndCause.CONFIGURATION: FindingCode.CONFIGURATION_UNUSABLE,
+    EndCause.NEVER_CLAIMED: FindingCode.NEVER_CLAIMED,
+}
+_REMEDIES = {
+    FindingCode.RUNNER_LOST: Remedy.START_AGAIN,
+    FindingCode.WORKFLOW_RAISED: Remedy.MEND_WORKFLOW,
+    FindingCode.CONFIGURATION_UNUSABLE: Remedy.MEND_CONFIGURATION,
+    FindingCode.NEVER_CLAIMED: Remedy.START_AGENTS_THEN_AGAIN,
+    FindingCode.EXECUTION_FAILED: Remedy.READ_LOG,
+}
 _MISSING_KEY = re.compile(r"^KeyError: (?P<key>'.+')$")
-_AGAIN = "then start_workflow with the same arguments; this one is over."
+_READS_CONFIGURATION = re.compile(r"\b(config|parameters)\[")
 
 
-def course_findings(execution: WorkflowExecution, reading: Reading) -> Iterator[Finding]:
-    """Give what is wrong with the course of an execution; ``reading``: of the broker's queues."""
-    if execution.status == ExecutionStatus.PENDING:
-        yield from _pending(execution, reading)
-    elif execution.status in ACTIVE:
-        yield from _active(execution)
-    elif execution.status == ExecutionStatus.FAILED:
-        yield _failed(execution)
-    elif execution.status == ExecutionStatus.TERMINATED:
-        yield _terminated(execution)
-    yield from _configuration(execution)
+def course_findings(seen: ExecutionLook, look: Look) -> Iterator[Finding]:
+    """Yield what is wrong with the course of an execution."""
+    status = seen.execution.status
+    if status == ExecutionStatus.PENDING:
+        yield from _pending(seen, look)
+    elif seen.active:
+        yield from _active(seen, look)
+    elif status == ExecutionStatus.FAILED or _cause(seen) in _CAUSES:
+        yield _failed(seen, look)
+    elif status == ExecutionStatus.TERMINATED:
+        yield _stopped(seen)
+    yield from _unusable_values(seen)
 
 
-def _pending(execution: WorkflowExecution, reading: Reading) -> Iterator[Finding]:
-    waits = wait_text(waiting_for(execution))
-    if not waits or not announcer().status().connected:
-        return  # a runner is taking it; or the broker is down, which is said already
-    if live_runners():
+def execution(seen: ExecutionLook) -> Subject:
+    """Return the subject of a finding about an execution."""
+    return Subject(SubjectKind.EXECUTION, seen.id)
+
+
+def again(seen: ExecutionLook) -> dict[str, Any]:
+    """Return what starts the same once more."""
+    row = seen.execution
+    return {"execution_id": seen.id, "workflow": row.workflow_name, "namespace": row.namespace}
+
+
+def _pending(seen: ExecutionLook, look: Look) -> Iterator[Finding]:
+    row = seen.execution
+    announced = row.announced_at
+    if not look.broker_up or not look.heard:
+        return  # that is said already
+    if look.runners and announced is not None and look.now - announced < TAKEN_WITHIN:
+        return  # a runner is taking it
+    waiting = (round((look.now - row.created_at).total_seconds(), 1), "s")
+    if look.runners:
         yield Finding(
-            "runners_busy",
-            "warning",
-            f"it is pending, waiting for {waits}: all have as many executions as they may",
-            "wait_for_workflow; or stop_workflow one of list_workflow_executions(status=running).",
-            programs=(RUNNER,),
+            FindingCode.RUNNERS_BUSY,
+            Severity.WARNING,
+            execution(seen),
+            Remedy.STOP_OTHERS_OR_WAIT,
+            since=row.created_at,
+            evidence=evidence(waiting=waiting, runners=", ".join(look.runners[:5])),
+            target={"execution_id": seen.id},
         )
         return
     yield Finding(
-        "runner_missing",
-        "error",
-        f"it is pending, waiting for {waits}",
-        f"{_START_RUNNER}; this execution then begins by itself.",
-        waiting_text(reading, RUNNER),
-        (RUNNER,),
+        FindingCode.RUNNER_MISSING,
+        Severity.ERROR,
+        execution(seen),
+        Remedy.START_AGENTS,
+        since=row.created_at,
+        evidence=evidence(
+            waiting=waiting,
+            commands_waiting=waiting_for_role(look.reading, RUNNER.agent_type) or None,
+            terminated_at=row.expires_at.isoformat(timespec="seconds") if row.expires_at else None,
+        ),
+        target={"execution_id": seen.id, **({"programs": RUNNER.program} if look.alive else {})},
     )
 
 
-def _active(execution: WorkflowExecution) -> Iterator[Finding]:
-    lease = execution.lease_expires_at
-    now = timezone.now()
-    if lease is not None and lease < now:
+def _active(seen: ExecutionLook, look: Look) -> Iterator[Finding]:
+    row = seen.execution
+    lease = row.lease_expires_at
+    if lease is not None and lease < look.now:
         yield Finding(
-            "runner_killed",
-            "error",
-            f"its runner {execution.runner} has not renewed its lease for "
-            f"{(now - lease).total_seconds():.0f} s: killed, hung, or cut off from the monitor",
-            "It is ended as failed within seconds unless the runner comes back; "
-            f"get_agent(name={execution.runner!r}) says whether its process lives.",
+            FindingCode.LEASE_LAPSED,
+            Severity.ERROR,
+            execution(seen),
+            Remedy.WAIT,
+            since=lease,
+            evidence=evidence(
+                runner=row.runner, overdue=(round((look.now - lease).total_seconds(), 1), "s")
+            ),
+            target={"agent": row.runner, "execution_id": seen.id},
         )
-    elif execution.status == ExecutionStatus.PAUSED:
+        return
+    yield from _not_honoured(seen, look.now)
+    yield from _standstill(seen, look)
+    yield from _endless(seen)
+    if row.status == ExecutionStatus.PAUSED:
         yield Finding(
-            "paused",
-            "note",
-            f"it is paused: {execution.status_reason or 'no reason was given'}",
-            "resume_workflow lets it go on.",
+            FindingCode.EXECUTION_PAUSED,
+            Severity.NOTE,
+            execution(seen),
+            Remedy.RESUME_EXECUTION,
+            evidence=evidence(reason=short(row.status_reason, 300)),
+            target={"execution_id": seen.id},
         )
 
 
-def _failed(execution: WorkflowExecution) -> Finding:
-    error = execution.error_message or execution.status_reason
-    if _GONE in error and not execution.stack_trace:  # else the workflow raised something like it
-        lives = ", ".join(live_runners()[:3])
-        then = f"{lives} can take the next" if lives else f"no runner lives: {_START_RUNNER}"
-        return Finding(
-            "runner_killed",
-            "error",
-            f"{error}: its process was killed, its host went down, or it was cut off; "
-            "the monitor ended the run in its stead",
-            f"list_logs(source={execution.runner!r}) shows its last words. {then}; {_AGAIN}",
-        )
-    if _CONFIGURATION.match(error):
-        return _unusable(execution, f"its configuration cannot be used: {short(error, 400)}")
-    if absent := _absent_parameter(execution, error):
-        what = f"the workflow's code asks for a parameter {absent} that its configuration lacks"
-        return _unusable(execution, f"{what}: {short(error, 200)}")
-    if execution.stack_trace:
-        return Finding(
-            "workflow_raised",
-            "error",
-            f"the workflow's code raised {short(error, 400)}",
-            f"Mend workflows/{execution.workflow_name}.py there, {_AGAIN} "
-            "get_workflow_execution with format=detailed has the whole stack trace.",
-            evidence=_place(execution.stack_trace),
-        )
-    return Finding(
-        "failed", "error", error or "it failed; nobody said why", "list_logs may say more."
+def _not_honoured(seen: ExecutionLook, now: datetime) -> Iterator[Finding]:
+    row = seen.execution
+    asked = row.change_requested_at
+    if not row.requested_change or asked is None or now - asked < HONOURED_WITHIN:
+        return
+    stop = row.requested_change == Change.STOP
+    yield Finding(
+        FindingCode.STOP_NOT_HONOURED if stop else FindingCode.PAUSE_NOT_HONOURED,
+        Severity.ERROR if stop else Severity.WARNING,
+        execution(seen),
+        Remedy.RESTART_RUNNER,
+        since=asked,
+        evidence=evidence(
+            change=row.requested_change,
+            by=row.change_requested_by,
+            waited=(round((now - asked).total_seconds(), 1), "s"),
+            runner=row.runner,
+        ),
+        target={"agent": row.runner, "programs": RUNNER.program, "execution_id": seen.id},
     )
 
 
-def _unusable(execution: WorkflowExecution, what: str) -> Finding:
-    workflow = execution.workflow_name
-    return Finding(
-        "configuration_error",
-        "error",
-        what,
-        f"get_workflow_definition(workflow={workflow!r}) shows its parameters and their defaults, "
-        "validate_workflow_config with yours where each value comes from; mend the value, then "
-        "start_workflow with it; this one is over.",
-        evidence=_place(execution.stack_trace),
+def _standstill(seen: ExecutionLook, look: Look) -> Iterator[Finding]:
+    row = seen.execution
+    moved = row.tick_changed_at or row.start_time
+    if row.status != ExecutionStatus.RUNNING or row.simulation_tick is None or moved is None:
+        return
+    if look.now - moved < STANDSTILL:
+        return
+    yield Finding(
+        FindingCode.CLOCK_STANDS_STILL,
+        Severity.ERROR,
+        execution(seen),
+        Remedy.RESTART_RUNNER,
+        since=moved,
+        evidence=evidence(
+            tick=(row.simulation_tick, "simulated s"),
+            still_for=(round((look.now - moved).total_seconds(), 1), "s"),
+            runner=row.runner,
+        ),
+        target={"agent": row.runner, "programs": RUNNER.program, "execution_id": seen.id},
+        symptom_of=FindingCode.BROKER_HANGS if not look.broker_up else None,
     )
 
 
-def _absent_parameter(execution: WorkflowExecution, error: str) -> str:
-    """Give the key that the workflow did not find in its configuration; empty: it is not that."""
-    found = _MISSING_KEY.match(error)
-    last = execution.stack_trace.rpartition("\n  File ")[2]
-    if not found or not re.search(r"\b(config|parameters)\[", last):
-        return ""
-    return found["key"]
-
-
-def _terminated(execution: WorkflowExecution) -> Finding:
-    reason = execution.status_reason
-    if _NOT_TAKEN in reason:
-        return Finding(
-            "runner_missing", "error", f"it never began: {reason}", f"{_START_RUNNER}; {_AGAIN}"
+def _endless(seen: ExecutionLook) -> Iterator[Finding]:
+    """Yield an execution that only a stop ends, and that nothing slows down."""
+    row = seen.execution
+    if seen.speed or row.options.get("duration") or row.status != ExecutionStatus.RUNNING:
+        return
+    try:
+        endless = data_taking(row.parameter_values).get("physics_period_count") == 0
+    except (TypeError, AttributeError):
+        return  # an older agent may have recorded values that nobody checked
+    if endless:
+        yield Finding(
+            FindingCode.ENDLESS_AT_FULL_SPEED,
+            Severity.WARNING,
+            execution(seen),
+            Remedy.STOP_EXECUTION,
+            since=row.start_time,
+            evidence=evidence(stf_files=(seen.count("stf_files_generated"), "STFs")),
+            target={"execution_id": seen.id},
         )
-    told = reason if reason.startswith("stopped ") else f"stopped: {reason or 'nobody said why'}"
+
+
+def _failed(seen: ExecutionLook, look: Look) -> Finding:
+    row = seen.execution
+    cause = _cause(seen)
+    code = (
+        _CAUSES.get(cause, FindingCode.EXECUTION_FAILED) if cause else FindingCode.EXECUTION_FAILED
+    )
+    missing = _absent_parameter(row)
+    if missing:
+        code = FindingCode.CONFIGURATION_UNUSABLE
+    target = again(seen)
+    if code is FindingCode.RUNNER_LOST:
+        target |= {"agent": row.runner}
+    if not look.runners:
+        target |= {"programs": RUNNER.program}
     return Finding(
-        "stopped",
-        "note",
-        f"it was {told}",
-        "Its history in get_workflow_execution says by whom.",
+        code,
+        Severity.ERROR,
+        execution(seen),
+        _REMEDIES[code],
+        since=row.end_time,
+        evidence=evidence(
+            error=short(row.error_message or row.status_reason, 400),
+            missing_parameter=missing,
+            place=_place(row.stack_trace),
+            runner=row.runner if code is FindingCode.RUNNER_LOST else None,
+        ),
+        target=target,
     )
 
 
-def _configuration(execution: WorkflowExecution) -> Iterator[Finding]:
+def _cause(seen: ExecutionLook) -> EndCause | None:
+    cause = seen.execution.end_cause
+    return EndCause(cause) if cause else None
+
+
+def _stopped(seen: ExecutionLook) -> Finding:
+    row = seen.execution
+    return Finding(
+        FindingCode.EXECUTION_STOPPED,
+        Severity.NOTE,
+        execution(seen),
+        Remedy.NOTHING,
+        since=row.end_time,
+        evidence=evidence(reason=short(row.status_reason, 300), cause=row.end_cause),
+        target=again(seen),
+    )
+
+
+def _absent_parameter(row: WorkflowExecution) -> str:
+    """Return the key that the workflow did not find in its configuration; empty: it is not that."""
+    found = _MISSING_KEY.match(row.error_message)
+    last = row.stack_trace.rpartition("\n  File ")[2]
+    return found["key"] if found and _READS_CONFIGURATION.search(last) else ""
+
+
+def _unusable_values(seen: ExecutionLook) -> Iterator[Finding]:
     """Look whether the values that it was given make sense: REST takes any from older agents."""
-    values: Any = execution.parameter_values
+    values: Any = seen.execution.parameter_values
     faults = [
         f"{section}.{key} = {value!r}: expected {PARAMETERS[key].expected}"
         for section, table in (values.items() if isinstance(values, dict) else ())
@@ -165,15 +270,17 @@ def _configuration(execution: WorkflowExecution) -> Iterator[Finding]:
     ]
     if faults:
         yield Finding(
-            "configuration_error",
-            "error",
-            f"its configuration holds values that nobody can use: {'; '.join(faults[:5])}",
-            f"validate_workflow_config says what is expected; {_AGAIN}",
+            FindingCode.CONFIGURATION_UNUSABLE,
+            Severity.ERROR,
+            execution(seen),
+            Remedy.MEND_CONFIGURATION,
+            evidence=evidence(error="; ".join(faults[:5])),
+            target=again(seen),
         )
 
 
 def _place(stack_trace: str) -> str:
-    """Give where a stack trace ended: the last file and line, and what was raised."""
+    """Return where a stack trace ended: the last file and line, and what was raised."""
     lines = [line.strip() for line in stack_trace.strip().splitlines() if line.strip()]
     places = [line for line in lines if line.startswith("File ")]
     return " | ".join([*places[-1:], *lines[-1:]])[:500]

@@ -1,57 +1,68 @@
-"""What an execution waits for, seen from outside of the monitor."""
+"""What will come of an execution that was just started, and of a message that was just sent."""
 
 from __future__ import annotations
 
-from mcp_server.answers.remedies import for_assistants
-from monitor.diagnosis.steps import steps_of
-from monitor.executions import WaitKind, wait_text, waiting_for
-from monitor.executions.waiting import live_agents
-from monitor.health.status import OK, monitor_from_outside
+from monitor.diagnosis.course import course_findings
+from monitor.diagnosis.execution_look import look_at
+from monitor.diagnosis.work import NAMED, work_findings
+from monitor.health.look import Look, take_short_look
 from monitor.records.models import WorkflowExecution
+from monitor.records.states import TERMINAL
+from swf_common_lib.findings import (
+    Finding,
+    FindingCode,
+    Remedy,
+    Severity,
+    Subject,
+    SubjectKind,
+    evidence,
+    ranked,
+)
 from swf_common_lib.roles import RUNNER
 
-
-def waits_for(execution: WorkflowExecution) -> str:
-    """Say what a pending execution waits for; empty for one that does not wait.
-
-    Runners report to the monitor and take executions from it: without it nobody can tell whether
-    any lives, and none can take one.
-    """
-    wait = waiting_for(execution)
-    if wait is None:
-        return ""
-    web = monitor_from_outside()
-    if web["status"] == OK or wait.kind is WaitKind.BROKER:
-        return for_assistants(wait_text(wait))
-    return f"the monitor: {web['detail']}, nor take executions; `testbed start-local` starts it"
-
-
-def nobody_works_in(namespace: str) -> str:
-    """Say that a namespace has no agents while another has; empty where it has, or none has."""
-    agents = live_agents().exclude(agent_type=RUNNER.agent_type).exclude(namespace="")
-    others = sorted(set(agents.values_list("namespace", flat=True)))
-    if not others or namespace in others:
-        return ""
-    return (
-        f"no agent is up in namespace {namespace}: its messages are recorded, and nobody works on "
-        f"them. Agents are up in {', '.join(others[:5])}: start it there to have it processed."
-    )
+WAITS = frozenset(
+    {
+        FindingCode.BROKER_AWAY,
+        FindingCode.MONITOR_AWAY,
+        FindingCode.RUNNER_MISSING,
+        FindingCode.RUNNERS_BUSY,
+    }
+)
+"""What a pending execution waits for to go away."""
+UNSERVED = frozenset(
+    {
+        FindingCode.AGENTS_MISSING,
+        FindingCode.NAMESPACE_UNSERVED,
+        FindingCode.WORK_ABANDONED,
+    }
+)
+"""Why nobody works on what an execution makes."""
 
 
-def unserved(execution: WorkflowExecution) -> str:
-    """Say which agents that the execution's steps need are not up in its namespace, if any."""
-    if text := nobody_works_in(execution.namespace):
-        return text
-    if not live_agents().exists() or monitor_from_outside()["status"] != OK:
-        return ""  # it waits for a runner, agents may be started with that; or nobody knows of any
-    here = live_agents().filter(namespace=execution.namespace)
-    there = set(here.values_list("agent_type", flat=True))
-    absent = [step for step in steps_of(execution, None) if step.agent_type not in there]
-    if not absent:
-        return ""
-    types = ", ".join(step.agent_type for step in absent)
-    programs = ", ".join(f'"{step.program}"' for step in absent)
-    return (
-        f"no agent of type {types} is up in namespace {execution.namespace}, and this workflow "
-        f"needs it: start_agents(agents=[{programs}]). What is broadcast before is not repeated."
+def prospects_of(execution: WorkflowExecution) -> list[Finding]:
+    """Return what an execution waits for, and which agents it needs that are not up."""
+    look = take_short_look(from_outside=True)
+    (seen,) = look_at([execution])
+    findings = [] if execution.status in TERMINAL else list(look.findings)
+    findings += course_findings(seen, look)
+    if look.alive:  # else it waits for a runner, and agents may be started with that
+        findings += work_findings(seen, look)
+        if unserved := namespace_unserved(execution.namespace, look):
+            findings = [one for one in findings if one.code not in UNSERVED] + [unserved]
+    return [one for one in ranked(findings) if one.code in WAITS | UNSERVED]
+
+
+def namespace_unserved(namespace: str, look: Look | None = None) -> Finding | None:
+    """Return that a namespace has no agents while another has; None where it has, or none has."""
+    seen = look or take_short_look(from_outside=True)
+    others = seen.serving(frozenset(), besides=namespace)
+    if not others or seen.alive_types(namespace) - {RUNNER.agent_type}:
+        return None
+    return Finding(
+        FindingCode.NAMESPACE_UNSERVED,
+        Severity.WARNING,
+        Subject(SubjectKind.NAMESPACE, namespace),
+        Remedy.START_IN_SERVED_NAMESPACE,
+        evidence=evidence(elsewhere=", ".join(others[:NAMED])),
+        target={"namespace": namespace, "served_namespace": others[0]},
     )

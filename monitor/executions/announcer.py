@@ -16,6 +16,7 @@ from django.utils import timezone
 from monitor.records.database.notify import notify_changed
 from monitor.records.models import WorkflowExecution
 from monitor.records.states import ExecutionStatus
+from orchestrator.queue_depths import QueueReader
 from swf_common_lib.errors import BrokerUnavailable
 from swf_common_lib.messaging import (
     BROADCAST,
@@ -48,6 +49,16 @@ class Announcer:
         self._lock = threading.Lock()
         self._bus: MessageBus | None = None
         self._opened_for: Settings | None = None
+        self._queues: tuple[Settings, QueueReader] | None = None
+
+    @property
+    def queues(self) -> QueueReader:
+        """What reads how much waits in the broker's queues."""
+        testbed: Settings = settings.TESTBED
+        with self._lock:
+            if self._queues is None or self._queues[0] is not testbed:
+                self._queues = (testbed, QueueReader(testbed))
+            return self._queues[1]
 
     def open(self, *, wait: bool = True) -> MessageBus:
         """Return the bus; the first caller starts it and may wait a moment for its connection."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from orchestrator.process_health import process_findings
+from monitor.diagnosis.system import system_findings
+from monitor.executions.announcer import announcer
+from monitor.health.look import take_look
 from swf_common_lib.findings import Finding
-from swf_common_lib.settings import Settings
 
 
-def current_findings(settings: Settings) -> list[Finding]:
-    """Return what needs a hand among this host's processes."""
-    return process_findings(settings)
+def current_findings() -> list[Finding]:
+    """Return what needs a hand in the whole testbed."""
+    return system_findings(take_look(announcer().queues, from_outside=False))

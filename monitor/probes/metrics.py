@@ -20,6 +20,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from monitor.executions.announcer import announcer
 from monitor.ingest.presence import INSTANCE_NAME, SILENCE
 from monitor.probes.agents import agents_by_liveness
 from monitor.probes.found import current_findings
@@ -27,7 +28,6 @@ from monitor.probes.queues import queue_metrics
 from monitor.probes.request_times import new_request_times
 from monitor.records.models import RunState, SystemAgent, WorkflowExecution, WorkflowMessage
 from monitor.records.states import ExecutionStatus, RunPhase, SliceStatus
-from orchestrator.queue_depths import QueueReader
 from swf_common_lib.findings import FindingCode
 from swf_common_lib.settings import Settings
 
@@ -43,10 +43,11 @@ class Metrics(Collector):
     def __init__(self, settings: Settings) -> None:
         self.request_times = new_request_times()
         self._settings = settings
-        self._queues = QueueReader(settings)
         self._lock = threading.Lock()
         self._totals: tuple[Counts, Counts, Counts] | None = None
         self._totals_until = 0.0
+        self._found: Counts = {}
+        self._found_until = 0.0
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """Return all figures in a form that the header ``accept`` takes, and its type."""
@@ -66,8 +67,19 @@ class Metrics(Collector):
         up.add_metric((), float(bool(found)))
         yield up
         yield from found
-        yield from queue_metrics(self._queues.read())
-        yield _findings(self._settings)
+        yield from queue_metrics(announcer().queues.read())
+        codes = [code.value for code in FindingCode]
+        found_by_code = self._kept_findings() if found else {FindingCode.DATABASE_AWAY.value: 1}
+        about = "What needs a hand or is worth knowing."
+        yield _gauge("swf_findings", about, "code", found_by_code, codes)
+
+    def _kept_findings(self) -> Counts:
+        """Return the findings by code; looking for them costs more than the figures do."""
+        with self._lock:
+            if time.monotonic() >= self._found_until:
+                self._found = Counter(finding.code.value for finding in current_findings())
+                self._found_until = time.monotonic() + KEPT
+            return self._found
 
     def _record_metrics(self) -> Iterator[Metric]:
         executions, runs, slices = self._kept_totals()
@@ -131,12 +143,6 @@ def _ingest_metrics() -> Iterator[Metric]:
             "Seconds from the sending of a message to its record, of the newest one.",
             value=lag,
         )
-
-
-def _findings(settings: Settings) -> Metric:
-    counts = Counter(finding.code.value for finding in current_findings(settings))
-    codes = [code.value for code in FindingCode]
-    return _gauge("swf_findings", "What needs a hand or is worth knowing.", "code", counts, codes)
 
 
 def _gauge(

@@ -11,6 +11,7 @@ from typing import Any
 from supervisor.xmlrpc import Faults
 
 from swf_common_lib.errors import Unavailable
+from swf_common_lib.remedies import Remedy
 
 TIMEOUT = 10.0
 """Seconds to wait for an answer; supervisord answers at once or is in trouble."""
@@ -40,6 +41,7 @@ def call(path: Path, method: str, *arguments: Any, patience: float = TIMEOUT) ->
         raise SupervisorUnavailable(
             f"no supervisord answers on {path}: {error}",
             "`testbed start-local` starts the services, `testbed start-agents` the agents.",
+            Remedy.START_AGENTS,
         ) from error
     except xmlrpc.client.Fault as fault:
         if fault.faultCode == Faults.SHUTDOWN_STATE:

@@ -23,10 +23,20 @@ def process_exists(pid: int) -> bool:
         return False
     except PermissionError:
         return True
+    return _state(pid) != "Z"
+
+
+def process_is_stopped(pid: int) -> bool:
+    """Return whether a process was stopped by a signal (SIGSTOP), or by a debugger."""
+    return _state(pid) in ("T", "t")
+
+
+def _state(pid: int) -> str:
+    """Return the letter that the kernel has for the state of a process; empty where unknown."""
     with suppress(OSError, IndexError):
         # "pid (name) state ...": the name may hold spaces and brackets.
-        return (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    return True
+        return (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[0]
+    return ""
 
 
 def programs_of(socket: Path) -> list[int]:

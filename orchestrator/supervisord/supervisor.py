@@ -21,6 +21,7 @@ from orchestrator.supervisord.connection import TIMEOUT, ShuttingDown, Superviso
 from orchestrator.supervisord.orphans import end_programs_of, process_exists
 from orchestrator.supervisord.process import Process, process_from
 from swf_common_lib.errors import Conflict, NotFound, TestbedError, Unavailable
+from swf_common_lib.remedies import Remedy
 
 # A path in a UNIX socket's address has room for 107 bytes (103 on macOS), and supervisord binds a
 # name that is longer by a dot and its pid.
@@ -199,6 +200,7 @@ class Supervisor:
             raise GivenUp(
                 f"this program is ending and no longer waits for {until}",
                 "supervisord goes on with what it was told; testbed status says how far it came.",
+                Remedy.LOOK_AT_STATUS,
             )
 
     def _await_end(self, pid: int | None, timeout: float) -> None:

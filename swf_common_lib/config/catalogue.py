@@ -29,6 +29,8 @@ class ConfigurationSummary:
     """Its own sections, without those it includes."""
     problem: str = ""
     """Why the file cannot be used; empty for a good one."""
+    unreadable: bool = False
+    """It is no TOML; one without ``[workflow] name`` may be meant for ``includes`` alone."""
 
 
 def list_configurations(workflows_dir: Path) -> list[ConfigurationSummary]:
@@ -141,7 +143,7 @@ def _summary(path: Path) -> ConfigurationSummary | None:
     try:
         data = read_toml(path, path.name)
     except ConfigurationError as error:
-        return ConfigurationSummary(path.stem, "", "", "", (), error.detail)
+        return ConfigurationSummary(path.stem, "", "", "", (), error.detail, True)
     if "testbed" in data:
         return None  # a testbed.toml kept beside the configurations
     table = data.get("workflow")

@@ -11,6 +11,7 @@ from typing import Any
 from swf_common_lib.config.parameters import PARAMETERS
 from swf_common_lib.config.toml_text import parse_toml, read_text, storable
 from swf_common_lib.errors import ConfigurationError
+from swf_common_lib.remedies import Remedy
 from swf_common_lib.suggestions import did_you_mean
 
 OWN_TABLES = ("testbed", "workflow", "agents", "parameters")
@@ -69,6 +70,7 @@ def load_testbed_file(path: Path) -> TestbedFile:
         raise ConfigurationError(
             [f"{path}: there is no such file"],
             "Run `testbed init` to make one, or name another in SWF_TESTBED_CONFIG.",
+            Remedy.INITIALISE,
         )
     try:
         return parse_testbed_file(read_text(path), path)

@@ -58,6 +58,9 @@ class AgentViewSet(RecordViewSet):
             "last_heartbeat": timezone.now(),
             "heartbeat_interval": declared,
         }
+        if isinstance(sent := values.get("metadata", {}).get("clock"), int | float):
+            ahead = sent - values["last_heartbeat"].timestamp()
+            values["metadata"] = {**values["metadata"], "clock_offset_seconds": round(ahead, 2)}
         name = values.pop("instance_name", "")
         executions = values.get("metadata", {}).get("executions")
         with transaction.atomic():

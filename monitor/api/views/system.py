@@ -11,18 +11,39 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from monitor.api.authentication import user_name
+from monitor.api.finding_serializers import HealthSerializer
 from monitor.api.permissions import scope_of
+from monitor.diagnosis.status import is_healthy, system_status
+from monitor.diagnosis.system import system_findings
+from monitor.executions.announcer import announcer
 from monitor.health.database import database_state
-from monitor.health.status import system_status
+from monitor.health.look import take_look
 from monitor.records.tokens import LOGIN_LINK_LIFE, create_login_link
 from swf_common_lib.errors import Unavailable
+from swf_common_lib.text import instant
 
 
 @extend_schema(responses=OpenApiTypes.OBJECT)
 @api_view(["GET"])
 def status(request: Request) -> Response:
-    """Return services, agents, executions, and problems with what to do about each."""
-    return Response(system_status())
+    """Return services, agents, executions, and what needs a hand."""
+    look = take_look(announcer().queues, from_outside=False)
+    return Response(system_status(look, system_findings(look)))
+
+
+@extend_schema(responses=HealthSerializer)
+@api_view(["GET"])
+def health(request: Request) -> Response:
+    """Return what needs a hand in the whole testbed, the worst first, as values."""
+    look = take_look(announcer().queues, from_outside=False)
+    findings = system_findings(look)
+    return Response(
+        {
+            "as_of": instant(look.now),
+            "healthy": is_healthy(findings),
+            "findings": [finding.as_json() for finding in findings],
+        }
+    )
 
 
 @extend_schema(responses=OpenApiTypes.OBJECT)

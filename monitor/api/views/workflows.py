@@ -17,6 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from monitor.api.authentication import user_name
+from monitor.api.finding_serializers import DiagnosisSerializer
 from monitor.api.permissions import has_scope
 from monitor.api.records import RecordViewSet
 from monitor.api.workflow_serializers import (
@@ -30,11 +31,14 @@ from monitor.api.workflow_serializers import (
     ReasonSerializer,
     StartSerializer,
 )
+from monitor.diagnosis.system import diagnose
 from monitor.executions import StartRequest, claim, report, request_change, start
+from monitor.executions.announcer import announcer
 from monitor.executions.control import REPORTED, find
 from monitor.executions.definitions import digest_of, read_workflow
 from monitor.executions.plan import make_plan
 from monitor.executions.refusals import record_refusal, refusal_recorded
+from monitor.health.look import take_look
 from monitor.records.database.sequences import next_run_number
 from monitor.records.models import Namespace, WorkflowDefinition, WorkflowExecution
 from monitor.records.queries.selections import DEFINITIONS, EXECUTIONS
@@ -42,6 +46,7 @@ from monitor.records.states import TERMINAL
 from monitor.records.transitions import record_event
 from swf_common_lib.errors import Conflict, InvalidRequest, NotAllowed, TestbedError
 from swf_common_lib.states import EndCause, TokenScope
+from swf_common_lib.text import instant
 
 BEFORE_START = "before_start"
 _SOURCE_KEYS = ("org", "repo", "path", "branch")
@@ -175,6 +180,21 @@ class ExecutionViewSet(CreateModelMixin, RecordViewSet):
             execution = claim(pk, serializer.validated_data["runner"])
             run_number = next_run_number()
         return Response(_for_runner(execution, run_number))
+
+    @extend_schema(responses=DiagnosisSerializer)
+    @action(detail=True, methods=["get"], url_path="diagnosis")
+    def diagnosis(self, request: Request, pk: str) -> Response:
+        """Return what is wrong with an execution, the worst first, as values."""
+        look = take_look(announcer().queues, from_outside=False)
+        found = diagnose(pk, look)
+        return Response(
+            {
+                "execution_id": found.seen.id,
+                "status": found.seen.execution.status,
+                "as_of": instant(look.now),
+                "findings": [finding.as_json() for finding in found.findings],
+            }
+        )
 
     @extend_schema(request=ReasonSerializer, responses={202: ExecutionDetailSerializer})
     @action(detail=True, methods=["post"], url_path="stop")

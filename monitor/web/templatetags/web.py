@@ -15,7 +15,7 @@ from django.utils import timezone as clock
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
 
-from monitor.executions.waiting import ALIVE_FOR
+from monitor.health.liveness import health_of, liveness_of
 from monitor.records.models import SystemAgent
 from monitor.web.flatten import highlight, json_text
 from swf_common_lib.config import PARAMETERS, Expanded
@@ -244,12 +244,15 @@ def _brief(value: Any) -> str:
 
 
 @register.filter
-def silent(agent: SystemAgent) -> bool:
-    """Return whether an agent that has not exited sends no heartbeats any more."""
-    if agent.operational_state == SystemAgent.OperationalState.EXITED:
-        return False
-    last = agent.last_heartbeat
-    return last is None or clock.now() - last > ALIVE_FOR
+def liveness(agent: SystemAgent) -> str:
+    """Return how an agent stands by its heartbeats: alive, late, silent or exited."""
+    return liveness_of(agent, clock.now()).value
+
+
+@register.filter
+def health(agent: SystemAgent) -> str:
+    """Return an agent's own word on its health, UNKNOWN when it is not alive to say it."""
+    return health_of(agent, clock.now())
 
 
 @register.filter

@@ -11,9 +11,13 @@ from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 from django.views.decorators.http import require_POST
 
+from monitor.diagnosis.status import system_status
+from monitor.diagnosis.system import system_findings
 from monitor.executions import start
-from monitor.health.status import system_status
-from monitor.records.models import SystemAgent, WorkflowExecution
+from monitor.executions.announcer import announcer
+from monitor.health.liveness import Liveness
+from monitor.health.look import take_look
+from monitor.records.models import WorkflowExecution
 from monitor.records.progress import progress_of
 from monitor.records.states import ACTIVE, ExecutionStatus
 from monitor.web.pages import page, show, signed_in
@@ -48,9 +52,12 @@ def _dashboard(
     unfinished = _executions(status__in=[ExecutionStatus.PENDING, *ACTIVE])[:UNFINISHED]
     finished = _executions(end_time__isnull=False)[:LATEST]
     rows = list(unfinished), list(finished)
-    status = system_status()
+    look = take_look(announcer().queues, from_outside=False)
+    findings = system_findings(look)
+    status = system_status(look, findings)
     context: dict[str, Any] = {
         "status": status,
+        "findings": findings,
         "agents": _by_type(status["agents"]),
         "waiting": {row["execution_id"]: row.get("waiting_for") for row in status["executions"]},
         "form": form,
@@ -64,22 +71,18 @@ def _dashboard(
 
 
 def _by_type(agents: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return, for each type of agent, how many are alive or silent, their states and namespaces."""
+    """Return for each type how many agents live, what they are doing, and where."""
     groups: dict[str, list[dict[str, Any]]] = {}
     for agent in agents:
         groups.setdefault(agent["agent_type"], []).append(agent)
-    exited = SystemAgent.OperationalState.EXITED
     summaries = []
     for agent_type, members in sorted(groups.items()):
-        alive = [agent for agent in members if agent["alive"]]
-        left = [agent for agent in members if agent["operational_state"] == exited]
-        if len(left) == len(members):
-            continue
+        alive = [agent for agent in members if agent["liveness"] == Liveness.ALIVE]
         summaries.append(
             {
                 "agent_type": agent_type,
                 "alive": len(alive),
-                "silent": len(members) - len(alive) - len(left),
+                "silent": len(members) - len(alive),
                 "states": sorted(Counter(agent["operational_state"] for agent in alive).items()),
                 "namespaces": sorted({agent["namespace"] for agent in alive} - {""}),
             }

@@ -11,8 +11,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from monitor.executions import request_change, wait_text, waiting_for
+from monitor.executions import request_change
 from monitor.executions.control import find
+from monitor.health.wait_text import wait_text
+from monitor.health.waiting import waiting_for
 from monitor.records.models import (
     AppLog,
     SystemStateEvent,

@@ -11,10 +11,10 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from monitor.executions.control import renew_leases, request_change
-from monitor.executions.lost import look_after_lost
-from monitor.executions.sweeper import Sweeper
 from monitor.records.models import SystemAgent, WorkflowExecution
 from monitor.records.transitions import transition
+from monitor.sweeper.lost_agents import look_after_lost
+from monitor.sweeper.sweeper import Sweeper
 from swf_common_lib.states import EndCause
 from tests.broker_process import BrokerProcess
 

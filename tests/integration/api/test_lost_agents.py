@@ -10,8 +10,6 @@ import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from monitor.executions.lost import LOST_AFTER, look_after_lost
-from monitor.executions.sweeper import Sweeper
 from monitor.records.models import (
     RunState,
     SystemAgent,
@@ -20,6 +18,8 @@ from monitor.records.models import (
     WorkflowExecution,
     WorkflowMessage,
 )
+from monitor.sweeper.lost_agents import LOST_AFTER, look_after_lost
+from monitor.sweeper.sweeper import Sweeper
 
 pytestmark = pytest.mark.django_db
 
@@ -96,7 +96,7 @@ def test_an_execution_whose_named_runner_is_gone_is_failed(
         "": "running",
     }
     failed = WorkflowExecution.objects.get(status="failed")
-    assert "runner-that-never-was has not been heard of" in failed.error_message
+    assert "runner-that-never-was has missed 5 heartbeats" in failed.error_message
     assert failed.end_unannounced
 
 

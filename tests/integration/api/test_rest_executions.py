@@ -478,13 +478,20 @@ def test_status(
         last_heartbeat=timezone.now() - timedelta(minutes=5),
     )
     answer = api.get("/api/status/").json()
-    assert set(answer) == {"services", "agents", "executions", "problems"}
+    assert set(answer) == {
+        "as_of",
+        "healthy",
+        "findings",
+        "services",
+        "agents",
+        "executions",
+    }
     assert answer["services"]["database"]["status"] == "ok"
     assert answer["services"]["broker"]["status"] == "error"
-    assert [agent["alive"] for agent in answer["agents"]] == [False, True]
+    assert [agent["liveness"] for agent in answer["agents"]] == ["silent", "alive"]
     assert [e["status"] for e in answer["executions"]] == ["pending", "completed"]
-    said = [problem["what"] for problem in answer["problems"]]
-    assert any(what.startswith("broker:") for what in said)
-    assert any("data-agent-tester-2 has been silent" in what for what in said)
-    assert any("trial-tester-0001 has been pending" in what for what in said)
-    assert all(problem["next"] for problem in answer["problems"])
+    found = {(one["code"], one["subject"]["id"]) for one in answer["findings"]}
+    assert ("broker_away", "broker") in found
+    assert ("agent_silent", "data-agent-tester-2") in found
+    assert all(one["remedy"] for one in answer["findings"])
+    assert api.get("/api/health/").json()["healthy"] is answer["healthy"] is False

@@ -94,7 +94,7 @@ def test_streams_that_are_refused(server: Server) -> None:
 def test_ordinary_answers(server: Server) -> None:
     session = server.session()
     assert session.post(f"{server.url}/api/state/next-run-number/", timeout=PATIENCE).ok
-    assert session.get(f"{server.url}/api/status/", timeout=PATIENCE).json()["problems"]
+    assert session.get(f"{server.url}/api/status/", timeout=PATIENCE).json()["findings"]
     record: dict[str, Any] = {"app_name": "a", "instance_name": "i", "level": 20}
     record |= {"timestamp": "2026-05-01T12:00:00Z", "levelname": "INFO", "message": "m"}
     assert (

@@ -14,18 +14,11 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from monitor.executions import (
-    StartRequest,
-    Wait,
-    WaitKind,
-    request_change,
-    start,
-    wait_text,
-    waiting_for,
-)
+from monitor.executions import StartRequest, request_change, start
 from monitor.executions.announcer import announcer
 from monitor.executions.control import LEASE
-from monitor.executions.sweeper import Sweeper
+from monitor.health.wait_text import wait_text
+from monitor.health.waiting import Wait, WaitKind, waiting_for
 from monitor.records.models import (
     RunState,
     SystemAgent,
@@ -33,6 +26,7 @@ from monitor.records.models import (
     WorkflowExecution,
     WorkflowMessage,
 )
+from monitor.sweeper.sweeper import Sweeper
 from swf_common_lib.messages import derived_id
 from swf_common_lib.messaging import BROADCAST, WORKFLOW_CONTROL, Destination, MessageBus
 from tests.broker_process import BrokerProcess
@@ -220,7 +214,7 @@ def test_the_sweeper_outlives_trouble(
 ) -> None:
     execution = new_execution(expires_at=timezone.now() - PAST)
     sweeper = Sweeper(interval=0.01, settling=0)
-    with patch("monitor.executions.sweeper.announce_ends", side_effect=trouble) as failing:
+    with patch("monitor.sweeper.sweeper.announce_ends", side_effect=trouble) as failing:
         sweeper.start()
         wait_until(lambda: failing.call_count > 3)
     told = [record for record in caplog.records if "the sweeper" in record.message]
@@ -231,19 +225,20 @@ def test_the_sweeper_outlives_trouble(
 
 
 def test_a_sweeper_that_does_not_look_is_a_problem(reader: APIClient) -> None:
-    def problems() -> list[str]:
-        said = [problem["what"] for problem in reader.get("/api/status/").json()["problems"]]
-        return [what for what in said if "sweeper" in what]
+    def found() -> list[dict[str, Any]]:
+        findings = reader.get("/api/health/").json()["findings"]
+        return [one for one in findings if one["code"] == "sweeper_quiet"]
 
-    assert problems() == []
+    assert found() == []
     Sweeper().sweep()
-    assert problems() == []
+    assert found() == []
     SystemAgent.objects.update(last_heartbeat=timezone.now() - PAST)
-    assert len(problems()) == 1
-    assert "the sweeper has not looked for 60 s" in problems()[0]
+    (finding,) = found()
+    assert finding["severity"] == "error"
+    assert finding["evidence"]["silent_for"]["value"] >= 60
     sweeper = Sweeper(interval=PATIENCE)
     sweeper.start()  # it looks at once: the monitor may have been away for long
-    wait_until(lambda: problems() == [])
+    wait_until(lambda: found() == [])
     sweeper.close()
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
 from monitor.health.status import run_problems
+
 from monitor.records.models import (
     FastMonFile,
     Run,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
-import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -51,20 +52,45 @@ def home(tmp_path: Path) -> Path:
     return tmp_path
 
 
+class _Serves(BaseHTTPRequestHandler):
+    """Answers as /healthz does."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Write nothing."""
+
+
+class WebStandIn:
+    """What answers where the monitor and the MCP server would; closed, they are away."""
+
+    def __init__(self) -> None:
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Serves)
+        self.address = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Go away."""
+        self._server.shutdown()
+        self._server.server_close()
+
+
 @pytest.fixture
-def monitor() -> Iterator[socket.socket]:
-    """What listens where the monitor would; closed, the monitor is down."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(100)
-        yield listener
+def monitor() -> Iterator[WebStandIn]:
+    """What answers where the monitor would; closed, the monitor is away."""
+    server = WebStandIn()
+    yield server
+    server.close()
 
 
 @pytest.fixture
 def application(
     home: Path,
     broker: BrokerProcess,
-    monitor: socket.socket,
+    monitor: WebStandIn,
     settings: Any,
     transactional_db: None,
     monkeypatch: pytest.MonkeyPatch,
@@ -73,10 +99,8 @@ def application(
     # A slow machine is no fault of the broker's.
     monkeypatch.setattr(Announcer, "patience", PATIENCE)
     monkeypatch.setattr("monitor.executions.announcer.CONFIRM_TIMEOUT", PATIENCE)
-    address = f"http://127.0.0.1:{monitor.getsockname()[1]}"
-    settings.TESTBED = load_settings(
-        home=home, environ={**broker.environ, "SWF_MONITOR_URL": address}
-    )
+    environ = {**broker.environ, "SWF_MONITOR_URL": monitor.address, "SWF_SERVICES": "elsewhere"}
+    settings.TESTBED = load_settings(home=home, environ=environ)
     made = Application(settings.TESTBED)
     made.queues = QueueReader(settings.TESTBED, patience=PATIENCE)
     yield made

@@ -160,18 +160,19 @@ async def test_agent_that_is_enabled_and_does_not_run(
     runner = "[program:workflow-runner]\ncommand=sleep "
     configuration.write_text(configuration.read_text().replace(f"{runner}600", f"{runner}601"))
 
-    async def said() -> list[dict[str, str]]:
+    async def said() -> list[dict[str, Any]]:
         async with connect() as client:
             status = await call(client, "get_system_status")
-        return [p for p in status["problems"] if p["where"] == "data-agent"]
+        return [one for one in status["findings"] if one["subject"] == "program data-agent"]
 
     assert await said() == []
     supervisor.stop("data-agent")
-    assert await said() == [], "none is up: that there is no runner is told"
+    assert await said() == [], "none is up: nobody wants any"
     supervisor.start("workflow-runner")
-    (problem,) = await said()
-    assert problem["what"] == "data-agent does not run: STFs are not registered"
-    assert problem["next"] == "start_agents starts it."
+    (finding,) = await said()
+    assert finding["code"] == "agent_down"
+    assert finding["evidence"]["effect"] == "STFs are not registered"
+    assert 'start_agents(agents=["data-agent"])' in finding["next"]
     await application.database(rows.agent)
     assert await said() == [], "another host has one"
 

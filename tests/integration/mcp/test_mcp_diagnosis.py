@@ -12,7 +12,6 @@ from django.utils import timezone
 from mcp_server.application import Application
 from monitor.executions import claim
 from monitor.executions.announcer import Announcer, announcer
-from monitor.executions.sweeper import Sweeper
 from monitor.records.models import (
     RunState,
     SystemAgent,
@@ -20,11 +19,13 @@ from monitor.records.models import (
     WorkflowExecution,
     WorkflowMessage,
 )
+from monitor.records.transitions import record_event
+from monitor.sweeper.sweeper import Sweeper
 from orchestrator.queue_depths import QueueReader
 from swf_common_lib.settings import load_settings
 from tests.broker_process import BrokerProcess
 from tests.integration.mcp.calls import call, refusal
-from tests.integration.mcp.conftest import Connect
+from tests.integration.mcp.conftest import Connect, WebStandIn
 from tests.integration.web import rows
 
 pytestmark = [pytest.mark.anyio, pytest.mark.django_db(transaction=True)]
@@ -33,16 +34,19 @@ NAME = "stf_datataking-shifter-0001"
 LONG_AGO = timedelta(minutes=10)
 
 
-async def causes(connect: Connect, execution_id: str = NAME) -> dict[str, dict[str, Any]]:
-    """Diagnose, and give the findings by their cause; each says what to do."""
+async def found_in(connect: Connect, execution_id: str = NAME) -> dict[str, dict[str, Any]]:
+    """Diagnose, and return the findings by their code; each says what to do."""
     async with connect() as client:
         diagnosis = await call(client, "diagnose_execution", execution_id=execution_id)
     for finding in diagnosis["findings"]:
         assert finding["what"]
         assert finding["next"]
-    severities = [finding["severity"] for finding in diagnosis["findings"]]
-    assert severities == sorted(severities, key=["error", "warning", "note"].index)
-    return {finding["cause"]: finding for finding in diagnosis["findings"]}
+    ranks = [
+        ("symptom_of" in finding, ["error", "warning", "note"].index(finding["severity"]))
+        for finding in diagnosis["findings"]
+    ]
+    assert ranks == sorted(ranks)
+    return {finding["code"]: finding for finding in diagnosis["findings"]}
 
 
 def team(**fields: Any) -> None:
@@ -66,20 +70,18 @@ def running(**counts: Any) -> WorkflowExecution:
 async def test_all_is_well(connect: Connect, application: Application) -> None:
     await application.database(team)
     await application.database(running)
-    assert await causes(connect) == {}
+    assert await found_in(connect) == {}
 
 
 async def test_no_runner(connect: Connect, application: Application) -> None:
     await application.database(
         rows.execution, 1, "pending", start_time=None, announced_at=timezone.now() - LONG_AGO
     )
-    found = await causes(connect)
-    assert "workflow-runner" in found["runner_missing"]["next"]
-    absent = "no agent of type data, fastmon, fast_processing, worker is up in namespace torre1"
-    assert found["agent_missing"]["what"] == absent
-    assert found["agent_missing"]["next"].count('-agent"') == 3
+    found = await found_in(connect)
+    assert found["runner_missing"]["remedy"] == "start_agents"
+    assert found["runner_missing"]["next"].startswith("start_agents;"), "all: none is up"
     await application.database(team)
-    assert "runners_busy" in await causes(connect)
+    assert "runners_busy" in await found_in(connect)
 
 
 async def test_runner_killed(connect: Connect, application: Application) -> None:
@@ -94,11 +96,12 @@ async def test_runner_killed(connect: Connect, application: Application) -> None
         return name
 
     name = await application.database(killed)
-    assert "runner_killed" in await causes(connect, name)
+    assert "lease_lapsed" in await found_in(connect, name)
     await application.database(Sweeper(settling=0).sweep)
-    finding = (await causes(connect, name))["runner_killed"]
-    assert "stopped answering" in finding["what"]
-    assert "list_logs(source='runner-1')" in finding["next"]
+    finding = (await found_in(connect, name))["runner_lost"]
+    assert finding["evidence"]["runner"] == "runner-1"
+    assert finding["remedy"] == "start_again"
+    assert 'source="runner-1"' in finding["next"]
     assert "start_workflow" in finding["next"]
 
 
@@ -109,15 +112,16 @@ async def test_workflow_that_raised_what_a_lost_runner_is_said_of(
         rows.execution,
         1,
         "failed",
+        end_cause="workflow_raised",
         error_message="TimeoutError: the detector stopped answering",
         stack_trace='Traceback ...\n  File "workflows/mine.py", line 3\nTimeoutError',
     )
-    found = await causes(connect, "stf_datataking-shifter-0001")
+    found = await found_in(connect, "stf_datataking-shifter-0001")
     assert "workflow_raised" in found
-    assert "runner_killed" not in found
+    assert "runner_lost" not in found
 
 
-async def test_agent_missing(connect: Connect, application: Application) -> None:
+async def test_agents_missing(connect: Connect, application: Application) -> None:
     await application.database(team)
     await application.database(running, stf_files_generated=7)
 
@@ -126,13 +130,28 @@ async def test_agent_missing(connect: Connect, application: Application) -> None
         rows.agent("data-agent-other-1", namespace="elsewhere")
 
     await application.database(leave)
-    finding = (await causes(connect))["agent_missing"]
-    assert finding["what"].startswith("no data agent is up in namespace torre1")
-    assert "elsewhere" in finding["what"]
-    assert finding["evidence"] == "7 of 7 stf_gen messages have no answer"
+    finding = (await found_in(connect))["agents_missing"]
+    assert finding["severity"] == "error"
+    told = finding["evidence"]
+    assert (told["roles"], told["namespace"], told["elsewhere"]) == ("data", "torre1", "elsewhere")
+    assert (told["data_unanswered"], told["data_asked"]) == ("7 STFs", "7 STFs")
+    # Its subscription ended with it: what was broadcast is not repeated.
+    assert finding["remedy"] == "start_agents_then_again"
     assert 'start_agents(agents=["data-agent"])' in finding["next"]
-    assert "start_workflow(namespace='elsewhere')" in finding["next"]
-    assert "is not repeated" in finding["next"], "its subscription ended with it"
+
+
+async def test_namespace_that_start_agents_cannot_serve(
+    connect: Connect, application: Application
+) -> None:
+    """Agents serve the namespace that testbed.toml names, and no other."""
+    await application.database(team)
+    await application.database(
+        rows.execution, 1, "running", namespace="elsewhere", runner="runner-1"
+    )
+    finding = (await found_in(connect))["agents_missing"]
+    assert finding["remedy"] == "start_in_served_namespace"
+    assert "start_agents cannot help" in finding["next"]
+    assert 'namespace "torre1"' in finding["next"]
 
 
 async def test_agent_silent(connect: Connect, application: Application) -> None:
@@ -144,11 +163,51 @@ async def test_agent_silent(connect: Connect, application: Application) -> None:
         rows_.update(last_heartbeat=timezone.now() - LONG_AGO)
 
     await application.database(fall_silent)
-    finding = (await causes(connect))["agent_silent"]
+    found = await found_in(connect)
+    finding = found["agent_silent"]
     assert finding["severity"] == "error"
-    assert "data-agent-shifter-1 has been silent for 60" in finding["what"]
-    assert "4 of 7 stf_gen" in finding["evidence"]
-    assert "is then worked on" in finding["next"]
+    assert finding["subject"] == "agent data-agent-shifter-1"
+    assert finding["evidence"]["silent_for"].startswith("60")
+    missing = found["agents_missing"]
+    assert missing["symptom_of"] == "agent_silent"
+    assert missing["evidence"]["data_unanswered"] == "4 STFs"
+    assert missing["remedy"] == "start_agents", "the broker keeps what was broadcast for it"
+
+
+async def test_agents_by_the_interval_that_they_declare(
+    connect: Connect, application: Application
+) -> None:
+    """Two minutes are nothing for one that beats each minute, and silence for one of 10 s."""
+    await application.database(team)
+    await application.database(running)
+
+    def quiet(interval: float) -> None:
+        rows_ = SystemAgent.objects.filter(agent_type="data")
+        last = timezone.now() - timedelta(minutes=2)
+        rows_.update(last_heartbeat=last, heartbeat_interval=interval)
+
+    await application.database(quiet, 60.0)
+    assert await found_in(connect) == {}
+    await application.database(quiet, 10.0)
+    assert "agent_silent" in await found_in(connect)
+
+
+async def test_agent_that_was_replaced(connect: Connect, application: Application) -> None:
+    """The silence of a dead agent is no headline once another one has taken its place."""
+    await application.database(team)
+    await application.database(running)
+
+    def replace() -> None:
+        rows_ = SystemAgent.objects.filter(agent_type="worker")
+        last = timezone.now() - LONG_AGO
+        rows_.update(last_heartbeat=last, metadata={"slices_in_hand": 31})
+        rows.agent("worker-agent-shifter-2", agent_type="worker")
+
+    await application.database(replace)
+    finding = (await found_in(connect))["agent_lost"]
+    assert finding["severity"] == "note"
+    assert finding["evidence"]["slices_in_hand"] == "31 slices"
+    assert finding["evidence"]["replaced_by"] == "worker-agent-shifter-2"
 
 
 async def test_message_nobody_consumed(connect: Connect, application: Application) -> None:
@@ -160,11 +219,12 @@ async def test_message_nobody_consumed(connect: Connect, application: Applicatio
         WorkflowMessage.objects.update(received_at=timezone.now() - age)
 
     await application.database(received, timedelta(minutes=-1))  # just now, however slow this is
-    assert "message_unconsumed" not in await causes(connect), "it may be about to answer"
+    assert "stfs_unregistered" not in await found_in(connect), "it may be about to answer"
     await application.database(received, LONG_AGO)
-    finding = (await causes(connect))["message_unconsumed"]
-    assert finding["what"].startswith("4 of 7 stf_gen messages have no answer")
-    assert "list_logs(source='data-agent-shifter-1')" in finding["next"]
+    finding = (await found_in(connect))["stfs_unregistered"]
+    assert finding["evidence"]["data_unanswered"] == "4 STFs"
+    assert finding["evidence"]["agent"] == "data-agent-shifter-1"
+    assert finding["remedy"] == "restart_agents"
 
 
 def leave_in_a_queue(name: str) -> None:
@@ -179,22 +239,17 @@ async def test_queues_nobody_consumes(connect: Connect, application: Application
     async with connect() as client:
         diagnosis = await call(client, "diagnose_execution", execution_id=NAME)
         status = await call(client, "get_system_status")
-    found = [f for f in diagnosis["findings"] if f["cause"] == "message_unconsumed"]
-    next_by_what = {finding["what"]: finding["next"] for finding in found}
-    start = next_by_what[
-        "1 message waits in /queue/panda.transformer.slices.1, which nobody consumes"
-    ]
-    assert start.startswith('start_agents(agents=["fast-processing-worker"])')
-    unknown = next_by_what[
-        "1 message waits in /queue/panda.transformer.slice, which nobody consumes"
-    ]
-    assert "misspelt" in unknown
+    found = {f["subject"]: f for f in diagnosis["findings"] if f["code"] == "queue_unconsumed"}
+    assert "queue /queue/panda.transformer.slices.1" not in found, "a worker lives and may come"
+    unknown = found["queue /queue/panda.transformer.slice"]
+    assert unknown["remedy"] == "correct_sender"
+    assert unknown["evidence"]["waiting"] == "1 messages"
     told = {"waiting": 1, "in_hand": 0, "consumers": 0}
     assert diagnosis["queues"]["/queue/panda.transformer.slices.1"] == told
     assert status["queues"]["/queue/panda.transformer.slices.1"] == told
-    wheres = [problem["where"] for problem in status["problems"]]
-    assert "/queue/panda.transformer.slice" in wheres
-    assert "/queue/panda.transformer.slices.1" not in wheres, "a worker lives and may come"
+    subjects = [one["subject"] for one in status["findings"]]
+    assert "queue /queue/panda.transformer.slice" in subjects
+    assert "queue /queue/panda.transformer.slices.1" not in subjects
 
 
 async def test_commands_and_slices_that_wait_are_evidence(
@@ -208,17 +263,13 @@ async def test_commands_and_slices_that_wait_are_evidence(
         leave_in_a_queue("workflow_control")
 
     await application.database(deserted)
-    found = await causes(connect)
-    assert "/queue/workflow_control, which nobody consumes" in found["runner_missing"]["evidence"]
-    assert not any(
-        "workflow_control" in finding["what"]
-        for cause, finding in found.items()
-        if cause != "runner_missing"
-    )
+    found = await found_in(connect)
+    assert found["runner_missing"]["evidence"]["commands_waiting"] == 1
+    assert not any("workflow_control" in finding["subject"] for finding in found.values())
 
 
 def asks(application: Application, patience: float = 0.2, **changes: str) -> None:
-    """Make the application ask for queues with other settings than its own."""
+    """Let the application ask for queues with other settings than it has."""
     own = application.settings
     environ = {
         "ACTIVEMQ_PORT": str(own.activemq_port),
@@ -241,7 +292,7 @@ async def test_a_broker_that_tells_nothing_of_its_queues(
         status = await call(client, "get_system_status")
     assert diagnosis["findings"] == []
     for answer in (diagnosis, status):
-        assert answer.get("queues", {}) == {}
+        assert "queues" not in answer, "nobody knows: that is not the same as none"
         assert "<statisticsBrokerPlugin/>" in answer["queues_unknown"]
         assert "docs/production.md" in answer["queues_unknown"]
 
@@ -252,23 +303,60 @@ async def test_broker_hangs(connect: Connect, application: Application) -> None:
     await application.database(running)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         asks(application, ACTIVEMQ_PORT=str(silent.getsockname()[1]))
-        finding = (await causes(connect))["broker_down"]
+        finding = (await found_in(connect))["broker_hangs"]
         async with connect() as client:
             status = await call(client, "get_system_status")
     assert status["healthy"] is False
-    assert status["problems"][0]["where"] == "broker"
-    assert "it hangs" in finding["what"]
-    assert "it does not answer" in finding["what"]
+    assert status["findings"][0]["subject"] == "service broker"
+    assert finding["remedy"] == "restart_services"
 
 
 async def test_workers_too_few(connect: Connect, application: Application) -> None:
+    """Two workers leave a backlog that matters; the default's thirty work it off in some rounds."""
+
+    def workers(number: int) -> None:
+        execution = WorkflowExecution.objects.get()
+        execution.parameter_values["fast_processing"]["target_worker_count"] = number
+        execution.save()
+        RunState.objects.update(target_worker_count=number)
+
     await application.database(team)
     await application.database(rows.whole_run, 10, 15)
-    finding = (await causes(connect))["workers_too_few"]
-    assert "30 workers finish 1 of 6.82 slices/s and did not keep up" in finding["what"]
-    assert "149 slices waited for longer than an STF takes" in finding["what"]
+    assert "workers_too_few" not in await found_in(connect)
+    await application.database(workers, 2)
+    finding = (await found_in(connect))["workers_too_few"]
+    told = finding["evidence"]
+    assert (told["workers"], told["workers_to_keep_up"]) == ("2 workers", "205 workers")
+    assert told["slice_rate"] == "6.82 slices/simulated s"
+    assert told["over"] is True
     assert '"target_worker_count": 205' in finding["next"]
-    assert "slices_failed" in await causes(connect)
+
+
+async def test_half_the_slices_fail(connect: Connect, application: Application) -> None:
+    await application.database(team)
+
+    def fail() -> None:
+        execution = rows.whole_run(10, 15)
+        RunState.objects.update(slices_completed=75, slices_failed=75)
+        record_event(execution.execution_id, "execution_completed", actor="runner-1", via="rest")
+
+    await application.database(fail)
+    finding = (await found_in(connect))["slices_failed"]
+    assert finding["severity"] == "error"
+    assert finding["evidence"]["failed"] == "75 slices"
+    assert finding["evidence"]["made"] == "150 slices"
+    assert finding["evidence"]["errors"] == "out of memory"
+    async with connect() as client:
+        status = await call(client, "get_system_status")
+    assert status["healthy"] is False
+    assert "slices_failed" in [one["code"] for one in status["findings"]]
+
+
+async def test_fewer_stfs_than_asked_for(connect: Connect, application: Application) -> None:
+    await application.database(team)
+    await application.database(rows.execution, 1, "completed", end_cause="finished")
+    finding = (await found_in(connect))["stfs_missing"]
+    assert finding["evidence"] == {"requested": "10 STFs", "made": "0 STFs"}
 
 
 async def test_workflow_that_raised(connect: Connect, application: Application) -> None:
@@ -281,34 +369,39 @@ async def test_workflow_that_raised(connect: Connect, application: Application) 
         rows.execution,
         1,
         "failed",
+        end_cause="workflow_raised",
         error_message="IndexError: list index out of range",
         stack_trace=trace,
     )
-    finding = (await causes(connect))["workflow_raised"]
+    finding = (await found_in(connect))["workflow_raised"]
     assert "IndexError" in finding["what"]
-    assert 'File "workflows/mine.py", line 12' in finding["evidence"]
+    assert 'File "workflows/mine.py", line 12' in finding["evidence"]["place"]
     assert "workflows/stf_datataking.py" in finding["next"]
 
 
 async def test_configuration_error(connect: Connect, application: Application) -> None:
     await application.database(team)
     await application.database(
-        rows.execution, 1, "failed", error_message="ConfigurationError: no such section"
+        rows.execution,
+        1,
+        "failed",
+        end_cause="configuration",
+        error_message="ConfigurationError: no such section",
     )
     await application.database(
         rows.execution, 2, "running", parameter_values={"fast_processing": {"stf_count": "many"}}
     )
-    finding = (await causes(connect))["configuration_error"]
+    finding = (await found_in(connect))["configuration_unusable"]
     assert "no such section" in finding["what"]
     assert "validate_workflow_config" in finding["next"]
-    other = (await causes(connect, "stf_datataking-shifter-0002"))["configuration_error"]
+    other = (await found_in(connect, "stf_datataking-shifter-0002"))["configuration_unusable"]
     assert "fast_processing.stf_count = 'many': expected a whole number" in other["what"]
 
 
 @pytest.mark.parametrize(
     ("line", "cause"),
     [
-        ('self.limit = config["cooling"]["limit"]', "configuration_error"),
+        ('self.limit = config["cooling"]["limit"]', "configuration_unusable"),
         ("self.limit = self.limits[name]", "workflow_raised"),
     ],
 )
@@ -322,11 +415,16 @@ async def test_a_key_that_is_missing(
     )
     await application.database(team)
     await application.database(
-        rows.execution, 1, "failed", error_message="KeyError: 'limit'", stack_trace=trace
+        rows.execution,
+        1,
+        "failed",
+        end_cause="workflow_raised",
+        error_message="KeyError: 'limit'",
+        stack_trace=trace,
     )
-    found = await causes(connect)
+    found = await found_in(connect)
     assert "'limit'" in found[cause]["what"]
-    assert "line 5" in found[cause]["evidence"]
+    assert "line 5" in found[cause]["evidence"]["place"]
 
 
 async def test_slices_wait_for_workers(connect: Connect, application: Application) -> None:
@@ -334,36 +432,41 @@ async def test_slices_wait_for_workers(connect: Connect, application: Applicatio
 
     def unworked() -> None:
         rows.whole_run()
-        WorkflowExecution.objects.update(status="running", end_time=None)
+        RunState.objects.update(
+            phase="processing", slices_completed=0, slices_failed=0, slices_queued=12
+        )
         TFSlice.objects.update(status="queued")
         SystemAgent.objects.filter(agent_type="worker").delete()
 
     await application.database(unworked)
-    finding = (await causes(connect))["agent_missing"]
-    assert "no worker agent" in finding["what"]
-    assert "12 of 12 slice messages" in finding["evidence"]
+    finding = (await found_in(connect))["work_abandoned"]
+    assert finding["evidence"]["worker_unanswered"] == "12 slices"
+    assert finding["remedy"] == "start_agents", "they wait in their queue"
     assert "fast-processing-worker" in finding["next"]
-    assert "is then worked on" in finding["next"]
+    async with connect() as client:
+        status = await call(client, "get_system_status")
+    assert "work_abandoned" in [one["code"] for one in status["findings"]]
 
 
-async def test_monitor_down(
-    connect: Connect, application: Application, monitor: socket.socket
+async def test_monitor_away(
+    connect: Connect, application: Application, monitor: WebStandIn
 ) -> None:
     """Nobody can report then: nothing is said of agents that nobody knows of."""
     await application.database(
         rows.execution, 1, "pending", start_time=None, announced_at=timezone.now() - LONG_AGO
     )
     monitor.close()
-    found = await causes(connect)
-    assert "testbed start-local" in found["monitor_down"]["next"]
-    assert "agent_missing" not in found
+    found = await found_in(connect)
+    assert found["monitor_away"]["remedy"] == "start_services"
+    assert "agents_missing" not in found
+    assert "runner_missing" not in found
     async with connect() as client:
         status = await call(client, "get_system_status")
         waiting = await call(client, "wait_for_workflow", execution_id=NAME, timeout_s=0)
-    said = " ".join(problem["what"] for problem in status["problems"])
-    assert "the monitor is down" in said
-    assert "no workflow runner is alive" not in said
-    assert "the monitor is down" in waiting["waiting_for"]
+    codes = [one["code"] for one in status["findings"]]
+    assert "monitor_away" in codes
+    assert "runner_missing" not in codes
+    assert "the monitor" in waiting["waiting_for"]
 
 
 async def test_broker_down(
@@ -377,20 +480,25 @@ async def test_broker_down(
         rows.agent, "monitor-ingest", agent_type="ingest", namespace="", status="WARNING"
     )
     monkeypatch.setattr(Announcer, "patience", 0.05)
-    environ = {**rows.NO_BROKER, "SWF_MONITOR_URL": settings.TESTBED.swf_monitor_url}
+    environ = {
+        **rows.NO_BROKER,
+        "SWF_MONITOR_URL": settings.TESTBED.swf_monitor_url,
+        "SWF_SERVICES": "elsewhere",
+    }
     settings.TESTBED = load_settings(home=settings.TESTBED.swf_home, environ=environ)
     await application.database(
         rows.agent, "data-agent-shifter-1", agent_type="data", status="WARNING", mq_connected=False
     )
-    found = await causes(connect)
-    assert found["broker_down"]["severity"] == "error"
-    assert "ingest_down" not in found, "it lives, and waits for the broker"
+    found = await found_in(connect)
+    assert found["broker_away"]["severity"] == "error"
+    assert found.get("ingest_away", {}).get("severity") != "error", "it lives, and waits as well"
     assert "runner_missing" not in found, "the cause, not what follows from it"
     async with connect() as client:
         status = await call(client, "get_system_status")
-    wheres = [problem["where"] for problem in status["problems"]]
-    assert "broker" in wheres
-    assert "data-agent-shifter-1" not in wheres, "it waits for the broker, as everybody does"
+    subjects = [one["subject"] for one in status["findings"]]
+    assert subjects[0] == "service broker"
+    assert "agent data-agent-shifter-1" not in subjects, "it waits for the broker, as all do"
+    assert "queues" not in status, "nobody knows: that is not the same as none"
 
 
 async def test_unknown_execution(connect: Connect, application: Application) -> None:

@@ -8,9 +8,15 @@ import pytest
 from django.utils import timezone
 
 from mcp_server.application import Application
-from monitor.records.models import SystemAgent, TFSlice, WorkflowExecution, WorkflowMessage
+from monitor.records.models import (
+    RunState,
+    SystemAgent,
+    TFSlice,
+    WorkflowExecution,
+    WorkflowMessage,
+)
 from tests.integration.mcp.conftest import Connect
-from tests.integration.mcp.test_mcp_diagnosis import LONG_AGO, NAME, causes, running, team
+from tests.integration.mcp.test_mcp_diagnosis import LONG_AGO, NAME, found_in, running, team
 from tests.integration.web import rows
 
 pytestmark = [pytest.mark.anyio, pytest.mark.django_db(transaction=True)]
@@ -26,7 +32,7 @@ async def line_of(connect: Connect) -> str:
 def begun_too_late() -> None:
     """The data agent was started when all had been broadcast."""
     team()
-    running(stf_files_generated=2)
+    running(stf_files_generated=10)
     WorkflowExecution.objects.update(status="completed", end_time=timezone.now())
     late = timezone.now() + timedelta(minutes=2)  # whenever the messages came
     SystemAgent.objects.filter(agent_type="data").update(first_seen=late)
@@ -35,10 +41,10 @@ def begun_too_late() -> None:
 async def test_agent_that_began_too_late(connect: Connect, application: Application) -> None:
     """It hears no broadcast of before, and nothing hinders it."""
     await application.database(begun_too_late)
-    finding = (await causes(connect))["agent_missing"]
-    assert finding["what"].startswith("data-agent-shifter-1 started at ")
-    assert "after the stf_gen messages of this execution were broadcast" in finding["what"]
-    assert "start_workflow again" in finding["next"]
+    finding = (await found_in(connect))["agents_late"]
+    assert finding["evidence"]["agent"] == "data-agent-shifter-1"
+    assert finding["evidence"]["message"] == "stf_gen"
+    assert finding["remedy"] == "start_again"
 
 
 async def test_agent_that_follows_one_that_was_killed(
@@ -54,10 +60,9 @@ async def test_agent_that_follows_one_that_was_killed(
         WorkflowMessage.objects.update(received_at=timezone.now() + timedelta(minutes=1))
 
     await application.database(killed)
-    assert await causes(connect) == {}
-    line = await line_of(connect)
-    assert "still in processing" in line
-    assert "nothing is wrong" not in line
+    found = await found_in(connect)
+    assert set(found) == {"agent_lost"}
+    assert found["agent_lost"]["severity"] == "note"
 
 
 @pytest.mark.parametrize(
@@ -70,26 +75,33 @@ async def test_workers_at_long_slices(
 
     def working() -> None:
         team()
-        rows.whole_run()
+        rows.whole_run(3, 15)
         WorkflowExecution.objects.update(status="running", end_time=None, options={"speed": 1.0})
         TFSlice.objects.update(status="queued")
         some = list(TFSlice.objects.values_list("pk", flat=True)[:at_work])
         TFSlice.objects.filter(pk__in=some).update(status="processing")
+        RunState.objects.update(
+            phase="physics",
+            slices_created=45,
+            slices_completed=0,
+            slices_failed=0,
+            slices_processing=at_work,
+            slices_queued=45 - at_work,
+        )
         rows.message()
         WorkflowMessage.objects.update(received_at=timezone.now() - timedelta(seconds=quiet))
 
     await application.database(working)
-    found = (await causes(connect)).get("message_unconsumed", {"what": ""})
-    assert ("slice messages have no answer" in found["what"]) is told
+    found = (await found_in(connect)).get("work_unanswered", {"evidence": {}})
+    assert ("worker_unanswered" in found["evidence"]) is told
 
 
 @pytest.mark.parametrize(
     ("status", "reason", "line"),
     [
         ("paused", "coffee", "is paused: coffee"),
-        ("terminated", "stopped on request", "is terminated: it was stopped on request"),
-        ("terminated", "no beam", "is terminated: it was stopped: no beam"),
-        ("pending", "", "is pending, waiting for a runner"),
+        ("terminated", "no beam", "is terminated: was stopped: no beam"),
+        ("pending", "", "is pending and no workflow runner is alive"),
     ],
 )
 async def test_nothing_is_said_twice(

@@ -101,7 +101,7 @@ async def test_sigterm_while_programs_start_or_stop(
             await anyio.to_thread.run_sync(wait_until, begun)
             await anyio.to_thread.run_sync(server.terminate)
     assert f"no longer waits for {waited_for}" in told[0]
-    assert "get_system_status says how far it came" in told[0]
+    assert "get_system_status says how it stands" in told[0]
     rows = server.installation.django(
         "from monitor.records.models import SystemStateEvent as E\n"
         "print(*E.objects.filter(via='mcp').values_list('event_type', flat=True))"

@@ -124,7 +124,7 @@ async def test_resources(connect: Connect, application: Application) -> None:
         "testbed://executions/{execution_id}/log",
         "testbed://docs/{topic}",
     }
-    assert "problems" in status
+    assert "findings" in status
     assert execution["status"] == "completed"
     assert execution["parameters"]["fast_processing"]["stf_count"] == 10
     first, second = log.splitlines()[:2]

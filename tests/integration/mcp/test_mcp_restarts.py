@@ -55,9 +55,10 @@ def server(
 
 
 async def severe(client: Client) -> set[str]:
-    """Return the places of the errors in the status."""
+    """Return the services that the status finds errors in."""
     status = await call(client, "get_system_status")
-    return {p["where"] for p in status["problems"] if p["severity"] == "error"}
+    errors = [one["subject"] for one in status["findings"] if one["severity"] == "error"]
+    return {subject.removeprefix("service ") for subject in errors}
 
 
 async def until(client: Client, where: str, *, broken: bool) -> None:
@@ -83,7 +84,7 @@ async def test_both_heal(
             await anyio.to_thread.run_sync(own_postgres.kill)
             await until(client, "database", broken=True)
             diagnosis = await call(client, "diagnose_execution", execution_id=execution_id)
-            assert diagnosis["findings"][0]["cause"] == "database_down"
+            assert diagnosis["findings"][0]["code"] == "database_away"
             assert "Connection refused" in str(diagnosis["findings"][0]), "why is told"
             await anyio.to_thread.run_sync(own_postgres.start)
             await until(client, "database", broken=False)

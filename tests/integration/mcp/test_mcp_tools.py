@@ -93,10 +93,11 @@ async def test_start_where_nobody_works_is_told(connect: Connect, application: A
         )
     assert waited["waited_seconds"] < 60, "there is nothing to wait for"
     assert "note" not in nobody, "it waits for a runner; agents may be started with that"
-    assert "no agent is up in namespace shift: " in elsewhere["note"]
-    assert "Agents are up in torre1" in elsewhere["note"]
-    needed = "no agent of type fastmon, fast_processing, worker is up in namespace torre1"
-    assert there["note"].startswith(needed)
+    assert "start_agents cannot help" in elsewhere["note"]
+    assert 'with namespace "torre1"' in elsewhere["note"]
+    assert "(fast_processing, fastmon, worker) that are not up in namespace torre1" in there["note"]
+    needed = '["fastmon-agent", "fast-processing-agent", "fast-processing-worker"]'
+    assert needed in there["note"]
     assert waited["processing_finished"] is False, "none of its messages is recorded yet"
     assert waited["finished"] is False
     assert waited["note"] == elsewhere["note"]
@@ -459,10 +460,10 @@ async def test_status(connect: Connect, application: Application) -> None:
     async with connect() as client:
         status = await call(client, "get_system_status")
     assert status["executions"][0]["execution_id"] == "stf_datataking-shifter-0001"
-    assert status["problems"], "no runner lives"
-    for problem in status["problems"]:
-        assert set(problem) == {"severity", "what", "where", "next"}
-        assert all(problem.values())
+    assert status["findings"], "ingest has never reported"
+    for finding in status["findings"]:
+        assert {"code", "severity", "subject", "what", "remedy", "next"} <= set(finding)
+        assert all(finding.values())
 
 
 async def test_broken_testbed_file_is_told(connect: Connect, application: Application) -> None:

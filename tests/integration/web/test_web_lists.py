@@ -187,11 +187,11 @@ def sorts(query: str) -> bool:
 
 
 def test_an_agent_that_fell_silent_is_marked(browser: Client) -> None:
-    agent("lost-agent", last_heartbeat=execution(1).start_time)
+    agent("lost-agent", last_heartbeat=execution(1).start_time, heartbeat_interval=10.0)
     agent("gone-agent", last_heartbeat=None, operational_state="EXITED")
     agent("living-agent")
     text = browser.get("/agents/").text
-    assert text.count(">late<") == 1
+    assert text.count(">silent<") == 1
 
 
 def test_lists_link_to_what_belongs_to_a_row(browser: Client, done: WorkflowExecution) -> None:

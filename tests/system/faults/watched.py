@@ -178,7 +178,7 @@ class WatchedStack(Stack):
                 found.append(f"{program}: {agent['description']}")
             elif agent["operational_state"] not in ("READY", "PROCESSING"):
                 found.append(f"{program} is {agent['operational_state']}")
-        return found + [problem["what"] for problem in status["problems"]]
+        return found + [finding["code"] for finding in status["findings"]]
 
     def check_ready(self) -> None:
         """Check that no work is left: no execution unfinished, every agent ready."""

@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_server.answers.remedies import for_assistants
+from mcp_server.answers.finding_texts import error_text
 from mcp_server.answers.schemas import lean_input, lean_output
 from mcp_server.answers.truncation import MOST_DEEP, TOO_DEEP, fitted, shallow, size_of, that_fit
+from swf_common_lib.errors import BrokerUnavailable, Conflict
+from swf_common_lib.remedies import Remedy
 from swf_common_lib.text import short
 
 _LEAVES = st.none() | st.booleans() | st.integers() | st.text(max_size=400)
@@ -118,12 +120,12 @@ def test_output_schema_has_what_is_always_there() -> None:
     }
 
 
-def test_commands_become_tools() -> None:
-    said = "no runner: `testbed start-agents` starts it. See testbed status."
-    assert for_assistants(said) == "no runner: start_agents starts it. See get_system_status."
-    start = "supervisorctl -c agents.supervisord.conf start workflow-runner"
-    told = for_assistants(f"start one: `testbed start-agents` or `{start}`; it ends at 12")
-    assert told == 'start one: start_agents(agents=["workflow-runner"]); it ends at 12'
+def test_an_error_names_tools_where_its_hint_names_commands() -> None:
+    error = BrokerUnavailable("the broker is away", "`testbed start-local` starts it.")
+    assert error_text(error).startswith("the broker is away\nno tool starts services: ask a person")
+    frozen = Conflict("frozen", "testbed stop-agents x", Remedy.RESTART_AGENTS, {"programs": "x"})
+    assert error_text(frozen).endswith('stop_agents(agents=["x"]), then start_agents(agents=["x"])')
+    assert error_text(Conflict("no", "Choose another name.")) == "no\nChoose another name."
 
 
 @given(st.lists(st.text(max_size=30), max_size=20), st.integers(0, 400))

@@ -16,13 +16,13 @@ from django.utils import timezone
 from monitor.database_server import reason
 from monitor.executions.announcer import announcer
 from monitor.executions.control import LEASE
-from monitor.executions.ends import announce_ends
-from monitor.executions.lost import ACTOR, LOST_AFTER, VIA, look_after_lost
-from monitor.executions.sweeper_heartbeat import NOTE_INTERVAL, write_heartbeat
-from monitor.executions.waiting import live_runners
+from monitor.health.liveness import live_runners
 from monitor.records.models import SystemAgent, WorkflowExecution
 from monitor.records.states import ACTIVE, ExecutionStatus
 from monitor.records.transitions import transition
+from monitor.sweeper.heartbeat import NOTE_INTERVAL, write_heartbeat
+from monitor.sweeper.lost_agents import ACTOR, LOST_AFTER, VIA, look_after_lost
+from monitor.sweeper.missing_ends import announce_ends
 from swf_common_lib.errors import TestbedError
 from swf_common_lib.states import EndCause
 

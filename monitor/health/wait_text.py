@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monitor.executions.waiting import Wait, WaitKind
+from monitor.health.waiting import Wait, WaitKind
 from swf_common_lib.roles import RUNNER
 
 MOST_RUNNERS = 5

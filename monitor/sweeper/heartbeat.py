@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from monitor.records.models import SystemAgent
 
@@ -12,8 +12,6 @@ INSTANCE_NAME = "monitor-sweeper"
 AGENT_TYPE = "sweeper"
 NOTE_INTERVAL = 5.0
 """Seconds between two heartbeats: each is a write."""
-QUIET_AFTER = timedelta(seconds=30)
-"""After this time without a heartbeat it does not do its work."""
 
 
 def write_heartbeat(now: datetime) -> None:
@@ -31,10 +29,3 @@ def write_heartbeat(now: datetime) -> None:
             "heartbeat_interval": NOTE_INTERVAL,
         },
     )
-
-
-def quiet_for(now: datetime) -> timedelta | None:
-    """Return how long the sweeper has been silent; None while it works, or if it never ran."""
-    looks = SystemAgent.objects.filter(agent_type=AGENT_TYPE, last_heartbeat__lt=now - QUIET_AFTER)
-    last: datetime | None = looks.values_list("last_heartbeat", flat=True).first()
-    return None if last is None else now - last

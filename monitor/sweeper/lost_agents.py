@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import F
 
+from monitor.health.liveness import LATE_FOR, Liveness, liveness_of
 from monitor.records.database.bulk import portions
 from monitor.records.database.notify import notify_runs_changed
 from monitor.records.database.write_lock import one_writer
@@ -19,6 +20,7 @@ from monitor.records.models import (
     WorkflowExecution,
     WorkflowMessage,
 )
+from monitor.records.models.agents import UNDECLARED_INTERVAL
 from monitor.records.states import (
     ACTIVE,
     WORKERS_AT_WORK,
@@ -30,8 +32,9 @@ from monitor.records.transitions import transition
 from swf_common_lib.states import EndCause
 
 ACTOR, VIA = "monitor", "sweeper"
-LOST_AFTER = timedelta(minutes=3)
-"""Time without a heartbeat after which an agent is gone. Agents in the field send one a minute."""
+LOST_AFTER = timedelta(seconds=LATE_FOR * UNDECLARED_INTERVAL)
+"""Time after which an agent that declares no interval, as agents in the field, is silent."""
+_GONE = (Liveness.SILENT, Liveness.EXITED)
 _OF_THE_RUNNER = ("run_imminent", "start_run", "stf_gen")
 
 logger = logging.getLogger(__name__)
@@ -52,18 +55,16 @@ def _end_executions(now: datetime) -> None:
         status__in=ACTIVE, lease_expires_at=None, created_at__lt=now - LOST_AFTER
     ).only("runner")
     runners = {execution: execution.runner or _sender(execution) for execution in rows}
-    last_heard = _heard(runners.values())
+    known = _liveness(runners.values(), now)
     for execution, runner in runners.items():
-        heard = last_heard.get(runner)
-        if heard is None and not execution.runner:
+        if runner not in known and not execution.runner:
             continue  # whoever sends its messages need not be one that sends heartbeats
-        if heard is None or heard < now - LOST_AFTER:
+        if known.get(runner, Liveness.SILENT) in _GONE:
             _end_execution(execution.execution_id, runner)
 
 
 def _end_execution(execution_id: str, runner: str) -> None:
-    minutes = int(LOST_AFTER.total_seconds() // 60)
-    reason = f"its runner {runner} has not been heard of for more than {minutes} minutes"
+    reason = f"its runner {runner} has missed {LATE_FOR:g} heartbeats"
     if transition(
         execution_id,
         ExecutionStatus.FAILED,
@@ -93,8 +94,8 @@ def _end_workers(now: datetime) -> None:
     present = Worker.objects.exclude(status__in=WORKERS_GONE)
     for worker_id in present.values_list("worker_id", flat=True):
         workers[_process_of(worker_id)].append(worker_id)
-    for agent, last in _heard(workers).items():
-        if last < now - LOST_AFTER:
+    for agent, liveness in _liveness(workers, now).items():
+        if liveness in _GONE:
             _end(workers[agent], now)
             logger.warning("%d workers of %s are failed: it is gone", len(workers[agent]), agent)
 
@@ -124,12 +125,10 @@ def _end(worker_ids: list[str], now: datetime) -> None:
             notify_runs_changed(left)
 
 
-def _heard(agents: Iterable[str]) -> dict[str, datetime]:
-    """Return when those of the agents that ever sent a heartbeat sent the last."""
-    heard: dict[str, datetime] = {}
+def _liveness(agents: Iterable[str], now: datetime) -> dict[str, Liveness]:
+    """Return how those of the agents stand that ever sent a heartbeat."""
+    known: dict[str, Liveness] = {}
     for portion in portions(sorted({agent for agent in agents if agent})):
-        rows = SystemAgent.objects.filter(instance_name__in=portion)
-        heard.update(
-            rows.exclude(last_heartbeat=None).values_list("instance_name", "last_heartbeat")
-        )
-    return heard
+        rows = SystemAgent.objects.filter(instance_name__in=portion).exclude(last_heartbeat=None)
+        known.update({agent.instance_name: liveness_of(agent, now) for agent in rows})
+    return known

@@ -6,16 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 
-from django.db.models import QuerySet
 from django.utils import timezone
 
 from monitor.executions.announcer import announcer
-from monitor.records.models import SystemAgent, WorkflowExecution
+from monitor.health.liveness import live_runners
+from monitor.records.models import WorkflowExecution
 from monitor.records.states import ExecutionStatus
-from swf_common_lib.roles import RUNNER
 
-ALIVE_FOR = timedelta(seconds=30)
-"""An agent counts as alive this long after a heartbeat."""
 TAKEN_WITHIN = timedelta(seconds=2)
 """So soon after its announcement an execution is not yet expected to have a runner."""
 
@@ -44,20 +41,6 @@ class Wait:
     """The runners that are alive."""
     expires_at: datetime | None = None
     """When it is terminated unless a runner has taken it; None: it is not."""
-
-
-def live_agents() -> QuerySet[SystemAgent]:
-    """Return the agents and runners with a recent heartbeat that have not exited."""
-    recent: QuerySet[SystemAgent] = SystemAgent.objects.filter(
-        last_heartbeat__gte=timezone.now() - ALIVE_FOR
-    ).exclude(operational_state=SystemAgent.OperationalState.EXITED)
-    return recent
-
-
-def live_runners() -> list[str]:
-    """Return the names of the runners that are alive."""
-    rows = live_agents().filter(agent_type=RUNNER.agent_type)
-    return list(rows.order_by("instance_name").values_list("instance_name", flat=True))
 
 
 def waiting_for(execution: WorkflowExecution) -> Wait | None:

@@ -1,0 +1,148 @@
+"""What is wrong with agents: down, silent, frozen, lost, or troubled by their own word."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Collection, Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+
+from monitor.health.liveness import Liveness, SeenAgent
+from monitor.health.programs import Programs
+from monitor.records.models import SystemAgent
+from orchestrator.process_health import last_end_of
+from orchestrator.supervisord.orphans import process_exists, process_is_stopped
+from swf_common_lib.findings import (
+    Finding,
+    FindingCode,
+    Remedy,
+    Severity,
+    Subject,
+    SubjectKind,
+    evidence,
+)
+from swf_common_lib.roles import ROLES
+
+RECENT = timedelta(hours=1)
+"""A loss that was made good is worth a note for so long."""
+_PIDS = 2**31
+_TROUBLED = (SystemAgent.Status.ERROR, SystemAgent.Status.WARNING)
+
+
+def agent_findings(
+    agents: list[SeenAgent],
+    programs: Programs,
+    needed: Collection[str],
+    now: datetime,
+    *,
+    broker_up: bool,
+) -> Iterator[Finding]:
+    """Yield what is wrong with agents; ``needed``: namespaces with unfinished work."""
+    yield from _down(agents, programs)
+    for agent in agents:
+        if agent.liveness is Liveness.EXITED:
+            continue
+        if agent.replaced_by:
+            yield from _lost(agent, now)
+        elif agent.liveness is Liveness.SILENT or _is_stopped(agent):
+            yield _silent(agent, needed)
+        elif agent.alive and (broker_up or agent.row.mq_connected is not False):
+            yield from _troubled(agent)
+
+
+def _down(agents: list[SeenAgent], programs: Programs) -> Iterator[Finding]:
+    namespace = programs.testbed.namespace if programs.testbed else ""
+    alive = {a.row.agent_type for a in agents if a.alive and a.row.namespace in (namespace, "")}
+    for kind, program in programs.down().items():
+        if kind in alive:
+            continue
+        end = last_end_of(settings.TESTBED, program)
+        yield Finding(
+            FindingCode.AGENT_DOWN,
+            Severity.WARNING,
+            Subject(SubjectKind.PROGRAM, program),
+            Remedy.START_AGENTS,
+            since=end.at if end else None,
+            evidence=evidence(
+                effect=ROLES[kind].effect_if_absent,
+                ended=("in order" if end.orderly else end.how) if end else None,
+            ),
+            target={"programs": program},
+        )
+
+
+def _silent(agent: SeenAgent, needed: Collection[str]) -> Finding:
+    row = agent.row
+    role = ROLES.get(row.agent_type)
+    here = row.hostname == socket.gethostname()
+    frozen = here and row.pid is not None and 0 < row.pid < _PIDS and process_exists(row.pid)
+    target: dict[str, Any] = {"agent": row.instance_name}
+    remedy = Remedy.READ_LOG
+    if here and role is not None:
+        target["programs"] = role.program
+        remedy = Remedy.RESTART_AGENTS if frozen else Remedy.START_AGENTS
+    urgent = row.namespace in needed or not row.namespace
+    return Finding(
+        FindingCode.AGENT_FROZEN if frozen else FindingCode.AGENT_SILENT,
+        Severity.ERROR if urgent else Severity.WARNING,
+        Subject(SubjectKind.AGENT, row.instance_name),
+        remedy,
+        since=row.last_heartbeat,
+        evidence=evidence(
+            silent_for=None if agent.age is None else (round(agent.age, 1), "s"),
+            interval=(row.heartbeat_interval, "s"),
+            host=row.hostname,
+            pid=row.pid,
+            effect=role.effect_if_absent if role else None,
+        ),
+        target=target,
+    )
+
+
+def _lost(agent: SeenAgent, now: datetime) -> Iterator[Finding]:
+    """Yield an agent that fell silent without a good-bye and was replaced, for an hour."""
+    heard = agent.row.last_heartbeat
+    if heard is None or now - heard > RECENT:
+        return
+    yield Finding(
+        FindingCode.AGENT_LOST,
+        Severity.NOTE,
+        Subject(SubjectKind.AGENT, agent.name),
+        Remedy.READ_LOG,
+        since=heard,
+        evidence=evidence(
+            replaced_by=agent.replaced_by,
+            pid=agent.row.pid,
+            slices_in_hand=_in_hand(agent.row),
+        ),
+        target={"agent": agent.name},
+    )
+
+
+def _in_hand(row: SystemAgent) -> tuple[int, str] | None:
+    """Return the slices that a worker process had when it was last heard of."""
+    count = row.metadata.get("slices_in_hand")
+    return (count, "slices") if isinstance(count, int) and count else None
+
+
+def _troubled(agent: SeenAgent) -> Iterator[Finding]:
+    if agent.row.status not in _TROUBLED:
+        return
+    yield Finding(
+        FindingCode.AGENT_TROUBLED,
+        Severity.WARNING,
+        Subject(SubjectKind.AGENT, agent.name),
+        Remedy.READ_LOG,
+        evidence=evidence(reports=agent.row.status, description=agent.row.description[:300]),
+        target={"agent": agent.name},
+    )
+
+
+def _is_stopped(agent: SeenAgent) -> bool:
+    """Return whether the agent's process is on this host and stopped by a signal (SIGSTOP)."""
+    row = agent.row
+    if row.hostname != socket.gethostname() or row.pid is None or not 0 < row.pid < _PIDS:
+        return False
+    return process_is_stopped(row.pid)

@@ -1,0 +1,116 @@
+"""What was looked at, read once: every rule judges the same moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+
+from django.conf import settings
+from django.utils import timezone
+
+from monitor.health.liveness import MONITOR_PARTS, SeenAgent, agents_seen
+from monitor.health.programs import Programs, programs_of, testbed_of
+from monitor.health.services import core_findings, hanging_broker, service_findings
+from monitor.records.models import SystemAgent
+from orchestrator.process_health import process_findings
+from orchestrator.queue_depths import QueueReader, Reading
+from swf_common_lib.findings import Finding, FindingCode
+from swf_common_lib.roles import RUNNER
+
+
+@dataclass(frozen=True)
+class Look:
+    """The testbed at one moment, as far as its parts tell."""
+
+    now: datetime
+    agents: list[SeenAgent]
+    """Agents heard of in the last 24 hours; parts of the monitor not."""
+    parts: dict[str, SystemAgent]
+    """The monitor's own rows among the agents, the newest of a type."""
+    programs: Programs = field(default_factory=Programs)
+    reading: Reading = field(default_factory=Reading)
+    """Of the broker's queues."""
+    findings: list[Finding] = field(default_factory=list)
+    """What is wrong with services and processes."""
+
+    @cached_property
+    def codes(self) -> frozenset[FindingCode]:
+        """The codes of what is wrong with services and processes."""
+        return frozenset(one.code for one in self.findings)
+
+    @property
+    def broker_up(self) -> bool:
+        """Whether the broker takes messages."""
+        return not self.codes & {FindingCode.BROKER_AWAY, FindingCode.BROKER_HANGS}
+
+    @property
+    def heard(self) -> bool:
+        """Whether the monitor is there to hear of agents; else nobody knows whether they live."""
+        return FindingCode.MONITOR_AWAY not in self.codes
+
+    @cached_property
+    def alive(self) -> list[SeenAgent]:
+        """The agents that are alive, runners included."""
+        return [agent for agent in self.agents if agent.alive]
+
+    @cached_property
+    def runners(self) -> list[str]:
+        """Names of the runners that are alive."""
+        return [a.name for a in self.alive if a.row.agent_type == RUNNER.agent_type]
+
+    def alive_types(self, namespace: str | None = None) -> frozenset[str]:
+        """Return the roles of which an agent is alive, in one namespace or in any."""
+        return frozenset(
+            a.row.agent_type
+            for a in self.alive
+            if namespace is None or a.row.namespace == namespace
+        )
+
+    def serving(self, agent_types: frozenset[str], besides: str) -> list[str]:
+        """Return the namespaces but ``besides`` in which an agent of each type is alive."""
+        agents = [a for a in self.alive if a.row.agent_type != RUNNER.agent_type]
+        others = {a.row.namespace for a in agents} - {"", besides}
+        return sorted(name for name in others if agent_types <= self.alive_types(name))
+
+
+def take_look(queues: QueueReader, *, from_outside: bool) -> Look:
+    """Look at services, processes, agents and queues.
+
+    ``from_outside``: it is not the monitor itself that asks, so that may be away.
+    Raises django.db.Error when the database does not answer: then nothing is known.
+    """
+    now = timezone.now()
+    every = agents_seen(now, everything=True)
+    parts = _newest(every)
+    findings = list(process_findings(settings.TESTBED))
+    findings += service_findings(parts, now, from_outside=from_outside)
+    broker_up = all(one.code is not FindingCode.BROKER_AWAY for one in findings)
+    reading = queues.read() if broker_up else Reading()
+    findings += hanging_broker(reading)
+    return Look(
+        now=now,
+        agents=[agent for agent in every if agent.row.agent_type not in MONITOR_PARTS],
+        parts=parts,
+        programs=programs_of(settings.TESTBED),
+        reading=reading,
+        findings=findings,
+    )
+
+
+def take_short_look(*, from_outside: bool) -> Look:
+    """Look at broker, monitor and agents alone: what decides whether an execution can go on."""
+    now = timezone.now()
+    return Look(
+        now=now,
+        agents=agents_seen(now),
+        parts={},
+        programs=testbed_of(settings.TESTBED),
+        findings=list(core_findings(from_outside=from_outside)),
+    )
+
+
+def _newest(agents: list[SeenAgent]) -> dict[str, SystemAgent]:
+    rows = [agent.row for agent in agents if agent.row.agent_type in MONITOR_PARTS]
+    rows.sort(key=lambda row: (row.last_heartbeat is not None, row.last_heartbeat))
+    return {row.agent_type: row for row in rows}

@@ -145,8 +145,7 @@ def _program_findings(
     elif process.state == "BACKOFF" or (len(recent) >= RESTARTS and process.state != "STOPPED"):
         code, severity, ends = FindingCode.PROCESS_RESTARTING, Severity.ERROR, recent
     elif died and process.up:
-        severity = Severity.WARNING if observed.services else Severity.NOTE
-        code, ends = FindingCode.PROCESS_DIED, died
+        code, severity, ends = FindingCode.PROCESS_DIED, Severity.NOTE, died
     else:
         return
     yield Finding(

@@ -150,7 +150,9 @@ def send_everywhere(stack: Stack, namespace: str, run_number: int) -> int:
 def agents(stack: Stack) -> dict[int, str]:
     """Return the states of the agents that are alive, by process id."""
     told = stack.client().get("status/")["agents"]
-    return {agent["pid"]: agent["operational_state"] for agent in told if agent["alive"]}
+    return {
+        agent["pid"]: agent["operational_state"] for agent in told if agent["liveness"] == "alive"
+    }
 
 
 def pids(stack: Stack) -> dict[str, int]:

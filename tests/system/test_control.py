@@ -49,7 +49,9 @@ def without_runner(stack: Stack) -> None:
 
     def none_alive() -> bool:
         agents = stack.client().get("status/")["agents"]
-        return not any(a["alive"] for a in agents if a["agent_type"] == "workflow_runner")
+        return not any(
+            a["liveness"] == "alive" for a in agents if a["agent_type"] == "workflow_runner"
+        )
 
     wait_until(none_alive)
 

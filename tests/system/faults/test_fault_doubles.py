@@ -66,7 +66,11 @@ def second(watched: WatchedStack, programs: Sequence[Program]) -> Iterator[None]
 def known(watched: WatchedStack, *, ready: bool = False) -> set[int]:
     """Return the process ids of the agents that are alive; ``ready``: that receive messages."""
     told = watched.monitor.get("status/")["agents"]
-    return {one["pid"] for one in told if one["alive"] and (one["mq_connected"] or not ready)}
+    return {
+        one["pid"]
+        for one in told
+        if one["liveness"] == "alive" and (one["mq_connected"] or not ready)
+    }
 
 
 def test_two_of_each(watched: WatchedStack) -> None:

@@ -174,11 +174,17 @@ class WatchedStack(Stack):
             agent = records.get(processes[program].pid)
             if agent is None or not -1 < (agent["heartbeat_age_seconds"] or 0) < age:
                 found.append(f"{program} has not been heard of since")
-            elif not agent["alive"] or agent["status"] != "OK" or agent["mq_connected"] is not True:
+            elif (
+                agent["liveness"] != "alive"
+                or agent["status"] != "OK"
+                or agent["mq_connected"] is not True
+            ):
                 found.append(f"{program}: {agent['description']}")
             elif agent["operational_state"] not in ("READY", "PROCESSING"):
                 found.append(f"{program} is {agent['operational_state']}")
-        return found + [finding["code"] for finding in status["findings"]]
+        return found + [
+            finding["code"] for finding in status["findings"] if finding["severity"] != "note"
+        ]
 
     def check_ready(self) -> None:
         """Check that no work is left: no execution unfinished, every agent ready."""
@@ -186,7 +192,7 @@ class WatchedStack(Stack):
         def at_rest() -> bool:
             status = self.monitor.get("status/")
             unfinished = [one for one in status["executions"] if one["status"] not in TERMINAL]
-            alive = [one for one in status["agents"] if one["alive"]]
+            alive = [one for one in status["agents"] if one["liveness"] == "alive"]
             return not unfinished and all(one["operational_state"] == "READY" for one in alive)
 
         wait_until(at_rest, PATIENCE, "executions or agents are still at work")

@@ -11,8 +11,11 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
+from monitor.diagnosis.system import diagnose
 from monitor.executions import request_change
+from monitor.executions.announcer import announcer
 from monitor.executions.control import find
+from monitor.health.look import take_look
 from monitor.health.wait_text import wait_text
 from monitor.health.waiting import waiting_for
 from monitor.records.models import (
@@ -74,8 +77,10 @@ def _detail(
 ) -> HttpResponse:
     found = find(execution_id)
     events = SystemStateEvent.objects.filter(execution_id=execution_id).order_by("-id")
+    look = take_look(announcer().queues, from_outside=False)
     context: dict[str, Any] = {
         "execution": found,
+        "findings": diagnose(execution_id, look).findings,
         "definition": found.workflow_definition,
         "waiting_for": wait_text(waiting_for(found)),
         "changes": CHANGES.get(found.status, ()),

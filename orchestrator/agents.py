@@ -19,7 +19,7 @@ from swf_common_lib.monitor_client import MonitorClient
 from swf_common_lib.remedies import Remedy
 from swf_common_lib.roles import ROLES, RUNNER
 from swf_common_lib.settings import Settings
-from swf_common_lib.states import LISTENING
+from swf_common_lib.states import LISTENING, Liveness
 
 REPORT_TIMEOUT = 60.0
 """Seconds that a started agent may take until the monitor knows it as ready."""
@@ -217,7 +217,7 @@ def _require_broker(client: MonitorClient, waiting: str) -> None:
 def _listens(record: Mapping[str, Any]) -> bool:
     """Return whether the monitor's record says that an agent lives and hears the broker."""
     return (
-        record.get("liveness") == "alive"
+        record.get("liveness") == Liveness.ALIVE
         and record.get("operational_state") in LISTENING
         and record.get("mq_connected") is not False
     )

@@ -39,7 +39,7 @@ from swf_common_lib.messaging import (
 )
 from swf_common_lib.monitor_client import FOREVER, MonitorClient, execution_path
 from swf_common_lib.settings import Settings
-from swf_common_lib.states import AgentHealth, OperationalState
+from swf_common_lib.states import AgentHealth, Liveness, OperationalState
 from swf_common_lib.version import own_version
 
 CACHED_EXECUTIONS = 64
@@ -72,7 +72,8 @@ class BaseAgent:
     description: ClassVar[str] = ""
     durable: ClassVar[bool] = True
     """One instance a namespace, its subscription kept by the broker while it is away."""
-    heartbeat_interval: ClassVar[float] = 10.0
+    longest_heartbeat_interval: ClassVar[float] = float("inf")
+    """Seconds from one heartbeat to the next at most, whatever the setting says."""
     tick_interval: ClassVar[float] = 0.5
     farewell_patience: ClassVar[float] = 5.0
     """Seconds that the last messages get to be confirmed at an orderly end."""
@@ -96,6 +97,11 @@ class BaseAgent:
         self._connection_told = False
 
     # What a subclass may override
+
+    @property
+    def heartbeat_interval(self) -> float:
+        """Seconds from one heartbeat to the next; declared with each."""
+        return min(self.settings.swf_heartbeat_interval, self.longest_heartbeat_interval)
 
     def subscriptions(self) -> list[SubscriptionSpec]:
         """Return the subscriptions; by default the broadcasts of interest, durable for the role."""
@@ -255,7 +261,7 @@ class BaseAgent:
         return any(
             (other["agent_type"], other["namespace"]) == (self.agent_type, self.namespace)
             and other["instance_name"] != self.name
-            and other["alive"]
+            and other["liveness"] == Liveness.ALIVE
             and not other["mq_connected"]
             for other in agents
         )

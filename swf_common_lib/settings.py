@@ -50,6 +50,7 @@ def _web_address(url: str) -> str:
 # pydantic would take true for 1, and knows no empty text that means false.
 Port = Annotated[int, BeforeValidator(str), Field(ge=1, le=65535)]
 Seconds = Annotated[float, BeforeValidator(str), Field(gt=0, lt=1e9)]
+Interval = Annotated[float, BeforeValidator(str), Field(gt=0, lt=3600)]
 Switch = Annotated[bool, BeforeValidator(lambda word: word or False)]
 Address = Annotated[str, AfterValidator(_web_address)]
 BaseAddress = Annotated[Address, AfterValidator(lambda url: url.rstrip("/"))]
@@ -132,6 +133,8 @@ class Settings(BaseSettings):
     """Networks (as above) from which ``/metrics`` is read without a token."""
     swf_pending_timeout: Seconds = 300.0
     """Seconds after which an execution that no runner took is terminated."""
+    swf_heartbeat_interval: Interval = 10.0
+    """Seconds from one heartbeat of an agent to the next; runners send one each 2 s at least."""
     activemq_host: str = "127.0.0.1"
     activemq_port: Port = 61613
     activemq_user: str = "testbed"
@@ -254,7 +257,7 @@ _EXPECTED = {
     "greater_than": "{input} is not a positive number of seconds",
     "greater_than_equal": "{input} is not a port (1 to 65535)",
     "int_parsing": "{input!r} is not a whole number",
-    "less_than": "{input} is not a positive number of seconds",
+    "less_than": "{input} is not a positive number of seconds below {lt:g}",
     "less_than_equal": "{input} is not a port (1 to 65535)",
     "literal_error": "{input!r} is not {expected}",
     "path_type": "is not a path",

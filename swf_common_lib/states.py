@@ -138,6 +138,16 @@ class AgentHealth(Word):
     UNKNOWN = "UNKNOWN"
 
 
+class Liveness(Word):
+    """How an agent stands, by its heartbeats."""
+
+    ALIVE = "alive"
+    LATE = "late"
+    SILENT = "silent"
+    EXITED = "exited"
+    """It said good-bye."""
+
+
 class OperationalState(Word):
     """What an agent is doing."""
 

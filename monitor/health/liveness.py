@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import Enum
 
 from django.utils import timezone
 
 from monitor.records.models import SystemAgent
 from swf_common_lib.roles import RUNNER
+from swf_common_lib.states import Liveness as Liveness
 
 ALIVE_FOR = 2.5
 """Heartbeat intervals after a heartbeat during which an agent counts as alive."""
@@ -29,16 +29,6 @@ MONITOR_PARTS = ("ingest", "sweeper")
 """Types of what is part of the monitor itself, and is no agent for who asks for agents."""
 _EXITED = SystemAgent.OperationalState.EXITED
 _UNKNOWN = SystemAgent.Status.UNKNOWN
-
-
-class Liveness(str, Enum):
-    """How an agent stands, by its heartbeats."""
-
-    ALIVE = "alive"
-    LATE = "late"
-    SILENT = "silent"
-    EXITED = "exited"
-    """It said good-bye."""
 
 
 def liveness_of(agent: SystemAgent, now: datetime) -> Liveness:

@@ -19,7 +19,7 @@ from swf_common_lib.errors import ConfigurationError, TestbedError
 from swf_common_lib.monitor_client import MonitorClient, new_session
 from swf_common_lib.roles import RUNNER
 from swf_common_lib.settings import Settings
-from swf_common_lib.states import AgentHealth, TokenScope
+from swf_common_lib.states import AgentHealth, Liveness, TokenScope
 
 LOCAL_NAMES = ("127.0.0.1", "localhost", "::1")
 SKEW_WARNING, SKEW_ERROR = 2.0, 30.0
@@ -161,7 +161,7 @@ def _judge_agents(settings: Settings, agents: list[dict[str, Any]]) -> Iterator[
     wanted = {RUNNER.agent_type} | {
         entry.name for entry in testbed.agents.values() if entry.enabled
     }
-    alive = [agent for agent in agents if agent["alive"]]
+    alive = [agent for agent in agents if agent["liveness"] == Liveness.ALIVE]
     heard = {
         agent["agent_type"]
         for agent in alive

@@ -44,7 +44,7 @@ class RunnerAgent(BaseAgent):
     agent_type = RUNNER.agent_type
     description = "executes workflows"
     durable = False
-    heartbeat_interval = 2.0
+    longest_heartbeat_interval = 2.0  # leases are renewed by them
     tick_interval = 0.25
     farewell_patience = 1.0  # the ends of its executions have had theirs
 

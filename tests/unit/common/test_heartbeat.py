@@ -1,4 +1,4 @@
-"""Heartbeats: one that the monitor swallows is followed by the next at once."""
+"""Heartbeats: how often they come; one that the monitor swallows is followed at once."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from swf_common_lib.agent.heartbeat import Heartbeat
+from swf_common_lib.base_agent import BaseAgent
 from swf_common_lib.settings import load_settings
 from tests.http_server import serving
 from tests.waiting import PATIENCE
@@ -36,3 +37,35 @@ def test_a_swallowed_beat_is_not_waited_for(
         hang.set()
         it.close()
     assert len(beats) == 3  # the swallowed one, the next, the last
+
+
+class Patient(BaseAgent):
+    """An agent that beats as often as the setting says."""
+
+    agent_type = "patient"
+
+
+class Watched(BaseAgent):
+    """An agent whose silence has to be noticed soon."""
+
+    agent_type = "watched"
+    longest_heartbeat_interval = 2.0
+
+
+@pytest.mark.parametrize(
+    ("agent", "set_to", "interval"),
+    [
+        (Patient, None, 10.0),
+        (Patient, "1.5", 1.5),
+        (Patient, "60", 60.0),
+        (Watched, None, 2.0),
+        (Watched, "1.5", 1.5),
+        (Watched, "60", 2.0),
+    ],
+)
+def test_an_agent_declares_the_interval_of_its_heartbeats(
+    tmp_path: Path, agent: type[BaseAgent], set_to: str | None, interval: float
+) -> None:
+    environ = {"SWF_HEARTBEAT_INTERVAL": set_to} if set_to else {}
+    told = agent(load_settings(tmp_path, environ), "here").describe()
+    assert told["heartbeat_interval"] == interval

@@ -98,6 +98,7 @@ def test_what_one_writes_for_a_setting_of_each_kind(tmp_path: Path) -> None:
         ("SWF_PENDING_TIMEOUT = nan", "is not a positive number of seconds"),
         ("SWF_PENDING_TIMEOUT = 0", "0 is not a positive number of seconds"),
         ("SWF_PENDING_TIMEOUT = 1e9", "is not a positive number of seconds"),
+        ("SWF_HEARTBEAT_INTERVAL = 3600", "is not a positive number of seconds below 3600"),
         ("SWF_BROKER = 1", "1 is not 'embedded', 'activemq' or 'external'"),
         ("ACTIVEMQ_USE_SSL = 2", "2 is not a truth value (true or false)"),
     ],

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-import threading
-from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-from django.db import Error as DatabaseFailure
 from mcp_types import CallToolResult
 from pydantic import Field
 
@@ -16,26 +12,17 @@ from mcp_server.answers.pages import ListResult, listed
 from mcp_server.answers.results import Result, answer
 from mcp_server.answers.tool import TestbedTool, read_tool, write_tool
 from mcp_server.callers import ToolContext, application_of, caller_of
-from mcp_server.views.agents import AgentDetail, agent_detail, agent_items, programs_here
+from mcp_server.views.agents import AgentDetail, agent_detail, agent_items
+from monitor.executions.agents import AgentsOnHost
+from monitor.executions.requesters import Requester
 from monitor.records.queries.selections import AGENTS
-from monitor.records.transitions import record_event
-from orchestrator.agent_history import event_data
-from orchestrator.agents import chosen_programs, running_programs
-from orchestrator.agents import start_agents as start_programs
-from orchestrator.agents import stop_agents as stop_programs
-from orchestrator.supervisord.process import Process
-from swf_common_lib.errors import TestbedError
 from swf_common_lib.roles import DATA, RUNNER
-from swf_common_lib.settings import Settings
-from swf_common_lib.states import AgentsEvent
 from swf_common_lib.text import given
 
 Agents = Annotated[
     list[Annotated[str, Field(max_length=100)]],
     Field(max_length=20, examples=[[DATA.agent_type, RUNNER.program]]),
 ]
-
-logger = logging.getLogger(__name__)
 
 
 class AgentsStarted(Result):
@@ -110,9 +97,7 @@ async def start_agents(
     Answers when they listen. Next: start_workflow.
     """
     application = application_of(context)
-    started = await application.processes(
-        _start, application.settings, caller_of(context).name, agents, application.ending
-    )
+    started = await application.processes(_start, _here(context), agents)
     return answer(started, f"listening: {', '.join(p['program'] for p in started.started)}")
 
 
@@ -125,31 +110,14 @@ async def stop_agents(
     Next: start_agents.
     """
     application = application_of(context)
-    stopped = await application.processes(
-        _stop, application.settings, caller_of(context).name, agents, application.ending
-    )
+    stopped = await application.processes(_stop, _here(context), agents)
     return answer(stopped, f"stopped: {', '.join(stopped.stopped) or 'none ran'}")
 
 
-def _start(
-    settings: Settings, user: str, names: list[str], ending: threading.Event
-) -> AgentsStarted:
-    wanted = chosen_programs(settings, names)  # a wrong name fails before anything is recorded
-    before = programs_here(settings)
-    _note(AgentsEvent.START_REQUESTED, user, _called(names), wanted)
-    try:
-        processes = start_programs(settings, names, ending)
-    except TestbedError as error:
-        ended = _afresh(before, programs_here(settings))
-        what = f"{_called(names)}: {error.detail}{ended}"
-        _note_outcome(AgentsEvent.START_FAILED, user, what, wanted)
-        raise
-    afresh = _afresh(before, {process.name: process for process in processes})
-    programs = [process.name for process in processes]
-    what = f"{', '.join(programs)}{afresh}"
-    unrecorded = _note_outcome(AgentsEvent.STARTED, user, what, programs)
+def _start(agents: AgentsOnHost, names: list[str]) -> AgentsStarted:
+    processes, note = agents.start(names)
     return AgentsStarted(
-        note=f"{afresh}; {unrecorded}".strip("; ") or None,
+        note=note or None,
         started=[
             given(program=p.name, state=p.state, pid=p.pid, uptime_seconds=round(p.uptime))
             for p in processes
@@ -158,55 +126,16 @@ def _start(
     )
 
 
-def _stop(
-    settings: Settings, user: str, names: list[str], ending: threading.Event
-) -> AgentsStopped:
-    asked = running_programs(settings, names)
-    if asked:
-        _note(AgentsEvent.STOP_REQUESTED, user, ", ".join(asked), asked)
-    try:
-        stopped = stop_programs(settings, names, ending)
-    except TestbedError as error:
-        if asked:
-            what = f"{', '.join(asked)}: {error.detail}"
-            _note_outcome(AgentsEvent.STOP_FAILED, user, what, asked)
-        raise
-    if not stopped:
-        return AgentsStopped(stopped=[], note=f"None of {_called(names)} ran; nothing was changed.")
-    unrecorded = _note_outcome(AgentsEvent.STOPPED, user, ", ".join(stopped), stopped)
-    return AgentsStopped(stopped=stopped, note=unrecorded or None)
+def _stop(agents: AgentsOnHost, names: list[str]) -> AgentsStopped:
+    stopped, note = agents.stop(names)
+    return AgentsStopped(stopped=stopped, note=note or None)
 
 
-def _afresh(before: Mapping[str, Process], after: Mapping[str, Process]) -> str:
-    """Return a note that names the programs that ran before and were replaced by a new process."""
-    names = [
-        name
-        for name, was in before.items()
-        if was.up and name in after and after[name].pid != was.pid
-    ]
-    return f"; stopped first, as they ran in another namespace: {', '.join(names)}" if names else ""
-
-
-def _called(names: list[str]) -> str:
-    return ", ".join(names) or "all that are enabled"
-
-
-def _note(event: AgentsEvent, user: str, what: str, programs: Sequence[str]) -> None:
-    data = event_data(programs, what)
-    record_event("", event, actor=user, via="mcp", reason=what, data=data)
-
-
-def _note_outcome(event: AgentsEvent, user: str, what: str, programs: Sequence[str]) -> str:
-    """Record the outcome of an act; return a note instead of an error when the database fails.
-
-    The act is done: the caller has to read its outcome, not an error of the database.
-    """
-    try:
-        _note(event, user, what, programs)
-    except DatabaseFailure as error:
-        logger.exception("%s of %s is not in the history: %s", event, user, what)
-        return f"the history lacks {event}, as the database failed: {error}"
-    return ""
+def _here(context: ToolContext) -> AgentsOnHost:
+    """Return this host's agents, in the name of the caller."""
+    application = application_of(context)
+    asked = Requester(caller_of(context).name, "mcp")
+    return AgentsOnHost(application.settings, asked, application.ending)
 
 
 def tools() -> list[TestbedTool]:

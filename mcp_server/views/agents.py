@@ -9,12 +9,11 @@ from typing import Any
 from django.utils import timezone
 
 from mcp_server.answers.results import Result
+from monitor.executions.agents import programs_here
 from monitor.health.liveness import Liveness, health_of, liveness_of
 from monitor.records.models import AppLog, SystemAgent, WorkflowExecution, WorkflowMessage
 from monitor.records.states import ACTIVE
 from orchestrator.agents import chosen_programs
-from orchestrator.services import supervisor_of_agents
-from orchestrator.supervisord.connection import SupervisorUnavailable
 from orchestrator.supervisord.orphans import process_exists
 from orchestrator.supervisord.process import Process
 from swf_common_lib.config import did_you_mean
@@ -110,14 +109,6 @@ def agent_detail(settings: Settings, name: str) -> AgentDetail:
         last_lines=process.last_lines(_LINES).splitlines() if process else [],
         next=following,
     )
-
-
-def programs_here(settings: Settings) -> dict[str, Process]:
-    """Return this host's agent programs from supervisord by name; none where it is down."""
-    try:
-        return supervisor_of_agents(settings).processes()
-    except SupervisorUnavailable:
-        return {}  # nothing was started here
 
 
 def _process_of(agent: SystemAgent, programs: dict[str, Process]) -> Process | None:

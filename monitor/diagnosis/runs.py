@@ -71,28 +71,6 @@ def runs_never_started(now: datetime) -> Iterator[Finding]:
         )
 
 
-def misunderstood(seen: ExecutionLook) -> Iterator[Finding]:
-    """Yield messages of an execution that could not be understood."""
-    rows = WorkflowMessage.objects.filter(execution_id=seen.id).exclude(problem="")
-    first = rows.order_by("sent_at", "id").first()  # the order of an index
-    if first is None:
-        return
-    yield Finding(
-        FindingCode.MESSAGES_NOT_UNDERSTOOD,
-        Severity.WARNING,
-        execution(seen),
-        Remedy.SHOW_MESSAGE,
-        since=first.received_at,
-        evidence=evidence(
-            count=(rows.count(), "messages"),
-            first_type=first.message_type,
-            first_sender=first.sender_agent,
-            problem=short(first.problem, 300),
-        ),
-        target={"message": first.pk},
-    )
-
-
 def _stfs_missing(seen: ExecutionLook) -> Iterator[Finding]:
     """Yield an execution that came to its end with fewer STFs than it was asked for."""
     if seen.execution.status != ExecutionStatus.COMPLETED:

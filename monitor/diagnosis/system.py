@@ -14,7 +14,8 @@ from django.conf import settings
 
 from monitor.diagnosis.course import course_findings
 from monitor.diagnosis.execution_look import ExecutionLook, look_at
-from monitor.diagnosis.runs import misunderstood, run_findings, runs_never_started
+from monitor.diagnosis.messages import misunderstood, misunderstood_lately
+from monitor.diagnosis.runs import run_findings, runs_never_started
 from monitor.diagnosis.work import work_findings
 from monitor.executions.control import find
 from monitor.health.agents import agent_findings
@@ -34,6 +35,7 @@ from swf_common_lib.findings import (
     evidence,
     ranked,
 )
+from swf_common_lib.roles import RUNNER
 from swf_common_lib.text import short
 
 RECENT = timedelta(hours=1)
@@ -66,11 +68,13 @@ def system_findings(look: Look) -> list[Finding]:
         findings += agent_findings(
             look.agents, look.programs, needed, look.now, broker_up=look.broker_up
         )
+        findings += _no_runner(look)
     findings += queue_findings(look.reading, look.alive_types())
     findings += host_findings(look.agents)
     findings += _configurations(look)
     findings += _refused_starts(look.now)
     findings += runs_never_started(look.now)
+    findings += misunderstood_lately(look.now)
     for seen in executions:
         findings += _of_execution(seen, look)
     return ranked(one for one in findings if _needs_a_hand(one))
@@ -121,6 +125,21 @@ def _told_once(findings: list[Finding]) -> Iterator[Finding]:
         follows = one.code in (FindingCode.AGENT_DOWN, FindingCode.QUEUE_UNCONSUMED)
         if not (follows and one.target.get("programs") in explained):
             yield one
+
+
+def _no_runner(look: Look) -> Iterator[Finding]:
+    """Yield agents that are up without a runner: nothing that is started would run."""
+    runners = [a for a in look.agents if a.current and a.row.agent_type == RUNNER.agent_type]
+    if runners or not look.alive or RUNNER.agent_type in look.programs.down():
+        return  # one that is late, silent or down is a finding of its own
+    yield Finding(
+        FindingCode.AGENT_DOWN,
+        Severity.WARNING,
+        Subject(SubjectKind.PROGRAM, RUNNER.program),
+        Remedy.START_AGENTS,
+        evidence=evidence(effect=RUNNER.effect_if_absent),
+        target={"programs": RUNNER.program},
+    )
 
 
 def _needs_a_hand(one: Finding) -> bool:

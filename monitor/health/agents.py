@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Collection, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from django.conf import settings
@@ -24,6 +24,7 @@ from swf_common_lib.findings import (
     evidence,
 )
 from swf_common_lib.roles import ROLES
+from swf_common_lib.text import short
 
 RECENT = timedelta(hours=1)
 """A loss that was made good is worth a note for so long."""
@@ -44,6 +45,7 @@ def agent_findings(
     for agent in agents:
         if agent.liveness is Liveness.EXITED:
             continue
+        yield from _refused(agent, now)
         if agent.replaced_by:
             yield from _lost(agent, now)
         elif agent.liveness is Liveness.SILENT or _is_stopped(agent):
@@ -125,6 +127,27 @@ def _in_hand(row: SystemAgent) -> tuple[int, str] | None:
     """Return the slices that a worker process had when it was last heard of."""
     count = row.metadata.get("slices_in_hand")
     return (count, "slices") if isinstance(count, int) and count else None
+
+
+def _refused(agent: SeenAgent, now: datetime) -> Iterator[Finding]:
+    """Yield what the broker would not take of an agent within the hour."""
+    count, at = (agent.row.metadata.get(key) for key in ("messages_refused", "last_refusal_at"))
+    if not isinstance(count, int) or not isinstance(at, int | float):
+        return
+    if now.timestamp() - at > RECENT.total_seconds():
+        return
+    yield Finding(
+        FindingCode.MESSAGES_REFUSED,
+        Severity.ERROR,
+        Subject(SubjectKind.AGENT, agent.name),
+        Remedy.READ_LOG,
+        since=datetime.fromtimestamp(at, timezone.utc),
+        evidence=evidence(
+            count=(count, "messages"),
+            error=short(str(agent.row.metadata.get("last_refusal", "")), 300),
+        ),
+        target={"agent": agent.name},
+    )
 
 
 def _troubled(agent: SeenAgent) -> Iterator[Finding]:

@@ -48,6 +48,12 @@ class BusStatus:
     """Why it is not connected; empty when it is."""
     unconfirmed: int
     """Messages that the broker has not confirmed yet."""
+    refused: int = 0
+    """Errors that the broker reported over what was sent, since the bus began."""
+    refusal: str = ""
+    """The last of them, in the broker's words."""
+    refused_at: float = 0.0
+    """When that was, in seconds since the epoch; 0: never."""
 
 
 class MessageBus:
@@ -67,6 +73,7 @@ class MessageBus:
         self._link: Link | None = None
         self._generation = 0
         self._detail = "connecting"
+        self._refusals: tuple[int, str, float] = (0, "", 0.0)
         # Its own: the module's generator is for those who seed it to repeat what they did.
         self._jitter = random.Random()  # noqa: S311
         self._closing = threading.Event()
@@ -115,6 +122,9 @@ class MessageBus:
             connected=self.connected,
             detail="" if self.connected else self._detail,
             unconfirmed=len(self._outbox),
+            refused=self._refusals[0],
+            refusal=self._refusals[1],
+            refused_at=self._refusals[2],
         )
 
     # Receiving
@@ -321,7 +331,14 @@ class MessageBus:
             if subscription is not None:
                 subscription.sink.put(Delivery(body, headers, subscription, generation))
 
-        link = Link(self.settings, self.client_id, on_message, self._outbox.confirm, self._on_lost)
+        link = Link(
+            self.settings,
+            self.client_id,
+            on_message,
+            self._outbox.confirm,
+            self._on_lost,
+            self._on_refused,
+        )
         link.open()
         self._outbox.restart(generation)
         try:
@@ -348,6 +365,9 @@ class MessageBus:
                 link.send(outbox.next_window())
         except BrokerUnavailable as error:
             logger.warning("%s", error.detail)
+
+    def _on_refused(self, error: str) -> None:
+        self._refusals = (self._refusals[0] + 1, error[:500], time.time())
 
     def _on_lost(self, link: Link) -> None:
         if link is self._link:

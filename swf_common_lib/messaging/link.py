@@ -48,6 +48,7 @@ class Link(stomp.ConnectionListener):  # type: ignore[misc]
         on_message: Callable[[str, bytes, dict[str, str]], None],
         on_receipt: Callable[[int], None],
         on_lost: Callable[[Link], None],
+        on_refused: Callable[[str], None] = lambda error: None,
     ) -> None:
         self.lost = False
         self.error = ""
@@ -58,6 +59,7 @@ class Link(stomp.ConnectionListener):  # type: ignore[misc]
         self._on_message = on_message
         self._on_receipt = on_receipt
         self._on_lost = on_lost
+        self._on_refused = on_refused
         self._decided = threading.Event()
         self._logged_in = False
         self._receipts: dict[str, _Receipt] = {}
@@ -206,8 +208,12 @@ class Link(stomp.ConnectionListener):  # type: ignore[misc]
         self.error = error
         if self._logged_in:
             # Who asked may have gone before our answer: that is no fault of anybody's.
-            level = logging.INFO if "temp-queue" in error else logging.ERROR
-            logger.log(level, "the broker reports: %s", error)
+            asker_gone = "temp-queue" in error
+            logger.log(
+                logging.INFO if asker_gone else logging.ERROR, "the broker reports: %s", error
+            )
+            if not asker_gone:
+                self._on_refused(error)
         self._decided.set()
         if receipt.isdigit():
             self.lost = True

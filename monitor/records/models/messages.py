@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models import Q
 
 
 class WorkflowMessage(models.Model):
@@ -30,6 +31,10 @@ class WorkflowMessage(models.Model):
             models.Index(fields=["message_type", "id"], name="message_type"),
             models.Index(fields=["sender_agent", "id"], name="message_sender"),
             models.Index(fields=["sent_at"], name="message_sent"),
+            # Few: what health asks for costs nothing where all is understood.
+            models.Index(
+                fields=["execution_id", "id"], name="message_faulty", condition=~Q(problem="")
+            ),
         ]
 
     def __str__(self) -> str:

@@ -55,6 +55,20 @@ OUTAGE = 10.0
 """Seconds that a service is away, where it is stopped."""
 
 
+PAST = (
+    "runner_lost",
+    "execution_failed",
+    "workflow_raised",
+    "never_claimed",
+    "work_abandoned",
+    "slices_failed",
+    "messages_not_understood",
+    "messages_refused",
+    "dead_letters",
+)
+"""What is told for an hour, or until somebody acts, though the testbed itself is well again."""
+
+
 class WatchedStack(Stack):
     """A running installation with a ledger beside it."""
 
@@ -183,7 +197,9 @@ class WatchedStack(Stack):
             elif agent["operational_state"] not in ("READY", "PROCESSING"):
                 found.append(f"{program} is {agent['operational_state']}")
         return found + [
-            finding["code"] for finding in status["findings"] if finding["severity"] != "note"
+            finding["code"]
+            for finding in status["findings"]
+            if finding["severity"] != "note" and finding["code"] not in PAST
         ]
 
     def check_ready(self) -> None:

@@ -18,6 +18,16 @@ from orchestrator.queue_depths import QueueReader, Reading
 from swf_common_lib.findings import Finding, FindingCode
 from swf_common_lib.roles import RUNNER
 
+_AWAY = frozenset(
+    {
+        FindingCode.DATABASE_AWAY,
+        FindingCode.BROKER_AWAY,
+        FindingCode.MONITOR_AWAY,
+        FindingCode.INGEST_AWAY,
+        FindingCode.MCP_AWAY,
+    }
+)
+
 
 @dataclass(frozen=True)
 class Look:
@@ -83,8 +93,8 @@ def take_look(queues: QueueReader, *, from_outside: bool) -> Look:
     now = timezone.now()
     every = agents_seen(now, everything=True)
     parts = _newest(every)
-    findings = list(process_findings(settings.TESTBED))
-    findings += service_findings(parts, now, from_outside=from_outside)
+    answers = list(service_findings(parts, now, from_outside=from_outside))
+    findings = [*_uncontradicted(process_findings(settings.TESTBED), answers), *answers]
     broker_up = all(one.code is not FindingCode.BROKER_AWAY for one in findings)
     reading = queues.read() if broker_up else Reading()
     findings += hanging_broker(reading)
@@ -96,6 +106,21 @@ def take_look(queues: QueueReader, *, from_outside: bool) -> Look:
         reading=reading,
         findings=findings,
     )
+
+
+def _uncontradicted(processes: list[Finding], answers: list[Finding]) -> list[Finding]:
+    """Return findings about processes but those that a service is away which answers.
+
+    It may have been started by hand, or have outlived its supervisord. Where a stranger has its
+    port, an answer is the stranger's.
+    """
+    away = {one.code for one in answers}
+    taken = {one.subject for one in processes if one.code is FindingCode.PORT_TAKEN}
+    return [
+        one
+        for one in processes
+        if one.code not in _AWAY or one.code in away or one.subject in taken
+    ]
 
 
 def take_short_look(*, from_outside: bool) -> Look:

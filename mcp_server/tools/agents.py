@@ -15,7 +15,8 @@ from mcp_server.callers import ToolContext, application_of, caller_of
 from mcp_server.views.agents import AgentDetail, agent_detail, agent_items
 from monitor.executions.agents import AgentsOnHost
 from monitor.executions.requesters import Requester
-from monitor.records.queries.selections import AGENTS
+from monitor.health.listed_agents import agents_listed
+from monitor.health.liveness import Liveness
 from swf_common_lib.roles import DATA, RUNNER
 from swf_common_lib.text import given
 
@@ -44,26 +45,32 @@ async def list_agents(
     context: ToolContext,
     agent_type: Annotated[Name, Field(examples=[DATA.agent_type])] = "",
     operational_state: Annotated[Name, Field(examples=["READY,PROCESSING"])] = "",
+    liveness: Name = "",
     namespace: Name = "",
-    since: Annotated[Since, Field(description="Of the last heartbeat; -1m: alive.")] = "",
+    gone: Annotated[bool, Field(description="With those ended or replaced.")] = False,
+    since: Since = "",
     limit: Limit = 20,
     cursor: Cursor = "",
     format: Format = "concise",  # noqa: A002 - the name that callers know
 ) -> Annotated[CallToolResult, ListResult]:
-    """List agents, runners and workers with state and age of the last heartbeat.
+    """List agents, runners and workers with liveness (alive, late, silent, exited) and state.
 
     Next: get_agent.
     """
+    wanted = f"{liveness},{operational_state}".casefold().split(",")
+    gone = gone or Liveness.EXITED.value in (word.strip() for word in wanted)
     params = {
         "agent_type": agent_type,
         "operational_state": operational_state,
+        "liveness": liveness,
         "namespace": namespace,
         "since": since,
+        "gone": "true" if gone else "",
     }
     detailed = format == "detailed"
     return await listed(
         application_of(context),
-        AGENTS,
+        agents_listed(gone=gone, parts=bool(agent_type)),
         params,
         limit,
         cursor,
@@ -75,17 +82,13 @@ async def get_agent(
     context: ToolContext,
     name: Annotated[str, Field(min_length=1, max_length=100, examples=[f"{DATA.program}-maria-1"])],
 ) -> Annotated[CallToolResult, AgentDetail]:
-    """Get an agent: state, process, current work, recent errors, last lines. Name or program.
+    """Get an agent by name or program: what is wrong, state, process, end, work, errors, output.
 
     Next: as its `next` says.
     """
     application = application_of(context)
-    found = await application.database(agent_detail, application.settings, name)
-    told = found.process or {}
-    unheard = told.get("reports", "never reported")
-    state = found.agent["operational_state"] if found.agent else unheard
-    process = f", process {told['state']}" if told else ""
-    return answer(found, f"{name}: {state}{process}")
+    found, line = await application.database(agent_detail, application.settings, name)
+    return answer(found, line)
 
 
 async def start_agents(

@@ -1,32 +1,40 @@
-"""What an assistant sees of agents, and of the programs that run them."""
+"""What an assistant sees of agents."""
 
 from __future__ import annotations
 
 import socket
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
 
+from mcp_server.answers.finding_texts import advice, sentence, view
 from mcp_server.answers.results import Result
+from mcp_server.views.agent_process import (
+    ProcessSeen,
+    end_of_agent,
+    process_of_agent,
+    process_of_program,
+    program_of,
+)
 from monitor.executions.agents import programs_here
-from monitor.health.liveness import Liveness, health_of, liveness_of
+from monitor.executions.announcer import announcer
+from monitor.health.agents import findings_on
+from monitor.health.liveness import SeenAgent, agents_seen, health_of, seen
 from monitor.records.models import AppLog, SystemAgent, WorkflowExecution, WorkflowMessage
 from monitor.records.states import ACTIVE
-from orchestrator.agents import chosen_programs
-from orchestrator.supervisord.orphans import process_exists
 from orchestrator.supervisord.process import Process
 from swf_common_lib.config import did_you_mean
 from swf_common_lib.errors import NotFound
-from swf_common_lib.roles import RUNNER, role_of_program
+from swf_common_lib.findings import Finding, ranked
+from swf_common_lib.roles import RUNNER
 from swf_common_lib.settings import Settings
 from swf_common_lib.text import given, instant, short
 
 _WARNING = 30
 _LINES = 15
 _KNOWN = 300
-_PIDS = 2**31
-_LOOK = "list_logs with source for what it logged, list_messages with sender."
 
 Item = dict[str, Any]
 
@@ -34,8 +42,12 @@ Item = dict[str, Any]
 class AgentDetail(Result):
     """An agent as a whole."""
 
+    findings: list[Item] = []
+    """What is wrong with it, and what to do next."""
     agent: Item | None = None
     """The content of its last heartbeat; None for a program that never sent one."""
+    ended: Item | None = None
+    """For one that is no more: since when, and whether it was stopped in order."""
     process: Item | None = None
     """Its process in this host's supervisord, or why there is none."""
     current_work: list[str] = []
@@ -49,139 +61,122 @@ class AgentDetail(Result):
 
 def agent_items(agents: Sequence[SystemAgent], detailed: bool) -> list[Item]:
     """Return agents as items of a list."""
-    return [agent_item(agent, detailed) for agent in agents]
-
-
-def agent_item(agent: SystemAgent, detailed: bool) -> Item:
-    """Return the content of an agent's last heartbeat."""
     now = timezone.now()
-    age = None
-    if agent.last_heartbeat is not None:
-        age = round((now - agent.last_heartbeat).total_seconds(), 1)
-    liveness = liveness_of(agent, now)
+    known = {agent.row.pk: agent for agent in agents_seen(now, everything=True)}
+    return [
+        agent_item(known.get(row.pk) or seen([row], now)[0], now, detailed=detailed)
+        for row in agents
+    ]
+
+
+def agent_item(agent: SeenAgent, now: datetime, *, detailed: bool) -> Item:
+    """Return the content of an agent's last heartbeat, as far as it still holds."""
+    row = agent.row
     item = given(
-        name=agent.instance_name,
-        agent_type=agent.agent_type,
-        namespace=agent.namespace,
-        liveness=liveness.value,
-        operational_state=agent.operational_state if liveness is Liveness.ALIVE else None,
-        health=health_of(agent, now),
-        heartbeat_age_seconds=age,
+        name=row.instance_name,
+        agent_type=row.agent_type,
+        namespace=row.namespace,
+        liveness=agent.liveness.value,
+        replaced_by=agent.replaced_by,
+        operational_state=row.operational_state if agent.alive else None,
+        health=health_of(row, now),
+        heartbeat_age_seconds=None if agent.age is None else round(agent.age, 1),
     )
     if not detailed:
         return item
     return item | given(
-        hostname=agent.hostname,
-        pid=agent.pid,
-        broker_connected=agent.mq_connected,
-        description=agent.description,
-        first_seen=instant(agent.first_seen),
-        stf_files_processed=agent.total_stf_processed,
-        metadata=agent.metadata,
+        hostname=row.hostname,
+        pid=row.pid,
+        broker_connected=row.mq_connected if agent.alive else None,
+        description=row.description,
+        first_seen=instant(row.first_seen),
+        stf_files_processed=row.total_stf_processed,
+        metadata=row.metadata,
     )
 
 
-def agent_detail(settings: Settings, name: str) -> AgentDetail:
-    """Return everything about an agent, found by its name or its program's; raise NotFound."""
+def agent_detail(settings: Settings, name: str) -> tuple[AgentDetail, str]:
+    """Return everything about an agent and that in a line; raise NotFound.
+
+    It is found by its own name or by its program's.
+    """
     programs = programs_here(settings)
-    agent = SystemAgent.objects.filter(instance_name=name).first()
-    process = _process_of(agent, programs) if agent else None
-    if agent is None:
-        process = _program(settings, name, programs)
-        agent = _agent_of(process) if process else None
-    told, following = _process(process) if process else None, _next_of(process)
-    if told is not None and agent is None and process is not None:
-        told["reports"] = _unheard(process)
-    if agent is not None and process is None:
-        told, following = _without_process(settings, agent, programs)
-    if agent is None and process is None:
-        newest = SystemAgent.objects.order_by("-id").values_list("instance_name", flat=True)
-        known = [*newest[:_KNOWN], *programs]
-        raise NotFound(
-            f"there is no agent {name!r}; {did_you_mean(name, known)}", "list_agents lists all."
-        )
-    return AgentDetail(
-        agent=agent_item(agent, True) if agent else None,
-        process=told,
-        current_work=_current_work(agent) if agent else [],
-        last_message=_last_message(agent) if agent else None,
-        recent_errors=_recent_errors(agent) if agent else [],
-        last_lines=process.last_lines(_LINES).splitlines() if process else [],
-        next=following,
+    row = SystemAgent.objects.filter(instance_name=name).first()
+    process = None if row else program_of(settings, name, programs)
+    row = row or _agent_of(process)
+    if row is not None:
+        return _of_agent(row, process_of_agent(settings, row, programs))
+    if process is not None:
+        return _of_program(process_of_program(settings, process), name)
+    newest = SystemAgent.objects.order_by("-id").values_list("instance_name", flat=True)
+    known = [*newest[:_KNOWN], *programs]
+    raise NotFound(
+        f"there is no agent {name!r}; {did_you_mean(name, known)}", "list_agents lists all."
     )
 
 
-def _process_of(agent: SystemAgent, programs: dict[str, Process]) -> Process | None:
-    if agent.hostname != socket.gethostname():
-        return None
-    return next((p for p in programs.values() if p.pid and p.pid == agent.pid), None)
+def _of_agent(row: SystemAgent, there: ProcessSeen) -> tuple[AgentDetail, str]:
+    now = timezone.now()
+    agent = _seen_among_others(row, now)
+    work = _current_work(row)
+    findings = _findings_on(agent, work, now)
+    detail = AgentDetail(
+        findings=[view(finding) for finding in findings],
+        agent=agent_item(agent, now, detailed=True),
+        ended=end_of_agent(agent),
+        process=there.told,
+        current_work=work,
+        last_message=_last_message(row),
+        recent_errors=_recent_errors(row),
+        last_lines=_last_lines(there),
+        next=advice(findings[0]) if findings and agent.current else there.next,
+    )
+    return detail, _line(agent, detail, findings)
 
 
-def _program(settings: Settings, name: str, programs: dict[str, Process]) -> Process | None:
-    try:
-        (program,) = chosen_programs(settings, [name])
-    except NotFound:
-        return None
-    return programs.get(program)
+def _of_program(there: ProcessSeen, name: str) -> tuple[AgentDetail, str]:
+    told = there.told or {}
+    detail = AgentDetail(process=told, last_lines=_last_lines(there), next=there.next)
+    ended = f" ({told['ended']['how']} at {told['ended']['at']})" if "ended" in told else ""
+    return detail, f"{name}: {told['reports']}, process {told['state']}{ended}. Next: {there.next}"
 
 
-def _agent_of(process: Process) -> SystemAgent | None:
-    if not process.pid:
+def _line(agent: SeenAgent, detail: AgentDetail, findings: list[Finding]) -> str:
+    """Return how an agent stands, what is wrong with it first."""
+    process = f", process {detail.process['state']}" if detail.process else ""
+    if findings:
+        return f"{sentence(findings[0])}{process}. Next: {short(detail.next, 200)}"
+    if detail.ended:
+        since = instant(agent.row.last_heartbeat) or "never heard of"
+        return f"{agent.name}: {detail.ended['how']}, {since}{process}. Next: {detail.next}"
+    state = agent.row.operational_state if agent.alive else agent.liveness.value
+    return f"{agent.name}: {state}{process}"
+
+
+def _seen_among_others(row: SystemAgent, now: datetime) -> SeenAgent:
+    """Return how an agent stands, and who has taken its place since."""
+    others = SystemAgent.objects.filter(
+        agent_type=row.agent_type, namespace=row.namespace, hostname=row.hostname
+    )
+    newest = others.order_by("-first_seen").first()
+    return seen([row] if newest is None or newest.pk == row.pk else [row, newest], now)[0]
+
+
+def _findings_on(agent: SeenAgent, work: list[str], now: datetime) -> list[Finding]:
+    needed = {agent.row.namespace} if work else set()
+    return ranked(findings_on(agent, needed, now, broker_up=announcer().status().connected))
+
+
+def _last_lines(there: ProcessSeen) -> list[str]:
+    return there.process.last_lines(_LINES).splitlines() if there.process else []
+
+
+def _agent_of(process: Process | None) -> SystemAgent | None:
+    if process is None or not process.pid:
         return None
     here = SystemAgent.objects.filter(pid=process.pid, hostname=socket.gethostname())
     newest: SystemAgent | None = here.order_by("-last_heartbeat").first()
     return newest
-
-
-def _unheard(process: Process) -> str:
-    """Return since when a program has sent no heartbeat, and which agent it was before."""
-    role = role_of_program(process.name)
-    kind = role.agent_type if role else process.name.removesuffix("-agent").replace("-", "_")
-    here = SystemAgent.objects.filter(hostname=socket.gethostname())
-    before = here.filter(agent_type=kind).order_by("-last_heartbeat").first()
-    if not process.up:
-        return f"does not run; it last was {before.instance_name}" if before else "never reported"
-    said = f"has not reported since its process started {process.uptime:.0f} s ago"
-    return f"{said}; before it {before.instance_name}" if before else said
-
-
-def _process(process: Process) -> Item:
-    return given(
-        program=process.name,
-        state=process.state,
-        pid=process.pid or None,
-        uptime_seconds=round(process.uptime),
-        description=process.description,
-    )
-
-
-def _next_of(process: Process | None) -> str:
-    if process is not None and not process.up:
-        return f'start_agents(agents=["{process.name}"]) starts it.'
-    return _LOOK
-
-
-def _without_process(
-    settings: Settings, agent: SystemAgent, programs: dict[str, Process]
-) -> tuple[Item, str]:
-    """Return why an agent has no process in this host's supervisord, and what to do next."""
-    here = socket.gethostname()
-    if agent.hostname != here:
-        where = agent.hostname or "a host that it did not name"
-        return {"state": "unknown", "description": f"on another host: {where}, not {here}"}, _LOOK
-    if not agent.pid:
-        return {"state": "unknown", "description": "it told no process id"}, _LOOK
-    if 0 < agent.pid < _PIDS and process_exists(agent.pid):
-        alone = "not under this host's supervisord"
-        return {"state": "alive", "pid": agent.pid, "description": alone}, _LOOK
-    gone = {"state": "gone", "pid": agent.pid}
-    program = _program(settings, agent.agent_type, programs)
-    if program is None:
-        return gone, f"{_LOOK} No program of this host runs agents of its type now."
-    gone["its_program"] = _process(program)
-    if program.up:
-        return gone, f'get_agent(name="{program.name}"): its program runs as another process.'
-    return gone, _next_of(program)
 
 
 def _current_work(agent: SystemAgent) -> list[str]:

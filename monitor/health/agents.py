@@ -9,7 +9,7 @@ from typing import Any
 
 from django.conf import settings
 
-from monitor.health.liveness import Liveness, SeenAgent
+from monitor.health.liveness import SeenAgent
 from monitor.health.programs import Programs
 from monitor.records.models import SystemAgent
 from orchestrator.process_health import last_end_of
@@ -43,15 +43,22 @@ def agent_findings(
     """Yield what is wrong with agents; ``needed``: namespaces with unfinished work."""
     yield from _down(agents, programs)
     for agent in agents:
-        if agent.liveness is Liveness.EXITED:
-            continue
-        yield from _refused(agent, now)
-        if agent.replaced_by:
-            yield from _lost(agent, now)
-        elif agent.liveness is Liveness.SILENT or _is_stopped(agent):
-            yield _silent(agent, needed)
-        elif agent.alive and (broker_up or agent.row.mq_connected is not False):
-            yield from _troubled(agent)
+        yield from findings_on(agent, needed, now, broker_up=broker_up)
+
+
+def findings_on(
+    agent: SeenAgent, needed: Collection[str], now: datetime, *, broker_up: bool
+) -> Iterator[Finding]:
+    """Yield what is wrong with one agent; ``needed``: namespaces with unfinished work."""
+    if agent.exited:
+        return
+    yield from _refused(agent, now)
+    if agent.replaced_by:
+        yield from _lost(agent, now)
+    elif agent.silent or _is_stopped(agent):
+        yield _silent(agent, needed)
+    elif agent.alive and (broker_up or agent.row.mq_connected is not False):
+        yield from _troubled(agent)
 
 
 def _down(agents: list[SeenAgent], programs: Programs) -> Iterator[Finding]:

@@ -38,3 +38,12 @@ def text_of(result: object) -> str:
 def size_of(value: Any) -> int:
     """Return how many bytes an answer's structured content has."""
     return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
+
+
+async def told(client: Client, tool: str, /, **arguments: Any) -> tuple[str, dict[str, Any]]:
+    """Call a tool that must succeed, and give its line of text and its structured content."""
+    result = await client.call_tool(tool, arguments)
+    assert isinstance(result, CallToolResult)
+    assert not result.is_error, text_of(result)
+    assert result.structured_content is not None
+    return text_of(result), result.structured_content

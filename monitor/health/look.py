@@ -94,7 +94,7 @@ def take_look(queues: QueueReader, *, from_outside: bool) -> Look:
     every = agents_seen(now, everything=True)
     parts = _newest(every)
     answers = list(service_findings(parts, now, from_outside=from_outside))
-    findings = [*_uncontradicted(process_findings(settings.TESTBED), answers), *answers]
+    findings = [*uncontradicted(process_findings(settings.TESTBED), answers), *answers]
     broker_up = all(one.code is not FindingCode.BROKER_AWAY for one in findings)
     reading = queues.read() if broker_up else Reading()
     findings += hanging_broker(reading)
@@ -108,7 +108,7 @@ def take_look(queues: QueueReader, *, from_outside: bool) -> Look:
     )
 
 
-def _uncontradicted(processes: list[Finding], answers: list[Finding]) -> list[Finding]:
+def uncontradicted(processes: list[Finding], answers: list[Finding]) -> list[Finding]:
     """Return findings about processes but those that a service is away which answers.
 
     It may have been started by hand, or have outlived its supervisord. Where a stranger has its

@@ -246,7 +246,9 @@ def _stopped(seen: ExecutionLook) -> Finding:
         execution(seen),
         Remedy.NOTHING,
         since=row.end_time,
-        evidence=evidence(reason=short(row.status_reason, 300), cause=row.end_cause),
+        evidence=evidence(
+            by=row.ended_by, reason=short(row.status_reason, 300), cause=row.end_cause
+        ),
         target=again(seen),
     )
 

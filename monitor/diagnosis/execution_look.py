@@ -20,6 +20,7 @@ from monitor.records.models import (
 )
 from monitor.records.states import ACTIVE, TERMINAL, RunPhase
 from swf_common_lib.config import FastProcessing, fast_processing
+from swf_common_lib.states import EndCause
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,11 @@ class ExecutionLook:
     def ended(self) -> bool:
         """Whether it is in a final status."""
         return self.execution.status in TERMINAL
+
+    @property
+    def stopped(self) -> bool:
+        """Whether somebody stopped it, or its runner."""
+        return self.execution.end_cause in (EndCause.STOPPED, EndCause.RUNNER_STOPPED)
 
     @property
     def processed(self) -> bool:

@@ -85,8 +85,15 @@ def _absent(steps: list[Step], held: set[str], seen: ExecutionLook, look: Look) 
             **_queued(steps, look),
         ),
         target=target,
-        symptom_of=FindingCode.AGENT_SILENT if held else None,
+        symptom_of=_cause_of_absence(held, seen),
     )
+
+
+def _cause_of_absence(held: set[str], seen: ExecutionLook) -> FindingCode | None:
+    """Return what explains it: who stopped an execution may well have stopped its agents too."""
+    if seen.stopped:
+        return FindingCode.EXECUTION_STOPPED
+    return FindingCode.AGENT_SILENT if held else None
 
 
 def _counts(steps: list[Step]) -> dict[str, Any]:

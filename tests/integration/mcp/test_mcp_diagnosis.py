@@ -469,6 +469,26 @@ async def test_monitor_away(
     assert "the monitor" in waiting["waiting_for"]
 
 
+async def test_agents_stopped_by_who_ended_it(connect: Connect, application: Application) -> None:
+    """The first cause is the stop, and by whom; that nobody works on the rest follows from it."""
+
+    def stopped() -> None:
+        team()
+        rows.whole_run(status="terminated")
+        WorkflowExecution.objects.update(end_cause="runner_stopped", ended_by="maria")
+        RunState.objects.update(phase="processing", slices_completed=0, slices_failed=0)
+        agents = SystemAgent.objects.exclude(agent_type="ingest")
+        agents.update(operational_state="EXITED")
+
+    await application.database(stopped)
+    async with connect() as client:
+        told = await call(client, "diagnose_execution", execution_id=NAME)
+    first = next(one for one in told["findings"] if one["code"] != "slices_failed")
+    assert (first["code"], first["evidence"]["by"]) == ("execution_stopped", "maria")
+    (work,) = [one for one in told["findings"] if one["code"] == "work_abandoned"]
+    assert work["symptom_of"] == "execution_stopped"
+
+
 async def test_broker_down(
     connect: Connect,
     application: Application,

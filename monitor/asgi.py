@@ -22,10 +22,12 @@ from django.core.signals import request_started
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.urls import set_script_prefix
 
+from monitor.diagnosis.recent import RecentLooks
 from monitor.probes import healthz
 from monitor.probes.metrics import Metrics
 from monitor.probes.request_times import note_request
 from monitor.probes.views import SCOPE_KEY
+from monitor.web import looks
 
 STREAMS = ("/api/messages/stream/",)
 THREADS = 8
@@ -47,6 +49,7 @@ class MonitorHandler(ASGIHandler):
         self._whole = _Whole()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="request")
         self._metrics = Metrics(settings.TESTBED)
+        self._looks = RecentLooks()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request."""
@@ -54,6 +57,7 @@ class MonitorHandler(ASGIHandler):
             await healthz.answer(scope, send)
             return
         scope[SCOPE_KEY] = self._metrics
+        scope[looks.SCOPE_KEY] = self._looks
         if scope["type"] != "http" or scope["path"] in STREAMS:
             await super().__call__(scope, receive, send)
             return

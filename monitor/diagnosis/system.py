@@ -152,7 +152,7 @@ def _of_interest(now: datetime) -> list[WorkflowExecution]:
     rows = WorkflowExecution.objects.select_related("workflow_definition")
     rows = rows.defer("source", "workflow_definition__definition")  # code is large
     unfinished = rows.filter(status__in=[ExecutionStatus.PENDING, *ACTIVE])
-    ids = [*_ended_lately(now), *_unprocessed(now)]
+    ids = [*_ended_lately(now), *unprocessed_executions(now)]
     newest = unfinished.order_by("-created_at")[:UNFINISHED]
     others = rows.filter(pk__in=ids).exclude(pk__in=[row.pk for row in newest])
     return [*newest, *others.order_by("-created_at")]
@@ -163,7 +163,8 @@ def _ended_lately(now: datetime) -> list[str]:
     return list(events.order_by("-id").values_list("execution_id", flat=True)[:ENDED])
 
 
-def _unprocessed(now: datetime) -> list[str]:
+def unprocessed_executions(now: datetime) -> list[str]:
+    """Return the executions whose run, of the last day, was not processed to its end."""
     states = RunState.objects.filter(updated_at__gte=now - UNPROCESSED)
     states = states.exclude(phase=RunPhase.COMPLETED).exclude(execution_id="")
     return list(states.order_by("-run_number").values_list("execution_id", flat=True)[:ENDED])

@@ -166,10 +166,10 @@ def _speed(request: StartRequest) -> float:
 def _configuration_text(request: StartRequest, stored: WorkflowDefinition | None) -> str | None:
     if request.config_text is not None or request.config or stored is None:
         return request.config_text
-    return _as_toml(stored.parameter_values)
+    return configuration_text(stored.parameter_values)
 
 
-def _as_toml(sections: Mapping[str, Any]) -> str:
+def configuration_text(sections: Mapping[str, Any]) -> str:
     """Write a stored configuration as the file that it could have come from."""
     lines: list[str] = []
     for name, table in sections.items():

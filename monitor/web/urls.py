@@ -45,8 +45,11 @@ urlpatterns = [
         {"change": "resume"},
         name="resume",
     ),
+    path("executions/<id:execution_id>/again/", executions.again, name="again"),
     path("executions/<id:execution_id>/", executions.execution, name="execution"),
     path("runs/<int:run_number>/", runs.run, name="run"),
     path("messages/<int:number>/", messages.message, name="message"),
+    path("agents/start/", agents.start_agents, name="agents-start"),
+    path("agents/restart/", agents.restart_agents, name="agents-restart"),
     path("agents/<id:name>/", agents.agent, name="agent"),
 ]

@@ -12,6 +12,7 @@ from django import template
 from django.template.context import Context
 from django.urls import reverse
 from django.utils import timezone as clock
+from django.utils.dateparse import parse_datetime
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
 
@@ -19,6 +20,8 @@ from monitor.health.liveness import health_of, liveness_of
 from monitor.records.models import SystemAgent
 from monitor.web.flatten import highlight, json_text
 from swf_common_lib.config import PARAMETERS, Expanded
+from swf_common_lib.finding_text import shown
+from swf_common_lib.findings import Evidence
 from swf_common_lib.messages import Message
 
 register = template.Library()
@@ -91,6 +94,17 @@ def when(moment: datetime | Literal[""] | None, precise: bool = False) -> SafeSt
         SafeString(' data-precise="1"') if precise else "",
         text,
     )
+
+
+@register.simple_tag
+def evidence(seen: Evidence) -> SafeString | str:
+    """Return what was seen: seconds as a duration, a moment as one, anything else with its unit."""
+    if isinstance(seen.value, str):
+        moment = parse_datetime(seen.value) if seen.name.endswith("_at") else None
+        return when(moment) if moment else seen.value
+    if seen.unit == "s":
+        return duration(seen.value)
+    return f"{figure(seen.value) or shown(seen)} {seen.unit}".rstrip()
 
 
 @register.filter

@@ -8,18 +8,20 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 from django.views.decorators.http import require_POST
 
 from monitor.diagnosis.status import system_status
-from monitor.diagnosis.system import system_findings
+from monitor.diagnosis.system import unprocessed_executions
 from monitor.executions import start
-from monitor.executions.announcer import announcer
 from monitor.health.liveness import Liveness
-from monitor.health.look import take_look
 from monitor.records.models import WorkflowExecution
 from monitor.records.progress import progress_of
 from monitor.records.states import ACTIVE, ExecutionStatus
+from monitor.web.agents_news import agents_news
+from monitor.web.finding_list import FindingList
+from monitor.web.looks import looks_for
 from monitor.web.pages import page, show, signed_in
 from monitor.web.start_form import StartForm, choices
 from swf_common_lib.errors import TestbedError
@@ -49,22 +51,21 @@ def start_execution(request: HttpRequest) -> HttpResponseBase:
 def _dashboard(
     request: HttpRequest, form: StartForm, error: TestbedError | None = None
 ) -> HttpResponse:
-    unfinished = _executions(status__in=[ExecutionStatus.PENDING, *ACTIVE])[:UNFINISHED]
-    finished = _executions(end_time__isnull=False)[:LATEST]
-    rows = list(unfinished), list(finished)
-    look = take_look(announcer().queues, from_outside=False)
-    findings = system_findings(look)
-    status = system_status(look, findings)
+    unfinished, finished = _unfinished(), list(_executions(end_time__isnull=False)[:LATEST])
+    seen = looks_for(request).assessment()
+    status = system_status(seen.look, seen.findings)
     context: dict[str, Any] = {
         "status": status,
-        "findings": findings,
+        "as_of": seen.look.now,
+        "findings": FindingList.of(seen.findings),
+        "news": agents_news(),
         "agents": _by_type(status["agents"]),
         "waiting": {row["execution_id"]: row.get("waiting_for") for row in status["executions"]},
         "form": form,
         "choices": SimpleLazyObject(choices),  # files, which the live part does not show
-        "unfinished": rows[0],
-        "finished": rows[1],
-        "progress": progress_of([*rows[0], *rows[1]]),
+        "unfinished": unfinished,
+        "finished": finished,
+        "progress": progress_of({row.pk: row for row in [*unfinished, *finished]}.values()),
         "live_url": reverse("web:dashboard"),
     }
     return show(request, "dashboard.html", context, error=error)
@@ -88,6 +89,14 @@ def _by_type(agents: list[dict[str, Any]]) -> list[dict[str, Any]]:
             }
         )
     return summaries
+
+
+def _unfinished() -> list[WorkflowExecution]:
+    """Return the executions that wait or run, then those whose run is still in processing."""
+    going = list(_executions(status__in=[ExecutionStatus.PENDING, *ACTIVE])[:UNFINISHED])
+    ids = unprocessed_executions(timezone.now())
+    over = _executions(pk__in=ids, end_time__isnull=False)[: UNFINISHED - len(going)]
+    return [*going, *over]
 
 
 def _executions(**conditions: Any) -> Any:

@@ -13,9 +13,8 @@ from django.views.decorators.http import require_POST
 
 from monitor.diagnosis.system import diagnose
 from monitor.executions import request_change
-from monitor.executions.announcer import announcer
+from monitor.executions.again import start_again
 from monitor.executions.control import find
-from monitor.health.look import take_look
 from monitor.health.wait_text import wait_text
 from monitor.health.waiting import waiting_for
 from monitor.records.models import (
@@ -26,8 +25,11 @@ from monitor.records.models import (
 )
 from monitor.records.progress import progress_of
 from monitor.records.states import ExecutionStatus
+from monitor.web.agents_news import agents_news
 from monitor.web.backlog_chart import statistics_of
+from monitor.web.finding_list import FindingList
 from monitor.web.flatten import flatten, highlight
+from monitor.web.looks import looks_for
 from monitor.web.pages import page, show, signed_in
 from monitor.web.source_links import commit_url, source_url
 from swf_common_lib.errors import NotFound, TestbedError
@@ -68,6 +70,25 @@ def change(request: HttpRequest, execution_id: str, change: str) -> HttpResponse
     return redirect("web:execution", execution_id)
 
 
+@require_POST
+@signed_in
+def again(request: HttpRequest, execution_id: str) -> HttpResponseBase:
+    """Start the same again and go to its page; an error is shown on the page of this one."""
+    try:
+        started = start_again(
+            execution_id,
+            executed_by=request.user.get_username(),
+            through="web",
+            namespace=request.POST.get("namespace", "").strip(),
+            key=request.POST.get("key", ""),
+        )
+    except NotFound:
+        raise
+    except TestbedError as error:
+        return _detail(request, execution_id, error)
+    return redirect("web:execution", started.execution.execution_id)
+
+
 def _detail(
     request: HttpRequest,
     execution_id: str,
@@ -77,10 +98,11 @@ def _detail(
 ) -> HttpResponse:
     found = find(execution_id)
     events = SystemStateEvent.objects.filter(execution_id=execution_id).order_by("-id")
-    look = take_look(announcer().queues, from_outside=False)
+    diagnosis = diagnose(execution_id, looks_for(request).look())
     context: dict[str, Any] = {
         "execution": found,
-        "findings": diagnose(execution_id, look).findings,
+        "findings": FindingList.of(diagnosis.findings),
+        "news": agents_news(),
         "definition": found.workflow_definition,
         "waiting_for": wait_text(waiting_for(found)),
         "changes": CHANGES.get(found.status, ()),

@@ -170,7 +170,7 @@ def _standstill(seen: ExecutionLook, look: Look) -> Iterator[Finding]:
         FindingCode.CLOCK_STANDS_STILL,
         Severity.ERROR,
         execution(seen),
-        Remedy.RESTART_RUNNER,
+        Remedy.RESTART_RUNNER if look.broker_up else Remedy.WAIT,
         since=moved,
         evidence=evidence(
             tick=(row.simulation_tick, "simulated s"),
@@ -178,7 +178,7 @@ def _standstill(seen: ExecutionLook, look: Look) -> Iterator[Finding]:
             runner=row.runner,
         ),
         target={"agent": row.runner, "programs": RUNNER.program, "execution_id": seen.id},
-        symptom_of=FindingCode.BROKER_HANGS if not look.broker_up else None,
+        symptom_of=look.broker_trouble,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from monitor.diagnosis.course import course_findings
 from monitor.diagnosis.execution_look import look_at
-from monitor.diagnosis.work import NAMED, work_findings
+from monitor.diagnosis.work import NAMED, with_last_asked, work_findings
 from monitor.health.look import Look, take_short_look
 from monitor.records.models import WorkflowExecution
 from monitor.records.states import TERMINAL
@@ -42,7 +42,7 @@ UNSERVED = frozenset(
 def prospects_of(execution: WorkflowExecution) -> list[Finding]:
     """Return what an execution waits for, and which agents it needs that are not up."""
     look = take_short_look(from_outside=True)
-    (seen,) = look_at([execution])
+    (seen,) = with_last_asked(look_at([execution]))
     findings = [] if execution.status in TERMINAL else list(look.findings)
     findings += course_findings(seen, look)
     if look.alive:  # else it waits for a runner, and agents may be started with that

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Max, Min
-
 from monitor.diagnosis.course import again, execution
 from monitor.diagnosis.execution_look import ExecutionLook
 from monitor.health.look import Look
-from monitor.records.models import RunState, StfFile, TFSlice, WorkflowMessage
+from monitor.records.models import RunState, TFSlice
 from monitor.records.states import ExecutionStatus, RunPhase, SliceStatus
 from monitor.records.statistics import worker_verdict
 from swf_common_lib.config import data_taking
@@ -23,7 +21,7 @@ from swf_common_lib.findings import (
     SubjectKind,
     evidence,
 )
-from swf_common_lib.sizing import requested_stfs
+from swf_common_lib.sizing import requested_stfs, sizing
 from swf_common_lib.text import short
 
 CLOSED_WITHIN = timedelta(seconds=60)
@@ -41,14 +39,13 @@ _ERRORS_NAMED = 3
 
 def run_findings(seen: ExecutionLook, look: Look) -> Iterator[Finding]:
     """Yield what is wrong with an execution's run."""
-    yield from _stfs_missing(seen)
+    yield from _stfs_missing(seen, look)
     if seen.state is None:
         return
     yield from _failed_slices(seen)
     yield from _not_closed(seen, look)
     yield from _gap(seen)
     yield from _cadence(seen, look)
-    yield from _workers_too_few(seen)
 
 
 def run_subject(seen: ExecutionLook) -> Subject:
@@ -71,15 +68,21 @@ def runs_never_started(now: datetime) -> Iterator[Finding]:
         )
 
 
-def _stfs_missing(seen: ExecutionLook) -> Iterator[Finding]:
-    """Yield an execution that came to its end with fewer STFs than it was asked for."""
+def _stfs_missing(seen: ExecutionLook, look: Look) -> Iterator[Finding]:
+    """Yield an execution that came to its end with fewer STFs than it was asked for.
+
+    The runner reports how many it made with the end, maybe before the first is recorded; who
+    does not report it is given time for that.
+    """
     if seen.execution.status != ExecutionStatus.COMPLETED:
         return  # one that was stopped or failed says so itself
     wanted = requested_stfs(seen.execution.parameter_values)
-    made = seen.count("stf_files_generated")
+    reported = seen.execution.performance_metrics.get("stf_files")
+    made = max(seen.count("stf_files_generated"), reported if isinstance(reported, int) else 0)
     if wanted is None or made >= wanted or seen.execution.options.get("duration"):
         return
-    if seen.state is not None and not seen.ended:
+    ended = seen.execution.end_time
+    if not isinstance(reported, int) and (ended is None or look.now - ended < CLOSED_WITHIN):
         return
     yield Finding(
         FindingCode.STFS_MISSING,
@@ -92,20 +95,25 @@ def _stfs_missing(seen: ExecutionLook) -> Iterator[Finding]:
     )
 
 
+def slice_errors(run_number: int) -> str:
+    """Return the errors of slices that failed, each once, from the first of them on."""
+    rows = TFSlice.objects.filter(run_number=run_number, status=SliceStatus.FAILED)
+    errors = rows.exclude(error="").order_by("id").values_list("error", flat=True)[:_LOOKED_BACK]
+    named = list(dict.fromkeys(short(str(error), 200) for error in errors))[:_ERRORS_NAMED]
+    return "; ".join(named)
+
+
 def _failed_slices(seen: ExecutionLook) -> Iterator[Finding]:
     failed, made = seen.count("slices_failed"), seen.count("slices_created")
     if not failed or seen.state is None:
         return
-    rows = TFSlice.objects.filter(run_number=seen.state.run_number, status=SliceStatus.FAILED)
-    errors = rows.exclude(error="").order_by("id").values_list("error", flat=True)[:_LOOKED_BACK]
-    named = list(dict.fromkeys(short(str(error), 200) for error in errors))[:_ERRORS_NAMED]
     yield Finding(
         FindingCode.SLICES_FAILED,
         Severity.ERROR,
         execution(seen),
         Remedy.SHOW_SLICES,
         evidence=evidence(
-            failed=(failed, "slices"), made=(made, "slices"), errors="; ".join(named)
+            failed=(failed, "slices"), made=(made, "slices"), errors=short(seen.slice_error, 600)
         ),
         target={"run_number": seen.state.run_number, "execution_id": seen.id},
     )
@@ -131,20 +139,17 @@ def _not_closed(seen: ExecutionLook, look: Look) -> Iterator[Finding]:
 
 def _gap(seen: ExecutionLook) -> Iterator[Finding]:
     """Yield STFs that are missing in the sequence of those that were registered."""
-    if seen.state is None or seen.processed:
+    if seen.state is None or seen.stf_sequences is None:
         return
-    files = StfFile.objects.filter(run__run_number=seen.state.run_number).exclude(sequence=None)
-    told = files.aggregate(first=Min("sequence"), last=Max("sequence"), count=Count("sequence"))
-    if not told["count"]:
-        return
-    missing = told["last"] - told["first"] + 1 - told["count"]
+    first, last = seen.stf_sequences
+    missing = last - first + 1 - seen.count("stf_files_registered")
     if missing > 0:
         yield Finding(
             FindingCode.STF_GAP,
             Severity.WARNING,
             run_subject(seen),
             Remedy.READ_LOG,
-            evidence=evidence(missing=(missing, "STFs"), first=told["first"], last=told["last"]),
+            evidence=evidence(missing=(missing, "STFs"), first=first, last=last),
             target={"program": "data-agent", "run_number": seen.state.run_number},
         )
 
@@ -158,7 +163,7 @@ def _cadence(seen: ExecutionLook, look: Look) -> Iterator[Finding]:
     patience = _stf_patience(seen)
     if look.now - seen.state.state_changed_at < patience:
         return
-    last = _last_stf(seen)
+    last = seen.last_stf
     if last is None or look.now - last < patience:
         return
     yield Finding(
@@ -187,22 +192,24 @@ def _stf_patience(seen: ExecutionLook) -> timedelta:
     return max(LEAST_SILENCE, timedelta(seconds=wall))
 
 
-def _last_stf(seen: ExecutionLook) -> datetime | None:
-    """Return when the last STF was announced; None where the newest messages do not tell."""
-    rows = WorkflowMessage.objects.filter(execution_id=seen.id).order_by("-sent_at", "-id")
-    newest: list[tuple[str, datetime]] = list(
-        rows.values_list("message_type", "received_at")[:_LOOKED_BACK]
-    )
-    for kind, received in newest:
-        if kind in ("stf_gen", "start_run", "resume_run"):
-            return received
-    return newest[-1][1] if newest else None
+def may_lack_workers(seen: ExecutionLook) -> bool:
+    """Return whether a run's workers may be too few, by what costs nothing to know.
+
+    They are enough by the schedule, or its slices are a burst that is worked off in a few rounds.
+    """
+    if seen.count("slices_created") <= ROUNDS * max(1, seen.count("target_worker_count")):
+        return False
+    sized = sizing(seen.execution.parameter_values)
+    return sized is None or not sized.enough_workers
 
 
-def _workers_too_few(seen: ExecutionLook) -> Iterator[Finding]:
-    """Yield workers that leave a backlog of more than some slices for each of them."""
-    if seen.state is None or seen.count("slices_created") <= ROUNDS * _workers(seen):
-        return  # a burst that is worked off in a few rounds
+def workers_too_few(seen: ExecutionLook) -> Iterator[Finding]:
+    """Yield workers that leave a backlog of more than some slices for each of them.
+
+    All slices of the run are read for it, unless that was done a moment ago.
+    """
+    if seen.state is None or not may_lack_workers(seen):
+        return
     verdict = worker_verdict(seen.state)
     if verdict is None or verdict.keeps_up:
         return
@@ -225,10 +232,6 @@ def _workers_too_few(seen: ExecutionLook) -> Iterator[Finding]:
         ),
         target={"workers": verdict.workers_to_keep_up, **again(seen)},
     )
-
-
-def _workers(seen: ExecutionLook) -> int:
-    return max(1, seen.count("target_worker_count"))
 
 
 def _rounded(value: float | None) -> float | None:

@@ -7,7 +7,7 @@ processes, agents, queues, configurations, hosts, and the executions and runs of
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -15,8 +15,14 @@ from django.conf import settings
 from monitor.diagnosis.course import course_findings
 from monitor.diagnosis.execution_look import ExecutionLook, look_at
 from monitor.diagnosis.messages import misunderstood, misunderstood_lately
-from monitor.diagnosis.runs import run_findings, runs_never_started
-from monitor.diagnosis.work import work_findings
+from monitor.diagnosis.runs import (
+    may_lack_workers,
+    run_findings,
+    runs_never_started,
+    slice_errors,
+    workers_too_few,
+)
+from monitor.diagnosis.work import with_last_asked, work_findings
 from monitor.executions.control import find
 from monitor.health.agents import agent_findings
 from monitor.health.host import host_findings
@@ -44,6 +50,8 @@ UNPROCESSED = timedelta(hours=24)
 """Runs whose processing stands still are told of for so long."""
 UNFINISHED = 50
 ENDED = 50
+JUDGED = 3
+"""Executions whose workers are judged by their slices at each look at the whole."""
 _ENDS = ("execution_completed", "execution_failed", "execution_terminated")
 _REFUSED = "start_refused"
 
@@ -59,9 +67,11 @@ class Diagnosis:
 
 def system_findings(look: Look) -> list[Finding]:
     """Return what needs a hand now or did in the last hour, the worst first."""
-    executions = look_at(_of_interest(look.now))
+    executions = with_last_asked(look_at(_of_interest(look.now)))
     needed = {
-        seen.execution.namespace for seen in executions if not seen.ended or not seen.processed
+        seen.execution.namespace
+        for seen in executions
+        if not seen.ended or (seen.state is not None and not seen.processed)
     }
     findings = list(look.findings)
     if look.heard:
@@ -77,6 +87,8 @@ def system_findings(look: Look) -> list[Finding]:
     findings += misunderstood_lately(look.now)
     for seen in executions:
         findings += _of_execution(seen, look)
+    for seen in _with_slices_to_judge(executions):
+        findings += workers_too_few(seen)
     return ranked(one for one in findings if _needs_a_hand(one))
 
 
@@ -85,11 +97,14 @@ def diagnose(execution_id: str, look: Look) -> Diagnosis:
 
     Raises NotFound that names the nearest ids.
     """
-    (seen,) = look_at([find(execution_id)])
+    (seen,) = with_last_asked(look_at([find(execution_id)]))
+    if seen.state is not None and seen.count("slices_failed"):
+        seen = replace(seen, slice_error=slice_errors(seen.state.run_number))
     findings = list(look.findings)
     if look.heard and not (seen.ended and seen.processed):
         findings += _agents_of(seen, look)
     findings += _of_execution(seen, look)
+    findings += workers_too_few(seen)
     findings += misunderstood(seen)
     if not seen.ended or not seen.processed:
         findings += queue_findings(look.reading, look.alive_types())
@@ -101,6 +116,15 @@ def _of_execution(seen: ExecutionLook, look: Look) -> Iterator[Finding]:
     if seen.execution.status != ExecutionStatus.PENDING or look.runners:
         yield from work_findings(seen, look)
     yield from run_findings(seen, look)
+
+
+def _with_slices_to_judge(executions: list[ExecutionLook]) -> list[ExecutionLook]:
+    """Return the newest executions whose workers may be too few, with slices to process.
+
+    That is judged by all slices of a run, so it is done for a few; a diagnosis does it for any.
+    """
+    open_ones = [one for one in executions if not one.processed and may_lack_workers(one)]
+    return open_ones[:JUDGED]
 
 
 def _agents_of(seen: ExecutionLook, look: Look) -> Iterator[Finding]:

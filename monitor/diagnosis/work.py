@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from monitor.diagnosis.course import again, execution
-from monitor.diagnosis.execution_look import ExecutionLook
+from monitor.diagnosis.execution_look import ExecutionLook, asked_last
 from monitor.diagnosis.steps import Step, steps_of
+from monitor.health.agents import is_frozen
 from monitor.health.liveness import SeenAgent
 from monitor.health.look import Look
 from monitor.health.queues import waiting_for_role
-from monitor.records.models import WorkflowMessage
 from swf_common_lib.findings import (
     Finding,
     FindingCode,
@@ -28,13 +29,31 @@ NAMED = 5
 """Other namespaces that are named."""
 
 
+def with_last_asked(looks: list[ExecutionLook]) -> list[ExecutionLook]:
+    """Return the looks with when each role was last asked for something that lacks.
+
+    In a query for each kind of message, however many executions there are.
+    """
+    lacking: dict[str, set[str]] = {}
+    for seen in looks:
+        for step in steps_of(seen):
+            if step.missing and step.role.hears_broadcasts and not seen.processed:
+                lacking.setdefault(step.role.consumes, set()).add(seen.id)
+    asked = {kind: asked_last(sorted(ids), kind) for kind, ids in lacking.items()}
+    return [
+        replace(seen, last_asked={k: at[seen.id] for k, at in asked.items() if seen.id in at})
+        for seen in looks
+    ]
+
+
 def work_findings(seen: ExecutionLook, look: Look) -> Iterator[Finding]:
     """Yield which steps of an execution's work do not go on."""
     if seen.processed or not look.heard:
         return  # done; or nothing is known of agents, and that is said already
     steps = [step for step in steps_of(seen) if step.missing or not seen.ended]
     there = [a for a in look.agents if a.row.namespace == seen.execution.namespace]
-    absent, held = [], set()
+    absent: list[Step] = []
+    held: dict[str, SeenAgent] = {}
     for step in steps:
         known = [a for a in there if a.row.agent_type == step.role.agent_type and not a.exited]
         agents = [agent for agent in known if agent.current]
@@ -43,16 +62,19 @@ def work_findings(seen: ExecutionLook, look: Look) -> Iterator[Finding]:
             yield from _unanswered(step, known, alive[0], seen, look)
         elif not agents or (step.missing and any(a.silent for a in agents)):
             absent.append(step)
-            held |= {step.role.agent_type} if agents else set()
+            if agents:
+                held[step.role.agent_type] = agents[0]
     if absent:
         yield _absent(absent, held, seen, look)
 
 
-def _absent(steps: list[Step], held: set[str], seen: ExecutionLook, look: Look) -> Finding:
+def _absent(
+    steps: list[Step], held: dict[str, SeenAgent], seen: ExecutionLook, look: Look
+) -> Finding:
     """Return that roles are not up which the execution needs.
 
-    It is an error where something was asked of them already. ``held``: roles of which an agent
-    fell silent without a good-bye, so that the broker keeps what was broadcast for it.
+    It is an error where something was asked of them already. ``held``: an agent of those roles of
+    which one fell silent without a good-bye, so that the broker keeps what was broadcast for it.
     """
     row = seen.execution
     kinds = frozenset(step.role.agent_type for step in steps)
@@ -64,7 +86,10 @@ def _absent(steps: list[Step], held: set[str], seen: ExecutionLook, look: Look) 
     gone = [
         step for step in missing if step.role.hears_broadcasts and step.role.agent_type not in held
     ]
+    frozen = any(is_frozen(agent) for agent in held.values())
     remedy = Remedy.START_AGENTS_THEN_AGAIN if gone else Remedy.START_AGENTS
+    if frozen:
+        remedy = Remedy.RESTART_AGENTS  # its process is there: a start alone changes nothing
     if served_here is not None and served_here.namespace != row.namespace:
         remedy = Remedy.START_IN_SERVED_NAMESPACE
     target: dict[str, Any] = {**again(seen), "programs": programs}
@@ -85,12 +110,16 @@ def _absent(steps: list[Step], held: set[str], seen: ExecutionLook, look: Look) 
             **_queued(steps, look),
         ),
         target=target,
-        symptom_of=_cause_of_absence(held, seen),
+        symptom_of=_cause_of_absence(held, seen, frozen=frozen),
     )
 
 
-def _cause_of_absence(held: set[str], seen: ExecutionLook) -> FindingCode | None:
+def _cause_of_absence(
+    held: dict[str, SeenAgent], seen: ExecutionLook, *, frozen: bool
+) -> FindingCode | None:
     """Return what explains it: who stopped an execution may well have stopped its agents too."""
+    if frozen:
+        return FindingCode.AGENT_FROZEN
     if seen.stopped:
         return FindingCode.EXECUTION_STOPPED
     return FindingCode.AGENT_SILENT if held else None
@@ -118,8 +147,8 @@ def _unanswered(
     look: Look,
 ) -> Iterator[Finding]:
     """Yield messages without an answer though an agent lives; ``there``: those not ended."""
-    if not step.missing:
-        return
+    if not step.missing or not look.recorded:
+        return  # nobody knows what was answered meanwhile, and that is said already
     if _began_too_late(step, there, seen):
         yield Finding(
             FindingCode.AGENTS_LATE,
@@ -132,7 +161,7 @@ def _unanswered(
         )
         return
     patience = _patience(step, seen)
-    quiet = seen.last_heard
+    quiet = _quiet_since(there, seen, look)
     if step.busy or quiet is None or look.now - quiet <= patience:
         return
     yield Finding(
@@ -148,7 +177,7 @@ def _unanswered(
             **_counts([step]),
         ),
         target={"agent": alive.name, "programs": step.role.program, "execution_id": seen.id},
-        symptom_of=FindingCode.AGENT_FROZEN,
+        symptom_of=FindingCode.AGENT_FROZEN if is_frozen(alive) else None,
     )
 
 
@@ -158,14 +187,21 @@ def _began_too_late(step: Step, there: list[SeenAgent], seen: ExecutionLook) -> 
     One that was killed left its subscription, and whoever comes after it gets what is in there;
     ``there`` has it still. Slices wait in a queue, for whoever comes.
     """
-    if not step.role.hears_broadcasts:
+    asked = seen.last_asked.get(step.role.consumes)
+    if asked is None or not step.role.hears_broadcasts:
         return False
-    rows = WorkflowMessage.objects.filter(execution_id=seen.id, message_type=step.role.consumes)
-    last = rows.order_by("-sent_at", "-id").first()
-    if last is None:
-        return False
-    heard_of = max(last.sent_at, last.received_at)  # two clocks: the later one accuses nobody
-    return all(agent.row.first_seen > heard_of for agent in there)
+    return all(agent.row.first_seen > asked for agent in there)
+
+
+def _quiet_since(there: list[SeenAgent], seen: ExecutionLook, look: Look) -> datetime | None:
+    """Return since when nothing was heard of the execution, nor of the agents that it waits for.
+
+    An agent that works off what other executions sent before answers this one in its turn.
+    """
+    if seen.last_heard is None:
+        return None
+    words = [look.last_words.get(agent.name) for agent in there if agent.alive]
+    return max([seen.last_heard, *(word for word in words if word is not None)])
 
 
 def _patience(step: Step, seen: ExecutionLook) -> timedelta:

@@ -55,7 +55,7 @@ def findings_on(
     yield from _refused(agent, now)
     if agent.replaced_by:
         yield from _lost(agent, now)
-    elif agent.silent or _is_stopped(agent):
+    elif agent.silent or is_frozen(agent):
         yield _silent(agent, needed)
     elif agent.alive and (broker_up or agent.row.mq_connected is not False):
         yield from _troubled(agent)
@@ -86,7 +86,7 @@ def _silent(agent: SeenAgent, needed: Collection[str]) -> Finding:
     row = agent.row
     role = ROLES.get(row.agent_type)
     here = row.hostname == socket.gethostname()
-    frozen = here and row.pid is not None and 0 < row.pid < _PIDS and process_exists(row.pid)
+    frozen = is_frozen(agent)
     target: dict[str, Any] = {"agent": row.instance_name}
     remedy = Remedy.READ_LOG
     if here and role is not None:
@@ -170,9 +170,12 @@ def _troubled(agent: SeenAgent) -> Iterator[Finding]:
     )
 
 
-def _is_stopped(agent: SeenAgent) -> bool:
-    """Return whether the agent's process is on this host and stopped by a signal (SIGSTOP)."""
+def is_frozen(agent: SeenAgent) -> bool:
+    """Return whether an agent's process is there and does nothing: it is stopped, or silent.
+
+    Only of an agent on this host is that known.
+    """
     row = agent.row
     if row.hostname != socket.gethostname() or row.pid is None or not 0 < row.pid < _PIDS:
         return False
-    return process_is_stopped(row.pid)
+    return process_is_stopped(row.pid) or (agent.silent and process_exists(row.pid))

@@ -7,12 +7,13 @@ from datetime import datetime
 from functools import cached_property
 
 from django.conf import settings
+from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 
 from monitor.health.liveness import MONITOR_PARTS, SeenAgent, agents_seen
 from monitor.health.programs import Programs, programs_of, testbed_of
 from monitor.health.services import core_findings, hanging_broker, service_findings
-from monitor.records.models import SystemAgent
+from monitor.records.models import SystemAgent, WorkflowMessage
 from orchestrator.process_health import process_findings
 from orchestrator.queue_depths import QueueReader, Reading
 from swf_common_lib.findings import Finding, FindingCode
@@ -52,7 +53,13 @@ class Look:
     @property
     def broker_up(self) -> bool:
         """Whether the broker takes messages."""
-        return not self.codes & {FindingCode.BROKER_AWAY, FindingCode.BROKER_HANGS}
+        return self.broker_trouble is None
+
+    @property
+    def broker_trouble(self) -> FindingCode | None:
+        """What keeps the broker from taking messages."""
+        found = self.codes & {FindingCode.BROKER_AWAY, FindingCode.BROKER_HANGS}
+        return min(found, default=None)
 
     @property
     def heard(self) -> bool:
@@ -68,6 +75,19 @@ class Look:
     def runners(self) -> list[str]:
         """Names of the runners that are alive."""
         return [a.name for a in self.alive if a.row.agent_type == RUNNER.agent_type]
+
+    @cached_property
+    def last_words(self) -> dict[str, datetime]:
+        """When the newest message of each agent that is alive was received; in one query."""
+        newest = WorkflowMessage.objects.filter(sender_agent=OuterRef("instance_name"))
+        agents = SystemAgent.objects.filter(pk__in=[agent.row.pk for agent in self.alive])
+        told = agents.annotate(at=Subquery(newest.order_by("-id").values("received_at")[:1]))
+        return {name: at for name, at in told.values_list("instance_name", "at") if at is not None}
+
+    @property
+    def recorded(self) -> bool:
+        """Whether what was sent is on record, so that what is not there was not sent."""
+        return not self.codes & {FindingCode.INGEST_AWAY, FindingCode.INGEST_BEHIND}
 
     def alive_types(self, namespace: str | None = None) -> frozenset[str]:
         """Return the roles of which an agent is alive, in one namespace or in any."""

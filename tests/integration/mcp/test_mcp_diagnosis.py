@@ -354,7 +354,8 @@ async def test_half_the_slices_fail(connect: Connect, application: Application) 
 
 async def test_fewer_stfs_than_asked_for(connect: Connect, application: Application) -> None:
     await application.database(team)
-    await application.database(rows.execution, 1, "completed", end_cause="finished")
+    end = {"end_cause": "finished", "performance_metrics": {"stf_files": 0}}
+    await application.database(rows.execution, 1, "completed", **end)
     finding = (await found_in(connect))["stfs_missing"]
     assert finding["evidence"] == {"requested": "10 STFs", "made": "0 STFs"}
 

@@ -117,7 +117,7 @@ def test_slices_are_read_one_at_a_time_and_samples_only_where_slices_lack() -> N
     """So that half a million of them cost nothing more."""
     team()
     in_trouble(1)
-    RunState.objects.update(slices_created=15, target_worker_count=30)
+    RunState.objects.update(slices_created=30, stf_samples_received=2, target_worker_count=30)
 
     asked = statements(look())
 

@@ -98,6 +98,7 @@ def _look_at_services(settings: Settings) -> ObservedSupervisord:
                 service.stranger(settings, process, supervisor)
                 if answer in (SupervisordAnswer.GIVEN, SupervisordAnswer.NONE)
                 else None,
+                service.port_setting,
             )
         )
     return _observed(supervisor, answer, programs, services=True)
@@ -155,10 +156,12 @@ def _daemon_pid(configuration: SupervisorConfiguration) -> int:
 
 
 def _unusable(error: ConfigurationError) -> Finding:
+    file = error.problems[0].partition(":")[0]
     return Finding(
         FindingCode.CONFIGURATION_BROKEN,
         Severity.ERROR,
-        Subject(SubjectKind.FILE, error.problems[0].partition(":")[0]),
+        Subject(SubjectKind.FILE, file),
         Remedy.MEND_FILE,
         evidence=evidence(problem="; ".join(error.problems)),
+        target={"file": file},
     )

@@ -67,6 +67,8 @@ class ObservedProgram:
     """The port on which it is to listen; 0 for none."""
     stranger: Stranger | None = None
     """Who has that port in its place."""
+    port_setting: str = ""
+    """The setting of that port; empty for none."""
 
 
 @dataclass(frozen=True)
@@ -171,7 +173,11 @@ def _port_taken(
         evidence=evidence(
             port=program.port, pid=stranger.pid or None, process=stranger.name or None
         ),
-        target={"port": program.port, "service": program.name},
+        target={
+            "port": program.port,
+            "service": program.name,
+            "setting": program.port_setting,
+        },
     )
 
 

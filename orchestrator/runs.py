@@ -100,6 +100,12 @@ def get_progress(client: MonitorClient, execution_id: str) -> ExecutionProgress:
     return ExecutionProgress(client.get(_address(execution_id)))
 
 
+def get_diagnosis(client: MonitorClient, execution_id: str) -> dict[str, Any]:
+    """Return what is wrong with an execution, as REST has it. Raises NotFound."""
+    answer: dict[str, Any] = client.get(f"{_address(execution_id)}diagnosis/")
+    return answer
+
+
 def follow(
     client: MonitorClient,
     execution_id: str,

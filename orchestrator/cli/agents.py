@@ -10,7 +10,7 @@ from pathlib import Path
 from orchestrator.agent_history import start_agents_on_record, stop_agents_on_record
 from orchestrator.agents import program_called
 from orchestrator.cli.context import Commands, Context
-from orchestrator.cli.status import process_table
+from orchestrator.cli.status_tables import process_table
 from orchestrator.installation import require_token
 from orchestrator.services import supervisor_of_agents, supervisor_of_services
 from orchestrator.supervisord.process import tail

@@ -7,7 +7,7 @@ import argparse
 from orchestrator.agent_history import start_agents_on_record, stop_agents_on_record
 from orchestrator.cli.context import Commands, Context
 from orchestrator.cli.installation import print_addresses
-from orchestrator.cli.status import process_table
+from orchestrator.cli.status_tables import process_table
 from orchestrator.installation import prepare
 from orchestrator.servers.compose import down, require_docker, up
 from orchestrator.services import supervisor_of_agents

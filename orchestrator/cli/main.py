@@ -13,6 +13,7 @@ from orchestrator.cli import (
     compose,
     configuration,
     demo,
+    diagnose,
     doctor,
     executions,
     installation,
@@ -24,7 +25,18 @@ from swf_common_lib.command_line import CommandParser
 from swf_common_lib.errors import TestbedError
 from swf_common_lib.settings import load_settings
 
-GROUPS = (installation, services, compose, executions, agents, status, doctor, configuration, demo)
+GROUPS = (
+    installation,
+    services,
+    compose,
+    executions,
+    agents,
+    status,
+    diagnose,
+    doctor,
+    configuration,
+    demo,
+)
 INTERRUPTED = 130
 
 

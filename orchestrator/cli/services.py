@@ -7,7 +7,7 @@ import argparse
 from orchestrator import ports
 from orchestrator.cli.context import Commands, Context
 from orchestrator.cli.installation import print_addresses
-from orchestrator.cli.status import process_table
+from orchestrator.cli.status_tables import process_table
 from orchestrator.installation import require_prepared
 from orchestrator.services import (
     services_of,

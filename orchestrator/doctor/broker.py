@@ -9,8 +9,9 @@ import time
 import uuid
 from collections.abc import Iterator
 
-from orchestrator.doctor.check_result import CheckResult, error, ok, warning
+from orchestrator.doctor.check_result import CheckResult, SameTrouble, error, ok, warning
 from swf_common_lib.errors import BrokerUnavailable
+from swf_common_lib.findings import FindingCode
 from swf_common_lib.messaging import Delivery, Subscription, frames
 from swf_common_lib.messaging.link import HEART_BEAT_MS, Link
 from swf_common_lib.settings import Settings
@@ -20,6 +21,7 @@ ANSWER_TIMEOUT = 5.0
 SLOW = 0.5
 """Seconds for a message's way through an idle broker above which there is a warning."""
 
+AWAY = SameTrouble((FindingCode.BROKER_AWAY, FindingCode.BROKER_HANGS), "broker")
 _CONNECTION_REMEDIES = (
     (
         "does it trust the certificate",
@@ -41,7 +43,8 @@ def check_broker(settings: Settings) -> Iterator[CheckResult]:
             (settings.activemq_host, settings.activemq_port), ANSWER_TIMEOUT
         ).close()
     except OSError as fault:
-        yield error("broker", f"nothing answers at {where} ({fault})", _start_remedy(settings))
+        detail = f"nothing answers at {where} ({fault})"
+        yield error("broker", detail, _start_remedy(settings), AWAY)
         return
     arrived: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     link = Link(

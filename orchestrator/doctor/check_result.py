@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+
+from swf_common_lib.findings import FindingCode
 
 OK, WARNING, ERROR = "ok", "warning", "error"
+
+
+@dataclass(frozen=True)
+class SameTrouble:
+    """What the monitor calls a trouble that a check has met as well."""
+
+    codes: tuple[FindingCode, ...]
+    subject: str = ""
+    """Id of who it is about; empty: whoever it is."""
 
 
 @dataclass(frozen=True)
@@ -18,10 +29,17 @@ class CheckResult:
     detail: str
     remedy: str = ""
     """What to do next; empty where nothing needs doing."""
+    same: SameTrouble | None = None
+    """What it is as a finding; None where no rule knows of it."""
 
     def as_json(self) -> dict[str, str]:
         """Return the result as a JSON object."""
-        return asdict(self)
+        return {
+            "what": self.what,
+            "status": self.status,
+            "detail": self.detail,
+            "remedy": self.remedy,
+        }
 
 
 def ok(what: str, detail: str) -> CheckResult:
@@ -29,14 +47,14 @@ def ok(what: str, detail: str) -> CheckResult:
     return CheckResult(what, OK, detail)
 
 
-def warning(what: str, detail: str, remedy: str) -> CheckResult:
+def warning(what: str, detail: str, remedy: str, same: SameTrouble | None = None) -> CheckResult:
     """Return the result of a check of something that works but needs attention soon."""
-    return CheckResult(what, WARNING, detail, remedy)
+    return CheckResult(what, WARNING, detail, remedy, same)
 
 
-def error(what: str, detail: str, remedy: str) -> CheckResult:
+def error(what: str, detail: str, remedy: str, same: SameTrouble | None = None) -> CheckResult:
     """Return the result of a check that failed."""
-    return CheckResult(what, ERROR, detail, remedy)
+    return CheckResult(what, ERROR, detail, remedy, same)
 
 
 def healthy(results: Iterable[CheckResult]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import stat
 import sys
 from collections.abc import Iterator
@@ -11,18 +12,31 @@ from pathlib import Path
 
 from orchestrator import ports
 from orchestrator.agents import enabled_programs
-from orchestrator.doctor.check_result import CheckResult, error, ok, warning
+from orchestrator.doctor.check_result import CheckResult, SameTrouble, error, ok, warning
 from orchestrator.services import services_of, supervisor_of_agents, supervisor_of_services
 from orchestrator.supervisord.orphans import named_programs_of
 from orchestrator.supervisord.supervisor import LONGEST_SOCKET_PATH, Supervisor
 from swf_common_lib.config import load_testbed_file
 from swf_common_lib.errors import ConfigurationError
+from swf_common_lib.findings import FindingCode
 from swf_common_lib.settings import Settings
 
 OLDEST, NEWEST = (3, 10), (3, 13)
 """The versions of Python that the tests run on."""
 LITTLE_SPACE, NO_SPACE = 2 * 1024**3, 200 * 1024**2
 """Bytes of disk below which there is a warning, and below which the brokers block publishers."""
+
+_DOWN = (
+    FindingCode.PROCESS_RESTARTING,
+    FindingCode.PROCESS_GIVEN_UP,
+    FindingCode.AGENT_DOWN,
+    FindingCode.MONITOR_AWAY,
+    FindingCode.DATABASE_AWAY,
+    FindingCode.BROKER_AWAY,
+    FindingCode.INGEST_AWAY,
+    FindingCode.MCP_AWAY,
+)
+"""What the monitor calls a program that does not run."""
 
 
 def check_python(version: tuple[int, int] | None = None) -> Iterator[CheckResult]:
@@ -44,11 +58,17 @@ def check_testbed_file(settings: Settings) -> Iterator[CheckResult]:
         testbed = load_testbed_file(settings.swf_testbed_config)
         programs = enabled_programs(settings, testbed)
     except ConfigurationError as fault:
-        for problem in fault.problems:
-            yield error("testbed.toml", problem, fault.hint or "Correct it: testbed validate.")
+        remedy = fault.hint or "Correct it: testbed validate."
+        for number, problem in enumerate(fault.problems):
+            yield error("testbed.toml", problem, remedy, _broken(settings) if not number else None)
     else:
         detail = f"{testbed.path}: namespace {testbed.namespace}, {len(programs)} programs"
         yield ok("testbed.toml", detail)
+
+
+def _broken(settings: Settings) -> SameTrouble:
+    """Return what the monitor calls a testbed.toml with faults; it tells the first of them."""
+    return SameTrouble((FindingCode.CONFIGURATION_BROKEN,), settings.swf_testbed_config.name)
 
 
 def check_files(settings: Settings) -> Iterator[CheckResult]:
@@ -93,10 +113,11 @@ def check_disk(settings: Settings) -> Iterator[CheckResult]:
     free = shutil.disk_usage(folder).free
     detail = f"{free / 1024**3:.1f} GiB free for {settings.swf_runtime_dir}"
     remedy = "Make room; `docs/production.md` says what may go and how fast records grow."
+    same = SameTrouble((FindingCode.DISK_NEAR_FULL,), socket.gethostname())
     if free < NO_SPACE:
-        yield error("disk", detail, remedy)
+        yield error("disk", detail, remedy, same)
     elif free < LITTLE_SPACE:
-        yield warning("disk", detail, remedy)
+        yield warning("disk", detail, remedy, same)
     else:
         yield ok("disk", detail)
 
@@ -126,7 +147,8 @@ def check_ports(settings: Settings) -> Iterator[CheckResult]:
         name, process = f"port {port}", processes.get(service.name)
         if service.stranger(settings, process, supervisor):
             taken = ports.taken(service.port_setting, port)
-            yield error(name, taken.detail, taken.hint)
+            same = SameTrouble((FindingCode.PORT_TAKEN,), service.name)
+            yield error(name, taken.detail, taken.hint, same)
         elif process and process.up:
             yield ok(name, f"{service.title} ({service.port_setting})")
         elif ports.is_free(port):
@@ -162,7 +184,8 @@ def _check_supervisor(
         if left := named_programs_of(supervisor.socket):
             programs = ", ".join(sorted(set(left.values())))
             detail = f"it was killed; {programs} run on, and nobody starts them again"
-            yield error(name, detail, f"{remedy} What runs on is ended first.")
+            same = SameTrouble((FindingCode.SUPERVISORD_AWAY,), what)
+            yield error(name, detail, f"{remedy} What runs on is ended first.", same)
         else:
             yield warning(name, "not running", remedy)
         return
@@ -172,7 +195,8 @@ def _check_supervisor(
         yield ok(name, f"{', '.join(wanted)} run")
     for program in down:
         state = states.get(program, "no such program")
-        yield warning(name, f"{program}: {state}", f"{remedy} Else: testbed logs {program}.")
+        remedy_here = f"{remedy} Else: testbed logs {program}."
+        yield warning(name, f"{program}: {state}", remedy_here, SameTrouble(_DOWN, program))
 
 
 def _states(supervisor: Supervisor) -> dict[str, str]:

@@ -8,7 +8,8 @@ from typing import Any
 
 import requests
 
-from orchestrator.doctor.check_result import CheckResult, error, ok, warning
+from orchestrator.doctor.check_result import CheckResult, SameTrouble, error, ok, warning
+from swf_common_lib.findings import FindingCode
 from swf_common_lib.monitor_client import new_session
 from swf_common_lib.settings import Settings
 
@@ -39,7 +40,10 @@ def check_mcp(settings: Settings) -> Iterator[CheckResult]:
     except requests.RequestException as fault:
         detail = f"{settings.swf_mcp_url} does not answer ({type(fault).__name__})"
         yield warning(
-            "mcp", detail, "`testbed start-local` starts it, if assistants are to use it."
+            "mcp",
+            detail,
+            "`testbed start-local` starts it, if assistants are to use it.",
+            SameTrouble((FindingCode.MCP_AWAY,), "mcp"),
         )
 
 

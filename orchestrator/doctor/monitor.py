@@ -12,10 +12,12 @@ from urllib.parse import urlsplit
 
 import requests
 
-from orchestrator.doctor.check_result import CheckResult, error, ok, warning
+from orchestrator.doctor.broker import AWAY
+from orchestrator.doctor.check_result import CheckResult, SameTrouble, error, ok, warning
 from orchestrator.doctor.database import judge_database
 from swf_common_lib.config import load_testbed_file
 from swf_common_lib.errors import ConfigurationError, TestbedError
+from swf_common_lib.findings import FindingCode
 from swf_common_lib.monitor_client import MonitorClient, new_session
 from swf_common_lib.roles import RUNNER
 from swf_common_lib.settings import Settings
@@ -27,6 +29,8 @@ SKEW_WARNING, SKEW_ERROR = 2.0, 30.0
 _TIMEOUT = 10.0
 _WRAPPING = re.compile(r"^HTTPS?Connection\(.*?\): (Failed to establish a new connection: )?")
 """The part of urllib3's messages before the cause."""
+_INGEST = SameTrouble((FindingCode.INGEST_AWAY, FindingCode.INGEST_BEHIND), "ingest")
+_ABSENT = (FindingCode.AGENT_DOWN, FindingCode.AGENT_SILENT, FindingCode.AGENT_FROZEN)
 _SCOPES_THAT_OPERATE = (TokenScope.OPERATE, TokenScope.ADMIN)
 
 
@@ -141,7 +145,10 @@ def _check_clock(headers: Mapping[str, str], now: datetime) -> Iterator[CheckRes
 
 
 def _judge_services(services: Mapping[str, Mapping[str, Any]]) -> Iterator[CheckResult]:
-    for name, title in (("broker", "monitor's broker"), ("ingest", "ingest")):
+    for name, title, same in (
+        ("broker", "monitor's broker", AWAY),
+        ("ingest", "ingest", _INGEST),
+    ):
         service = services.get(name, {})
         detail = str(service.get("detail") or service.get("status"))
         remedy = f"On the monitor's host: testbed start-local; testbed logs {name}."
@@ -149,7 +156,7 @@ def _judge_services(services: Mapping[str, Mapping[str, Any]]) -> Iterator[Check
             yield ok(title, detail)
         else:
             make = warning if service.get("status") == "warning" else error
-            yield make(title, detail, remedy)
+            yield make(title, detail, remedy, same)
 
 
 def _judge_agents(settings: Settings, agents: list[dict[str, Any]]) -> Iterator[CheckResult]:
@@ -170,10 +177,12 @@ def _judge_agents(settings: Settings, agents: list[dict[str, Any]]) -> Iterator[
     missing = sorted(wanted - heard)
     if missing:
         detail = f"not alive in namespace {testbed.namespace}: {', '.join(missing)}"
-        yield warning("agents", detail, "`testbed start-agents` (or `testbed run`) starts them.")
+        remedy = "`testbed start-agents` (or `testbed run`) starts them."
+        yield warning("agents", detail, remedy, SameTrouble(_ABSENT))
     for agent in alive:
         if agent["status"] in (AgentHealth.ERROR, AgentHealth.WARNING):
             detail = f"{agent['instance_name']}: {agent['description']}"
-            yield warning("agents", detail, "Its log says more: testbed logs.")
+            same = SameTrouble((FindingCode.AGENT_TROUBLED,), agent["instance_name"])
+            yield warning("agents", detail, "Its log says more: testbed logs.", same)
     if not missing:
         yield ok("agents", f"{len(alive)} alive")

@@ -8,10 +8,11 @@ import signal
 
 import pytest
 
+from orchestrator.cli.finding_texts import sentence
 from orchestrator.process_health import last_end_of, process_findings
 from orchestrator.services import services_of
 from orchestrator.supervisord.orphans import process_exists
-from swf_common_lib.findings import FindingCode, Remedy
+from swf_common_lib.findings import Finding, FindingCode, Remedy
 from tests.stack import Stack
 from tests.strangers import stranger_listening
 from tests.waiting import wait_until
@@ -43,11 +44,24 @@ def status(stack: Stack) -> dict:
     return json.loads(stack.run("status --json", check=False).stdout)
 
 
+def diagnosis(stack: Stack, *words: str) -> tuple[int, dict]:
+    """Return the exit status and the answer of `testbed diagnose`."""
+    done = stack.run(["diagnose", "--json", *words], check=False)
+    return done.returncode, json.loads(done.stdout)
+
+
+def told_by_monitor(stack: Stack) -> Finding:
+    """Return the first finding that the monitor tells."""
+    return Finding.from_json(stack.client().get("health/")["findings"][0])
+
+
 def test_a_healthy_installation_has_no_finding_and_each_trouble_of_a_process_has_its_own(
     installation,
 ):
     installation.start(agents=True)
     assert codes(installation) == []
+    wait_until(lambda: diagnosis(installation)[0] == 0)
+    assert "All is well" in installation.run("status").stdout
     assert {told.get("status") for told in status(installation)["services"].values()} == {"ok"}
 
     killed = installation.kill("ingest")
@@ -70,7 +84,17 @@ def test_a_healthy_installation_has_no_finding_and_each_trouble_of_a_process_has
     assert end is not None
     assert end.orderly
 
+    status_, told = diagnosis(installation)
+    assert status_ == 1
+    assert {one["code"] for one in told["findings"]} >= {"ingest_away", "mcp_away"}
+
     installation.stop()
+    away = status(installation)
+    assert (away["healthy"], away["executions"]) == (False, [])
+    assert away["findings"][0]["code"] == "monitor_away"
+    assert installation.run("status", check=False).returncode == 1
+    status_, told = diagnosis(installation)
+    assert (status_, told["findings"][0]["code"]) == (1, "monitor_away")
     first, *rest = process_findings(installation.settings)
     assert first.code is FindingCode.MONITOR_AWAY
     assert first.fact("stopped_in_order") is True
@@ -109,9 +133,17 @@ def test_a_stranger_on_the_port_of_the_mcp_server(installation):
         local = installation.run("status-local", check=False)
         assert local.returncode == 1
         assert f"port {port} (SWF_MCP_PORT) is taken by another program" in local.stdout
-        doctor = installation.run("doctor", check=False)
+        # The check of the port met the same trouble: it is told once, as the finding says it.
+        doctor = installation.run("doctor --json", check=False)
         assert doctor.returncode == 1
-        assert f"port {port} (SWF_MCP_PORT) is taken by another program" in doctor.stdout
+        report = json.loads(doctor.stdout)
+        checks = {check["what"]: check for check in report["checks"]}
+        assert checks[f"port {port}"]["status"] == "error"
+        assert checks[f"port {port}"]["detail"] == sentence(told_by_monitor(installation))
+        assert "port_taken" not in [one["code"] for one in report["findings"]]
+        diagnosis = installation.run("diagnose", check=False)
+        assert diagnosis.returncode == 1
+        assert sentence(told_by_monitor(installation)) in diagnosis.stdout
         wait_until(lambda: installation.services.process("mcp").up)
         started = installation.run("start-local", check=False)
         assert started.returncode == 1
@@ -140,11 +172,15 @@ def test_processes_whose_supervisords_were_killed(installation):
     local = installation.run("status-local", check=False)
     assert local.returncode == 1
     assert "without their supervisord" in local.stdout
+    assert {told["status"] for told in seen["services"].values() if "process" in told} == {
+        "warning"
+    }
     doctor = installation.run("doctor --json", check=False)
     checks = {check["what"]: check for check in json.loads(doctor.stdout)["checks"]}
-    for killed in ("supervisord (services)", "supervisord (agents)"):
-        assert checks[killed]["status"] == "error"
-        assert "it was killed" in checks[killed]["detail"]
+    for killed in ("services", "agents"):
+        check = checks[f"supervisord ({killed})"]
+        assert check["status"] == "error"
+        assert check["detail"] == sentence(found[killed])
     assert not any("taken by another program" in check["detail"] for check in checks.values())
 
     web = seen["services"]["web"]["pid"]

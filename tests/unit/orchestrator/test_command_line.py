@@ -9,7 +9,7 @@ from rich.console import Console
 
 from orchestrator.cli import agents, executions, main
 from orchestrator.cli.main import build_parser
-from orchestrator.cli.status import process_table, slice_text, stf_text
+from orchestrator.cli.status_tables import process_table, slice_text, stf_text
 from orchestrator.cli.summary import summary_lines
 from orchestrator.runs import ExecutionProgress
 from orchestrator.supervisord.process import Process, tail
@@ -68,6 +68,8 @@ def parsed(*words: str) -> argparse.Namespace:
         "stop-local",
         "status-local",
         "status",
+        "diagnose",
+        "doctor",
         "run",
         "run-workflow",
         "stop-workflow",

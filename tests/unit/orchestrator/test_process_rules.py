@@ -151,13 +151,16 @@ def test_a_supervisord_that_is_told_to_end_is_no_trouble():
 
 def test_a_stranger_on_a_port_is_the_cause_of_restarts():
     history = History(death(0), [death(n, was_up=False) for n in (2, 1, 0)])
-    program = ObservedProgram("mcp", process("mcp", "BACKOFF"), history, 8001, Stranger(99, "nc"))
+    stranger = Stranger(99, "nc")
+    program = ObservedProgram(
+        "mcp", process("mcp", "BACKOFF"), history, 8001, stranger, "SWF_MCP_PORT"
+    )
 
     taken, restarting, away = found(services(program))
 
     assert (taken.code, taken.remedy) == (FindingCode.PORT_TAKEN, Remedy.FREE_PORT)
     assert [taken.fact(name) for name in ("port", "pid", "process")] == [8001, 99, "nc"]
-    assert taken.target == {"port": 8001, "service": "mcp"}
+    assert taken.target == {"port": 8001, "service": "mcp", "setting": "SWF_MCP_PORT"}
     causes = {one.code: one.symptom_of for one in (restarting, away)}
     assert causes == {
         FindingCode.PROCESS_RESTARTING: FindingCode.PORT_TAKEN,
@@ -215,7 +218,7 @@ def test_a_command_that_cannot_be_run_is_told_with_what_supervisord_says():
 @pytest.mark.parametrize(
     ("of_services", "severity", "kind"),
     [
-        (True, Severity.WARNING, SubjectKind.SERVICE),
+        (True, Severity.NOTE, SubjectKind.SERVICE),
         (False, Severity.NOTE, SubjectKind.PROGRAM),
     ],
 )

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from monitor.records.models import SystemAgent
@@ -94,6 +96,19 @@ def agents_seen(now: datetime, *, everything: bool = False) -> list[SeenAgent]:
     if not everything:
         rows = rows.exclude(agent_type__in=MONITOR_PARTS)
     return seen(rows.order_by("instance_name"), now)
+
+
+def is_current(now: datetime) -> Q:
+    """Return the condition that selects the agents of the last 24 hours that are ``current``."""
+    since = now - REMEMBERED
+    successors = SystemAgent.objects.filter(
+        agent_type=OuterRef("agent_type"),
+        namespace=OuterRef("namespace"),
+        hostname=OuterRef("hostname"),
+        first_seen__gt=Greatest(OuterRef("last_heartbeat"), OuterRef("first_seen")),
+        last_heartbeat__gte=since,
+    )
+    return Q(last_heartbeat__gte=since) & ~Q(operational_state=_EXITED) & ~Q(Exists(successors))
 
 
 def seen(rows: Iterable[SystemAgent], now: datetime) -> list[SeenAgent]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 from django.db.models import Model, QuerySet
@@ -29,6 +30,8 @@ class Filter:
     """Returns the values that are offered while a text is typed."""
     example: str = ""
     """Shown in the empty field."""
+    unchosen: str = "any"
+    """Shown of choices of which none is taken."""
 
 
 SINCE = Filter("since", "Since", example="-2h")
@@ -41,6 +44,8 @@ class ListPage(Generic[M]):
     selection: Selection[M]
     template: str
     filters: Sequence[Filter]
+    unless_chosen: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Filters that hold where the address has no value for them."""
     key: Callable[[Mapping[str, str]], Sequence[str]] = lambda params: ()
     """Returns the columns that replace the selection's own order, for some of the filters."""
     refine: Callable[[QuerySet[M]], QuerySet[M]] = lambda rows: rows
@@ -57,7 +62,7 @@ class ListPage(Generic[M]):
         params = _chosen(request)
         error: TestbedError | None = None
         try:
-            rows = self.refine(self.selection.select(params))
+            rows = self.refine(self.selection.select({**self.unless_chosen, **params}))
             shown: LinkedPage[M] = paginate(
                 request, rows, self.key(params) or self.selection.newest
             )
@@ -99,5 +104,6 @@ def _field(item: Filter, selection: Selection[M], value: str) -> dict[str, Any]:
         "choices": choices,
         "suggestions": item.suggestions(),
         "example": item.example,
+        "unchosen": item.unchosen,
         "value": value,
     }

@@ -35,7 +35,7 @@ _TONES = {
     "busy": "running processing physics busy",
     "wait": "pending queued imminent registered starting idle standby",
     "warn": "paused warning degraded late",
-    "bad": "failed error critical faulty down disconnected fatal",
+    "bad": "failed error critical faulty down disconnected fatal silent",
 }
 _TONE_OF = {word: tone for tone, words in _TONES.items() for word in words.split()}
 

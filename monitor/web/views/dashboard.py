@@ -83,7 +83,7 @@ def _by_type(agents: list[dict[str, Any]]) -> list[dict[str, Any]]:
             {
                 "agent_type": agent_type,
                 "alive": len(alive),
-                "silent": len(members) - len(alive),
+                "others": sorted(Counter(a["liveness"] for a in members if a not in alive).items()),
                 "states": sorted(Counter(agent["operational_state"] for agent in alive).items()),
                 "namespaces": sorted({agent["namespace"] for agent in alive} - {""}),
             }

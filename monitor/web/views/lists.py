@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, Max
+from django.db.models import Count, Max, Q
+from django.utils import timezone
 
+from monitor.health.liveness import is_current
 from monitor.records.models import (
     FastMonFile,
     Run,
@@ -19,6 +22,7 @@ from monitor.records.models import (
 )
 from monitor.records.progress import progress_of
 from monitor.records.queries import selections
+from monitor.records.queries.selection import QueryParameter, choice
 from monitor.web.choices import agent_names, message_types, namespaces
 from monitor.web.listing import SINCE, Filter, ListPage
 from swf_common_lib.config import list_configurations
@@ -64,6 +68,24 @@ def _order_of_messages(params: Mapping[str, str]) -> Sequence[str]:
     return selections.IN_EXECUTION if params.get("execution_id") else ()
 
 
+def _agents_shown(which: list[str]) -> Q:
+    return Q() if "all" in which else is_current(timezone.now())
+
+
+AGENTS = replace(
+    selections.AGENTS,
+    parameters={
+        **selections.AGENTS.parameters,
+        "show": QueryParameter(
+            _agents_shown,
+            choice("", ("current", "all"), "").read,
+            "those that are current, or all: those too that ended or were replaced",
+            choices=("current", "all"),
+        ),
+    },
+)
+"""With what only the page has."""
+
 LISTS: Mapping[str, ListPage[Any]] = MappingProxyType(
     {
         "workflows": ListPage(
@@ -105,14 +127,16 @@ LISTS: Mapping[str, ListPage[Any]] = MappingProxyType(
             key=_order_of_messages,
         ),
         "agents": ListPage(
-            selections.AGENTS,
+            AGENTS,
             "agents.html",
             [
+                Filter("show", "Show", choices=("all",), unchosen="those that are current"),
                 NAMESPACE,
                 Filter("agent_type", "Type"),
                 Filter("operational_state", "State"),
                 Filter("status", "Health"),
             ],
+            unless_chosen=MappingProxyType({"show": "current"}),
         ),
         "workers": ListPage(selections.WORKERS, "workers.html", [RUN, STATUS]),
         "stf-files": ListPage(

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timedelta
 
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
-from monitor.records.models import WorkflowExecution
+from monitor.health.liveness import agents_seen
+from monitor.records.models import SystemAgent, WorkflowExecution
 from tests.integration.web.rows import agent, execution, log, message
 
 
@@ -186,12 +189,63 @@ def sorts(query: str) -> bool:
         return any("TEMP B-TREE FOR ORDER BY" in str(row[3]) for row in cursor.fetchall())
 
 
-def test_an_agent_that_fell_silent_is_marked(browser: Client) -> None:
-    agent("lost-agent", last_heartbeat=execution(1).start_time, heartbeat_interval=10.0)
-    agent("gone-agent", last_heartbeat=None, operational_state="EXITED")
-    agent("living-agent")
+def past(seconds: float) -> datetime:
+    return timezone.now() - timedelta(seconds=seconds)
+
+
+def agents_of_all_kinds() -> None:
+    """Create agents that are alive, late, silent, replaced, ended, forgotten, never heard of."""
+    agent("living-agent", agent_type="data")
+    agent("late-agent", agent_type="fastmon", last_heartbeat=past(30), heartbeat_interval=10.0)
+    agent("silent-agent", agent_type="worker", last_heartbeat=past(90), heartbeat_interval=10.0)
+    agent("replaced-agent", agent_type="data", last_heartbeat=past(90), heartbeat_interval=10.0)
+    agent("gone-agent", agent_type="processing", operational_state="EXITED")
+    agent("forgotten-agent", agent_type="old", last_heartbeat=past(90_000))
+    agent("unheard-agent", agent_type="new", last_heartbeat=None)
+    agent("other-host-agent", agent_type="data", hostname="daq02", last_heartbeat=past(90))
+    agent("ingest", agent_type="ingest")
+    for row in SystemAgent.objects.exclude(instance_name="living-agent"):
+        row.first_seen = past(100)
+        row.save(update_fields=["first_seen"])
+
+
+def names(text: str) -> set[str]:
+    return set(re.findall(r'<th scope="row" class="name"><a href="/agents/([^/]+)/">', text))
+
+
+def test_agents_that_are_current_are_shown_and_all_others_on_request(browser: Client) -> None:
+    agents_of_all_kinds()
+    current = {one.name for one in agents_seen(timezone.now(), everything=True) if one.current}
+    assert current == {"living-agent", "late-agent", "silent-agent", "other-host-agent", "ingest"}
     text = browser.get("/agents/").text
-    assert text.count(">silent<") == 1
+    assert names(text) == current
+    assert "those that ended" in text
+    assert names(browser.get("/agents/?show=all").text) == set(
+        SystemAgent.objects.values_list("instance_name", flat=True)
+    )
+    assert names(browser.get("/agents/?agent_type=data").text) == {
+        "living-agent",
+        "other-host-agent",
+    }
+    assert browser.get("/agents/?show=some").status_code == 400
+
+
+def test_what_an_agent_does_and_its_health_are_told_only_while_it_is_alive(
+    browser: Client,
+) -> None:
+    agents_of_all_kinds()
+    text = browser.get("/agents/?show=all").text
+    rows = {
+        name: re.findall(r'class="badge tone-\w+">(\w+)<', row)
+        for name, row in re.findall(r'href="/agents/([^/"]+)/">(.*?)</tr>', text, re.DOTALL)
+    }
+    assert rows["living-agent"] == ["READY", "OK"]
+    assert rows["late-agent"] == ["late", "UNKNOWN"]
+    assert rows["silent-agent"] == rows["replaced-agent"] == ["silent", "UNKNOWN"]
+    assert rows["gone-agent"] == ["exited", "UNKNOWN"]
+    for name in ("living-agent", "late-agent", "gone-agent"):
+        told = re.findall(r'class="badge tone-\w+">(\w+)<', browser.get(f"/agents/{name}/").text)
+        assert told[:2] == rows[name]
 
 
 def test_lists_link_to_what_belongs_to_a_row(browser: Client, done: WorkflowExecution) -> None:

@@ -280,8 +280,10 @@ ADVICE: Advice = MappingProxyType(
             "if the number is a mistake, correct who registered them; a run_imminent message with"
             " run_id {run_number} (send_message) calls workers"
         ),
-        Remedy.FREE_DISK: "ask a person to free room on that disk, or to run `testbed prune`",
-        Remedy.PRUNE: "ask a person to run `testbed prune`",
+        Remedy.FREE_DISK: (
+            "ask a person to free room on that disk, or to run `testbed prune --older-than 30d`"
+        ),
+        Remedy.PRUNE: "ask a person to run `testbed prune --older-than 30d`",
         Remedy.SET_CLOCK: "ask a person to let NTP set that host's clock",
         Remedy.LOOK_AT_STATUS: "get_system_status says how it stands",
         Remedy.INITIALISE: "ask a person to run `testbed init` on the host",

@@ -284,9 +284,12 @@ ADVICE: Advice = MappingProxyType(
             " mistake, correct who registered the slices."
         ),
         Remedy.FREE_DISK: (
-            "Make room on this disk; in a shell, `testbed prune` deletes old records."
+            "Make room on this disk; in a shell, `testbed prune --older-than 30d` deletes old"
+            " records."
         ),
-        Remedy.PRUNE: "In a shell on the host, `testbed prune` deletes old records.",
+        Remedy.PRUNE: (
+            "In a shell on the host, `testbed prune --older-than 30d` deletes old records."
+        ),
         Remedy.SET_CLOCK: "Have that host's clock set by NTP.",
         Remedy.SAME_VERSION: "Install one version on both hosts, then restart the agent.",
         Remedy.LOOK_AT_STATUS: "The dashboard shows how everything stands.",

@@ -131,7 +131,7 @@ SENTENCES: Sentences = MappingProxyType(
         ),
         FindingCode.EXECUTION_FAILED: "{subject} ended in failure[, because: {error}]",
         FindingCode.NEVER_CLAIMED: "No runner ever came for {subject}[ ({error})]",
-        FindingCode.EXECUTION_STOPPED: "{subject} ended because somebody wanted it to[: {reason}]",
+        FindingCode.EXECUTION_STOPPED: "Somebody[, {by},] ended {subject}[: {reason}]",
         FindingCode.EXECUTION_PAUSED: "{subject} takes a break[: {reason}]",
         FindingCode.STOP_NOT_HONOURED: (
             "{by} stopped {subject} {waited} ago, and it goes on: its code, or runner {runner},"
@@ -245,7 +245,7 @@ ADVICE: Advice = MappingProxyType(
         Remedy.STOP_EXECUTION: "`testbed stop-workflow {execution_id}`",
         Remedy.RESUME_EXECUTION: "`testbed resume-workflow {execution_id}` when it shall go on",
         Remedy.STOP_OTHERS_OR_WAIT: (
-            "Wait for its turn, or end one of those above with `testbed stop-workflow`"
+            "Wait for its turn, or end one of those above: `testbed stop-workflow ID`"
         ),
         Remedy.RESTART_RUNNER: (
             "`testbed stop-agents{program_words}` and `testbed start-agents{program_words}`. All"
@@ -289,15 +289,15 @@ _SERVICES = frozenset({"postgres", "broker", "web", "ingest", "mcp"})
 
 def sentence(finding: Finding) -> str:
     """Return what was found."""
-    return fill(SENTENCES[finding.code], finding, **more_fields(finding))
+    return fill(SENTENCES[finding.code], finding, **_more(finding))
 
 
 def advice(finding: Finding) -> str:
     """Return what to do about it."""
-    return fill(ADVICE[finding.remedy], finding, **more_fields(finding))
+    return fill(ADVICE[finding.remedy], finding, **_more(finding))
 
 
-def more_fields(finding: Finding) -> dict[str, str]:
+def _more(finding: Finding) -> dict[str, str]:
     """Return further fields, as commands take them: names with spaces between them."""
     target = finding.target
     programs = " ".join(shlex.quote(one) for one in str(target.get("programs", "")).split(", "))

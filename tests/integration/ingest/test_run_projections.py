@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from monitor.health.status import run_problems
+from django.utils import timezone
 
+from monitor.diagnosis.runs import runs_never_started
 from monitor.records.models import (
     FastMonFile,
     Run,
@@ -16,6 +17,7 @@ from monitor.records.models import (
     WorkflowExecution,
     WorkflowMessage,
 )
+from swf_common_lib.findings import FindingCode
 from tests.integration.ingest.conftest import make_execution
 from tests.integration.ingest.run_messages import FastRun, as_incoming, in_batches, record
 
@@ -296,9 +298,9 @@ def test_slices_of_a_run_that_never_started_are_a_problem_of_the_system() -> Non
     run = FastRun(stf_count=1, execution_id="")
     record(*[body for body in run.bodies if body["msg_type"] == "tf_slices_registered"])
 
-    [problem] = run_problems()
-    assert problem["where"] == "run 100001"
-    assert "4 slices of run 100001 wait" in problem["what"]
+    [finding] = runs_never_started(timezone.now())
+    assert (finding.code, finding.subject.id) == (FindingCode.RUN_NOT_STARTED, "100001")
+    assert finding.fact("slices_queued") == 4
 
     record(*run.bodies)
-    assert run_problems() == []
+    assert list(runs_never_started(timezone.now())) == []

@@ -33,6 +33,7 @@ class Monitor:
                     "pid": pid,
                     "namespace": "old" if pid == self.old_pid else "new",
                     "operational_state": "READY",
+                    "liveness": "alive",
                 }
             ]
         if "/workflow-executions/" in path:

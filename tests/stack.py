@@ -40,16 +40,22 @@ class Stack:
 
     @classmethod
     def create(
-        cls, home: Path, *, chosen_ports: bool = True, settings: Mapping[str, Any] | None = None
+        cls,
+        home: Path,
+        *,
+        chosen_ports: bool = True,
+        settings: Mapping[str, Any] | None = None,
+        linked: bool = True,
     ) -> Stack:
         """Create an installation in ``home``; ``chosen_ports``: with free ports of ours.
 
-        ``settings``: more settings to begin with, beside those ports.
+        ``settings``: more settings to begin with, beside those ports. ``linked``: with links to
+        this checkout; else ``home`` has a copy of the project, whose code is run.
         """
         home.mkdir(parents=True, exist_ok=True)
-        for name in LINKED:
+        for name in LINKED if linked else ():
             (home / name).symlink_to(CHECKOUT / name, target_is_directory=True)
-        for name in COPIED:
+        for name in COPIED if linked else ():
             shutil.copy(CHECKOUT / name, home / name)
         if chosen_ports:
             runtime = home / ".testbed"
@@ -60,7 +66,10 @@ class Stack:
             (runtime / "settings.toml").write_text(
                 "".join(f"{name} = {json.dumps(value)}\n" for name, value in values.items())
             )
-        return cls(home)
+        stack = cls(home)
+        if not linked:
+            stack.environment["PYTHONPATH"] = str(home)
+        return stack
 
     def own_workflows(self) -> Path:
         """Return the installation's own ``workflows`` folder, new with links to all of ours."""

@@ -7,18 +7,14 @@ from typing import Any
 from monitor.records.states import WorkerStatus as WorkerStates
 from swf_common_lib.errors import InvalidMessage
 from swf_common_lib.messages import (
+    MESSAGE_TYPES,
     EndRun,
     Message,
     PauseRun,
-    ProcessingComplete,
     ResumeRun,
     RunImminent,
     SliceState,
     StartRun,
-    StfGen,
-    StfReady,
-    TfFileRegistered,
-    TfSlicesRegistered,
     WorkerState,
     parse_message,
 )
@@ -28,15 +24,12 @@ DAQ_TYPES = frozenset({"run_imminent", "start_run", "pause_run", "resume_run", "
 WORKER_ANNOUNCEMENTS = frozenset({"run_imminent_worker", "end_run_worker"})
 EVENT_TYPES = DAQ_TYPES | WORKER_ANNOUNCEMENTS | {"stf_gen"}
 """Messages that make up the event history of a run."""
-PROJECTED = EVENT_TYPES | {
-    "stf_ready",
-    "tf_file_registered",
-    "processing_complete",
-    "tf_slices_registered",
-    "slice_status",
-    "worker_status",
-}
-"""Messages from which rows are derived, beyond the record of the message itself."""
+PROJECTED = frozenset(MESSAGE_TYPES) - {"slice", "slice_result"}
+"""Messages from which rows are derived, beyond the record of the message itself.
+
+All that there are, so that a new type cannot be forgotten here; work and results of single slices
+are told of by ``slice_status``.
+"""
 DAQ_MESSAGES = (RunImminent, StartRun, PauseRun, ResumeRun, EndRun)
 SLICE_STATES = {
     "queued": "queued",
@@ -53,6 +46,8 @@ NAME_LIMIT = 255
 """How many characters the tables store of a file's name."""
 WORKER_LIMIT = 200
 _WORKER_STATES = frozenset(WorkerStates.values)
+_FILE_NAMES = frozenset({"filename", "tf_filename", "stf_filename"})
+"""Fields that name a file, in whatever type of message."""
 _NEWS = {"slice_status": "slices", "worker_status": "workers"}
 """Messages about many independent slices or workers, and the field that lists these."""
 
@@ -106,12 +101,9 @@ def _sifted(body: dict[str, Any], field: str) -> tuple[Message, list[str]]:
 
 def _fault(message: Message) -> str:
     """Return why a message cannot be used; an empty text for a good one."""
-    if isinstance(message, (StfGen, StfReady, ProcessingComplete)):
-        return _too_long("filename", message.filename)
-    if isinstance(message, (TfFileRegistered, TfSlicesRegistered)):
-        return _too_long("tf_filename", message.tf_filename) or _too_long(
-            "stf_filename", message.stf_filename
-        )
+    for field in _FILE_NAMES & type(message).model_fields.keys():
+        if problem := _too_long(field, getattr(message, field)):
+            return problem
     return ""
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from typing import Any
 
 from django.db.models import Exists, OuterRef, Q
 
@@ -279,20 +278,3 @@ SUBSCRIBERS: Selection[Subscriber] = Selection(
     },
     newest=("id",),
 )
-
-FILTERS: dict[str, Selection[Any]] = {
-    "definitions": DEFINITIONS,
-    "executions": EXECUTIONS,
-    "messages": MESSAGES,
-    "agents": AGENTS,
-    "runs": RUNS,
-    "run_states": RUN_STATES,
-    "stf_files": STF_FILES,
-    "samples": SAMPLES,
-    "slices": SLICES,
-    "workers": WORKERS,
-    "events": EVENTS,
-    "logs": LOGS,
-    "namespaces": NAMESPACES,
-    "subscribers": SUBSCRIBERS,
-}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import uuid
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from swf_common_lib.errors import InvalidMessage
 from swf_common_lib.messages import (
+    MESSAGE_TYPES,
     EndRun,
     Message,
     StfGen,
@@ -27,6 +29,11 @@ def test_known_type_becomes_its_model() -> None:
     assert isinstance(message, StfGen)
     assert message.run_id == "100001"
     assert message.model_extra == {"more": 1}
+
+
+@pytest.mark.parametrize("name", MESSAGE_TYPES)
+def test_every_type_is_on_the_page_of_messages(name: str) -> None:
+    assert f"`{name}`" in (Path(__file__).parents[3] / "docs" / "messages.md").read_text()
 
 
 def test_unknown_type_is_kept() -> None:

@@ -72,6 +72,14 @@ def test_every_agent_of_the_checkout_has_a_role():
 
 
 @every_role
+def test_it_may_not_import_other_agents(role):
+    contracts = tomli.loads((CHECKOUT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    (kept,) = (each for each in contracts["contracts"] if each["type"] == "independence")
+    name = role.script.removesuffix(".py").replace("/", ".")
+    assert {name, name.partition(".")[0]} & set(kept["modules"])
+
+
+@every_role
 def test_it_has_a_handler_for_the_messages_that_it_consumes(role):
     assert callable(getattr(agent_class(role), f"on_{role.consumes}"))
     if role is RUNNER:  # a command, which is no message of a run

@@ -16,6 +16,7 @@ from swf_common_lib.config import (
     list_configurations,
     load_testbed_file,
 )
+from swf_common_lib.roles import ROLES, RUNNER
 
 ROOT = Path(__file__).parents[3]
 WORKFLOWS = ROOT / "workflows"
@@ -114,7 +115,7 @@ def test_repository_testbed_file() -> None:
     loaded = load_testbed_file(ROOT / "testbed.toml")
     expanded = expand(None, workflow=None, workflows_dir=WORKFLOWS, testbed=loaded)
     assert expanded.config_name == "fast_processing_default"
-    assert set(loaded.agents) == {"data", "processing", "fastmon", "fast_processing", "worker"}
+    assert set(loaded.agents) == ROLES.keys() - {RUNNER.agent_type}
     assert all(entry.enabled for entry in loaded.agents.values())
 
 

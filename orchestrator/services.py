@@ -53,7 +53,7 @@ class Service:
             return parse_database_url(settings.swf_database_url).port
         return getattr(settings, self.port_setting.lower()) if self.port_setting else None
 
-    def host(self, settings: Settings) -> str:
+    def address(self, settings: Settings) -> str:
         """Return the address of this host at which it is reached."""
         if self.port_setting == "SWF_DATABASE_URL":
             return parse_database_url(settings.swf_database_url).host
@@ -67,7 +67,7 @@ class Service:
         if port is None:
             return None
         pid = process.pid if process else 0
-        return stranger_on(self.host(settings), port, pid, supervisor.socket)
+        return stranger_on(self.address(settings), port, pid, supervisor.socket)
 
 
 def services_of(settings: Settings) -> list[Service]:

@@ -32,7 +32,6 @@ from swf_common_lib.messages import Message, derived_id, parse_body, parse_messa
 from swf_common_lib.messaging import (
     BROADCAST,
     INDIVIDUAL,
-    BusStatus,
     Delivery,
     Destination,
     MessageBus,
@@ -288,7 +287,7 @@ class BaseAgent:
             "heartbeat_interval": self.heartbeat_interval,
             "metadata": {
                 "unconfirmed_messages": status.unconfirmed,
-                **_refusals(status),
+                **status.refusals(),
                 "version": own_version(),
                 "clock": round(time.time(), 3),
                 **self.heartbeat_metadata(),
@@ -390,14 +389,3 @@ class BaseAgent:
                 self._executions.popitem(last=False)
         self._executions.move_to_end(execution_id)
         return self._executions[execution_id]
-
-
-def _refusals(status: BusStatus) -> dict[str, Any]:
-    """Return what the broker refused of this agent, for its heartbeat; nothing if it took all."""
-    if not status.refused:
-        return {}
-    return {
-        "messages_refused": status.refused,
-        "last_refusal": status.refusal,
-        "last_refusal_at": round(status.refused_at, 3),
-    }

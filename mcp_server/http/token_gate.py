@@ -60,7 +60,7 @@ class TokenGate:
                 raise NotAuthenticated("the request has no token", _HINT)
             caller = await self._caller(key)
         except TestbedError as error:
-            await _refusal(error)(scope, receive, send)
+            await _refused(error)(scope, receive, send)
             return
         # In the SDK's own terms, so that a session belongs to the token that opened it.
         token = AccessToken(
@@ -117,6 +117,6 @@ def _key(header: str) -> str:
     return key.strip() if scheme.lower() in _SCHEMES else ""
 
 
-def _refusal(error: TestbedError) -> JSONResponse:
+def _refused(error: TestbedError) -> JSONResponse:
     headers = {"WWW-Authenticate": 'Bearer realm="testbed"'} if error.http_status == 401 else None
     return JSONResponse(error.problem(), error.http_status, headers)

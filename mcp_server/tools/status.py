@@ -22,5 +22,5 @@ async def get_system_status(context: ToolContext) -> Annotated[CallToolResult, S
 
 
 def tools() -> list[TestbedTool]:
-    """Give the tools of this module."""
+    """Return the tools of this module."""
     return [read_tool(get_system_status, "System status")]

@@ -25,7 +25,7 @@ from monitor.diagnosis.runs import (
 from monitor.diagnosis.work import with_last_asked, work_findings
 from monitor.executions.control import find
 from monitor.health.agents import agent_findings
-from monitor.health.host import host_findings
+from monitor.health.hosts import host_findings
 from monitor.health.look import Look
 from monitor.health.queues import queue_findings
 from monitor.records.models import RunState, SystemStateEvent, WorkflowExecution

@@ -54,7 +54,7 @@ def findings_on(
         return
     yield from _refused(agent, now)
     if agent.replaced_by:
-        yield from _lost(agent, now)
+        yield from _lost_agent(agent, now)
     elif agent.silent or is_frozen(agent):
         yield _silent(agent, needed)
     elif agent.alive and (broker_up or agent.row.mq_connected is not False):
@@ -110,7 +110,7 @@ def _silent(agent: SeenAgent, needed: Collection[str]) -> Finding:
     )
 
 
-def _lost(agent: SeenAgent, now: datetime) -> Iterator[Finding]:
+def _lost_agent(agent: SeenAgent, now: datetime) -> Iterator[Finding]:
     """Yield an agent that fell silent without a good-bye and was replaced, for an hour."""
     heard = agent.row.last_heartbeat
     if heard is None or now - heard > RECENT:

@@ -12,7 +12,7 @@ from swf_common_lib.messages import utc_now
 
 
 def database_state() -> dict[str, Any]:
-    """Give kind, version, the table changes that it lacks, and why it is not writable (or "").
+    """Return kind, version, the table changes that it lacks, and why it is not writable (or "").
 
     Raises django.db.Error when it cannot be reached.
     """

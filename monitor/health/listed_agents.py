@@ -28,7 +28,7 @@ def agents_listed(*, gone: bool = False, parts: bool = False) -> Selection[Syste
     return replace(
         AGENTS,
         name="agents" if gone else "current agents",
-        rows=lambda: _rows(timezone.now(), gone=gone, parts=parts),
+        rows=lambda: _agents(timezone.now(), gone=gone, parts=parts),
         parameters={
             **AGENTS.parameters,
             "operational_state": replace(states, condition=_is_in_state),
@@ -38,7 +38,7 @@ def agents_listed(*, gone: bool = False, parts: bool = False) -> Selection[Syste
     )
 
 
-def _rows(now: datetime, *, gone: bool, parts: bool) -> QuerySet[SystemAgent]:
+def _agents(now: datetime, *, gone: bool, parts: bool) -> QuerySet[SystemAgent]:
     rows: QuerySet[SystemAgent] = SystemAgent.objects.all()
     if not gone:
         seen = agents_seen(now, everything=parts)
@@ -56,8 +56,8 @@ def _counts_already(parameter: QueryParameter) -> QueryParameter:
 def _stands(wanted: Collection[str]) -> Q:
     """Return the condition for agents that stand in one of these ways."""
     seen = agents_seen(timezone.now(), everything=True)
-    heard = Q(pk__in=_keys(seen, {Liveness.ALIVE.value, Liveness.LATE.value}))
-    condition = Q(pk__in=_keys(seen, wanted))
+    heard = Q(pk__in=_primary_keys(seen, {Liveness.ALIVE.value, Liveness.LATE.value}))
+    condition = Q(pk__in=_primary_keys(seen, wanted))
     if Liveness.EXITED.value in wanted:
         condition |= Q(operational_state=_EXITED)
     if Liveness.SILENT.value in wanted:  # those too that nobody has heard of for longer
@@ -67,10 +67,10 @@ def _stands(wanted: Collection[str]) -> Q:
 
 def _is_in_state(wanted: Collection[str]) -> Q:
     """Return the condition for agents in these states now: who is not alive is in none."""
-    alive = _keys(agents_seen(timezone.now(), everything=True), {Liveness.ALIVE.value})
+    alive = _primary_keys(agents_seen(timezone.now(), everything=True), {Liveness.ALIVE.value})
     condition = Q(pk__in=alive, operational_state__in=wanted)
     return condition | Q(operational_state=_EXITED) if _EXITED in wanted else condition
 
 
-def _keys(seen: list[SeenAgent], wanted: Collection[str]) -> list[int]:
+def _primary_keys(seen: list[SeenAgent], wanted: Collection[str]) -> list[int]:
     return [agent.row.pk for agent in seen if agent.liveness.value in wanted]

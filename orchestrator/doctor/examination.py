@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from orchestrator.doctor import host
+from orchestrator.doctor import machine
 from orchestrator.doctor.broker import check_broker
 from orchestrator.doctor.check_result import OK, CheckResult, error, ok
 from orchestrator.doctor.database import check_database
@@ -17,21 +17,21 @@ from swf_common_lib.settings import Settings, load_settings
 Check = Callable[[Settings], Iterator[CheckResult]]
 
 EVERYWHERE: Mapping[str, Check] = {
-    "testbed.toml": host.check_testbed_file,
-    "runtime folder": host.check_files,
-    "disk": host.check_disk,
-    "sockets": host.check_sockets,
+    "testbed.toml": machine.check_testbed_file,
+    "runtime folder": machine.check_files,
+    "disk": machine.check_disk,
+    "sockets": machine.check_sockets,
 }
 OF_SERVICES: Mapping[str, Check] = {
-    "ports": host.check_ports,
-    "supervisord (services)": host.check_services,
+    "ports": machine.check_ports,
+    "supervisord (services)": machine.check_services,
 }
 """Only where the services run."""
 
 
 def examine(home: Path | None, environ: Mapping[str, str] | None = None) -> Iterator[CheckResult]:
     """Check the installation at ``home``; yield each result as soon as there is one."""
-    yield from host.check_python()
+    yield from machine.check_python()
     try:
         settings = load_settings(home, environ)
     except ConfigurationError as fault:
@@ -43,7 +43,7 @@ def examine(home: Path | None, environ: Mapping[str, str] | None = None) -> Iter
     checks = {
         **EVERYWHERE,
         **(OF_SERVICES if here else {}),
-        "supervisord (agents)": host.check_programs,
+        "supervisord (agents)": machine.check_programs,
     }
     for name, check in checks.items():
         yield from _guarded(name, check, settings)

@@ -18,7 +18,7 @@ def statistics(destinations: Destinations, connections: int, failure: str) -> by
     durables = destinations.durables.values()
     return json.dumps(
         {
-            "destinations": list(_rows(destinations)),
+            "destinations": list(_destination_rows(destinations)),
             "connections": connections,
             "durable_subscriptions": [
                 {
@@ -36,7 +36,7 @@ def statistics(destinations: Destinations, connections: int, failure: str) -> by
     ).encode()
 
 
-def _rows(destinations: Destinations) -> Iterator[dict[str, Any]]:
+def _destination_rows(destinations: Destinations) -> Iterator[dict[str, Any]]:
     for queue in destinations.queues.values():
         yield _row(queue.destination, [queue], queue.enqueued)
     for topic in destinations.topics.values():

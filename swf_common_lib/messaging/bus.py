@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import queue
 import random
@@ -12,29 +11,24 @@ import uuid
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
-from pydantic_core import PydanticSerializationError, to_json
-
 from swf_common_lib.errors import BrokerUnavailable
-from swf_common_lib.messages import parse_body, utc_now
+from swf_common_lib.messages import parse_body
 from swf_common_lib.messaging import frames
 from swf_common_lib.messaging.delivery import INDIVIDUAL, Delivery, Subscription
 from swf_common_lib.messaging.destinations import Destination, check_destination, for_broker
+from swf_common_lib.messaging.encoding import encode_message
 from swf_common_lib.messaging.link import Link
 from swf_common_lib.messaging.outbox import Latency, Outbox
 from swf_common_lib.settings import Settings
 
-VIRTUAL_ORGANISATION = "eic"
 UNCONFIRMED_LIMIT = 10_000
 """Messages that may await the broker; a publisher beyond it waits."""
 BACKOFF_FIRST, BACKOFF_LAST = 0.1, 2.0
 """Seconds between attempts to connect; each doubles the one before, with jitter."""
 STABLE_AFTER = 5.0
 """Seconds after which a connection counts as good, and its loss as a new trouble."""
-
-_ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +48,16 @@ class BusStatus:
     """The last of them, in the broker's words."""
     refused_at: float = 0.0
     """When that was, in seconds since the epoch; 0: never."""
+
+    def refusals(self) -> dict[str, Any]:
+        """Return what the broker refused, for a heartbeat; nothing if it took all."""
+        if not self.refused:
+            return {}
+        return {
+            "messages_refused": self.refused,
+            "last_refusal": self.refusal,
+            "last_refusal_at": round(self.refused_at, 3),
+        }
 
 
 class MessageBus:
@@ -217,7 +221,7 @@ class MessageBus:
         """
         check_destination(destination)
         to = for_broker(destination, self.settings)
-        head, encoded = _encode(to, body, persistent, ttl_ms, headers)
+        head, encoded = encode_message(to, body, persistent, ttl_ms, headers)
         return self._outbox.add(head, encoded, self._closing, latency)
 
     @property
@@ -272,7 +276,7 @@ class MessageBus:
         message for it must not hold up others.
         """
         if delivery.reply_to:
-            head, encoded = _encode(delivery.reply_to, body, persistent=False)
+            head, encoded = encode_message(delivery.reply_to, body, persistent=False)
             answer = frames.complete(head, encoded, None)
             self._outbox.add_ack(answer, delivery.generation, 0)
 
@@ -377,54 +381,3 @@ class MessageBus:
                 logger.warning("%s; connecting again", self._detail)
         with self._outbox.changed:
             self._outbox.changed.notify_all()
-
-
-def _encode(
-    destination: str,
-    body: Mapping[str, Any],
-    persistent: bool,
-    ttl_ms: int | None = None,
-    headers: Mapping[str, str] | None = None,
-) -> tuple[bytes, bytes]:
-    """Return the head of a SEND frame, and its body."""
-    message = dict(body)
-    if not message.get("message_id"):
-        message["message_id"] = str(uuid.uuid4())
-    if not message.get("timestamp"):
-        message["timestamp"] = utc_now()
-    head = _head(
-        destination,
-        persistent,
-        str(message.get("msg_type", "")),
-        str(message.get("namespace", "")),
-        str(message.get("run_id", "")),
-    )
-    if ttl_ms is not None:
-        expires = int(time.time() * 1000) + ttl_ms
-        head += frames.header_lines({"ttl": str(ttl_ms), "expires": str(expires)})
-    if headers:
-        head += frames.header_lines(headers)
-    return head, _json(message)
-
-
-def _json(message: dict[str, Any]) -> bytes:
-    try:
-        return to_json(message, inf_nan_mode="constants")
-    except PydanticSerializationError:
-        # Five times as slow, but it accepts lone surrogates, and its errors say what is wrong.
-        return _ENCODER.encode(message).encode()
-
-
-@lru_cache(maxsize=256)
-def _head(destination: str, persistent: bool, msg_type: str, namespace: str, run_id: str) -> bytes:
-    """Return the head of a SEND frame: the same for most messages of a run."""
-    return frames.send_head(
-        {
-            "destination": destination,
-            "persistent": "true" if persistent else "false",
-            "vo": VIRTUAL_ORGANISATION,
-            "msg_type": msg_type,
-            "namespace": namespace,
-            "run_id": run_id,
-        }
-    )

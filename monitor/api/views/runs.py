@@ -81,12 +81,12 @@ class _UpdatedWhenThere(CreateModelMixin, ChangeableViewSet):
             if present is None:
                 serializer.save()
                 return Response(serializer.data, status=201)
-            for name, value in self.changes(values).items():
+            for name, value in self.changed_fields(values).items():
                 setattr(present, name, value)
             present.save()
         return Response(self.get_serializer(present).data)
 
-    def changes(self, values: dict[str, Any]) -> dict[str, Any]:
+    def changed_fields(self, values: dict[str, Any]) -> dict[str, Any]:
         """Return what a POST changes in an existing record."""
         return values
 
@@ -100,7 +100,7 @@ class RunStateViewSet(_UpdatedWhenThere):
     model = RunState
     key = "run_number"
 
-    def changes(self, values: dict[str, Any]) -> dict[str, Any]:
+    def changed_fields(self, values: dict[str, Any]) -> dict[str, Any]:
         """Return what a POST changes; counts of zero, with which agents begin, change nothing."""
         return {
             name: value for name, value in values.items() if not (name in _COUNTS and not value)

@@ -11,7 +11,7 @@ from email.utils import format_datetime
 import pytest
 
 from orchestrator.cli import main
-from orchestrator.doctor import host
+from orchestrator.doctor import machine
 from orchestrator.doctor.broker import check_broker
 from orchestrator.doctor.check_result import healthy
 from orchestrator.doctor.database import judge_database
@@ -53,9 +53,9 @@ def only(results):
 
 
 def test_an_old_python_is_an_error_and_a_new_one_a_warning():
-    assert only(host.check_python((3, 9))).status == "error"
-    assert only(host.check_python((3, 13))).status == "ok"
-    assert only(host.check_python((3, 14))).status == "warning"
+    assert only(machine.check_python((3, 9))).status == "error"
+    assert only(machine.check_python((3, 13))).status == "ok"
+    assert only(machine.check_python((3, 14))).status == "warning"
 
 
 def test_every_wrong_setting_is_told_and_nothing_else_is_tried(home):
@@ -76,11 +76,11 @@ def test_the_command_works_with_wrong_settings(home, monkeypatch, capsys):
 
 def test_files_that_others_may_read(home):
     settings = settings_of(home)
-    assert only(host.check_files(settings)).status == "ok"
+    assert only(machine.check_files(settings)).status == "ok"
     settings.token_file.write_text("secret")
     settings.token_file.chmod(0o644)
     settings.log_dir.chmod(0o755)
-    remedies = [result.remedy for result in host.check_files(settings)]
+    remedies = [result.remedy for result in machine.check_files(settings)]
     assert f"chmod 600 {settings.token_file}" in remedies
     assert f"chmod 700 {settings.log_dir}" in remedies
 
@@ -88,11 +88,11 @@ def test_files_that_others_may_read(home):
 def test_a_runtime_folder_that_another_user_may_pass_through_is_good(home):
     settings = settings_of(home)
     settings.swf_runtime_dir.chmod(0o711)
-    assert only(host.check_files(settings)).status == "ok"
+    assert only(machine.check_files(settings)).status == "ok"
 
 
 def test_no_runtime_folder(home):
-    result = only(host.check_files(settings_of(home, SWF_RUNTIME_DIR=home / "none")))
+    result = only(machine.check_files(settings_of(home, SWF_RUNTIME_DIR=home / "none")))
     assert (result.status, result.remedy) == ("error", "Run `testbed init`.")
 
 
@@ -103,31 +103,31 @@ def test_a_port_that_somebody_else_has(home):
         port = squatter.getsockname()[1]
         broker, mcp = free_ports(2)
         settings = settings_of(home, SWF_WEB_PORT=port, SWF_MCP_PORT=mcp, ACTIVEMQ_PORT=broker)
-        wrong = only(f for f in host.check_ports(settings) if f.status != "ok")
+        wrong = only(f for f in machine.check_ports(settings) if f.status != "ok")
     assert wrong.what == f"port {port}"
     assert "--new-ports" in wrong.remedy
 
 
 def test_faults_of_testbed_toml(home):
     settings = settings_of(home)
-    assert only(host.check_testbed_file(settings)).status == "ok"
+    assert only(machine.check_testbed_file(settings)).status == "ok"
     settings.swf_testbed_config.write_text(
         '[testbed]\nnamespace = "n"\n[agents.x]\nenabled = true\nscript = "agents/none.py"\n'
     )
-    assert "agents/none.py" in only(host.check_testbed_file(settings)).detail
+    assert "agents/none.py" in only(machine.check_testbed_file(settings)).detail
 
 
 def test_supervisords_that_do_not_run_are_warnings(home):
     settings = settings_of(home)
-    results = [*host.check_services(settings), *host.check_programs(settings)]
+    results = [*machine.check_services(settings), *machine.check_programs(settings)]
     assert [result.status for result in results] == ["warning", "warning"]
 
 
 def test_little_disk_space(home, monkeypatch):
     settings = settings_of(home)
-    assert only(host.check_disk(settings)).what == "disk"
-    monkeypatch.setattr(host, "NO_SPACE", 2**62)
-    assert only(host.check_disk(settings)).status == "error"
+    assert only(machine.check_disk(settings)).what == "disk"
+    monkeypatch.setattr(machine, "NO_SPACE", 2**62)
+    assert only(machine.check_disk(settings)).status == "error"
 
 
 def test_no_broker(home):

@@ -96,14 +96,22 @@ def _for_agents(finding: Finding) -> list[Button]:
     programs = str(finding.target.get("programs", ""))
     if finding.remedy in _RESTART:
         runner = finding.remedy is Remedy.RESTART_RUNNER
-        label = "Restart the runner" if runner else f"Restart {programs or 'the agents'}"
+        label = "Restart the runner" if runner else f"Restart {_called(programs)}"
         address = reverse("web:agents-restart")
         return [Button(label, address, {"programs": programs}, look="danger")]
     # After a lost runner the next one may be up already: then the target names no program.
     if finding.remedy not in _START or (finding.remedy is Remedy.START_AGAIN and not programs):
         return []
-    label = f"Start {programs or 'the agents'}"
-    return [Button(label, reverse("web:agents-start"), {"programs": programs})]
+    return [
+        Button(f"Start {_called(programs)}", reverse("web:agents-start"), {"programs": programs})
+    ]
+
+
+def _called(programs: str) -> str:
+    """Return what a button calls programs."""
+    if not programs:
+        return "the agents"
+    return "these agents" if ", " in programs else programs
 
 
 def _for_execution(finding: Finding) -> list[Button]:

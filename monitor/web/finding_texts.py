@@ -162,7 +162,7 @@ SENTENCES: Sentences = MappingProxyType(
         ),
         FindingCode.WORK_ABANDONED: (
             "This execution is over and its data are only partly processed; the agents that would"
-            " do the rest are not running in {namespace}: {roles}."
+            " do the rest are not running in {namespace}: {roles}. Consequence: {effect}."
         ),
         FindingCode.STFS_MISSING: (
             "This execution ended as if complete, with {made} out of {requested}."
@@ -273,8 +273,7 @@ ADVICE: Advice = MappingProxyType(
             " shell, `testbed validate` checks the files."
         ),
         Remedy.MEND_FILE: (
-            "Correct[ {file} in] the installation's folder; in a shell, `testbed validate` lists"
-            " everything that is wrong."
+            "Correct the file; in a shell, `testbed validate` lists everything that is wrong."
         ),
         Remedy.MORE_WORKERS: (
             "Next time ask for {workers_number} workers, or for fewer or shorter slices."

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 from django.contrib.sessions.models import Session
+from django.utils.timezone import now
 
 from monitor.records.models import WorkflowExecution
+from monitor.records.transitions import record_event
 from tests.browser.chromium import Chromium
 from tests.integration.web.rows import execution, message, whole_run
 from tests.waiting import wait_until
@@ -118,6 +120,31 @@ def test_a_change_that_came_too_late_is_explained_and_the_page_goes_on(
     assert shifter.run("document.querySelector('[role=alert]').innerText").startswith(one.pk)
     wait_until(lambda: shifter.run("document.getElementById('live-state').textContent") == "live")
     assert shifter.run("document.querySelector('[role=alert]') !== null")
+
+
+def test_what_needs_a_hand_is_told_and_done_with_one_button(
+    shifter: Chromium, monitor: str
+) -> None:
+    shifter.open(f"{monitor}/")
+    shifter.click("document.querySelector('#start button')")
+    lost = WorkflowExecution.objects.get()
+    shifter.open(f"{monitor}/")
+    shifter.run("window.same = true")
+    WorkflowExecution.objects.update(
+        status="failed", end_cause="runner_lost", runner="runner-1", end_time=now()
+    )
+    record_event(lost.pk, "execution_failed", actor="sweeper", via="monitor")
+    entry = f"[data-code=runner_lost][data-subject='execution {lost.pk}']"
+    wait_until(lambda: shifter.run(f"document.querySelector({json.dumps(entry)}) !== null"))
+    assert shifter.run("window.same") is True, "the list follows without a reload"
+    told = shifter.run(f"document.querySelector({json.dumps(entry)}).innerText")
+    assert "The runner of this execution, runner-1, died or was cut off." in told
+    button = f"{entry} form[action$='/again/'] button"
+    shifter.click(f"document.querySelector({json.dumps(button)})")
+    again = WorkflowExecution.objects.exclude(pk=lost.pk).get()
+    assert again.parameter_values == lost.parameter_values
+    assert shifter.run("location.pathname") == f"/executions/{again.pk}/"
+    assert shifter.complaints == []
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)])

@@ -104,7 +104,8 @@ def evidence(seen: Evidence) -> SafeString | str:
         return when(moment) if moment else seen.value
     if seen.unit == "s":
         return duration(seen.value)
-    return f"{figure(seen.value) or shown(seen)} {seen.unit}".rstrip()
+    # What has no unit may be the number of a process or a port: no figure to be grouped.
+    return f"{figure(seen.value)} {seen.unit}" if seen.unit else shown(seen)
 
 
 @register.filter
@@ -230,7 +231,7 @@ def first_line(text: str) -> str:
     return line if len(line) <= _LINE else f"{line[: _LINE - 1]}…"
 
 
-_SHOWN_ELSEWHERE = {*Message.model_fields, "checksum"}
+_SHOWN_ELSEWHERE = {*Message.model_fields, "checksum", "carried_out_by"}
 """Fields of a message that lists show in their own columns, or not at all."""
 
 

@@ -12,6 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from monitor.records.models import RunState, SystemStateEvent, WorkflowExecution
+from monitor.records.transitions import record_event
 from monitor.web.finding_list import FindingList
 from swf_common_lib.findings import (
     Finding,
@@ -229,3 +230,23 @@ def test_evidence_that_the_sentence_does_not_tell_is_listed(installation: Path) 
     (entry,) = FindingList.of([note]).urgent
     assert [one.name for one in entry.figures] == ["silent_for", "host"]
     assert entry.links[0].address == "/logs/?instance_name=data-agent-maria-1"
+
+
+def test_the_person_who_asked_is_the_actor_and_the_runner_carried_it_out(
+    browser: Client, installation: Path
+) -> None:
+    one = execution(1, "terminated", end_cause="stopped")
+    record_event(
+        one.pk,
+        "execution_terminated",
+        actor="maria",
+        via="mcp",
+        reason="enough",
+        data={"carried_out_by": "workflow-runner-1"},
+    )
+    text = page(browser, f"/executions/{one.pk}/")
+    row = text[text.index('data-key="timeline"') :].partition("</section>")[0]
+    assert re.search(
+        r"maria</span>.*through mcp.*carried out by workflow-runner-1<", row, re.DOTALL
+    )
+    assert row.count("workflow-runner-1") == 1

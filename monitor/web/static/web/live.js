@@ -135,12 +135,12 @@ class LiveView {
   }
 }
 
+// Also for forms that come with a live update.
 function onceOnly() {
-  for (const form of document.querySelectorAll("form[method=post]")) {
-    form.addEventListener("submit", () => {
-      for (const button of form.querySelectorAll("button")) button.disabled = true;
-    });
-  }
+  document.addEventListener("submit", ({ target }) => {
+    if (target.method !== "post") return;
+    for (const button of target.querySelectorAll("button")) button.disabled = true;
+  });
   addEventListener("pageshow", () => {
     for (const button of document.querySelectorAll("form[method=post] button")) {
       button.disabled = false;

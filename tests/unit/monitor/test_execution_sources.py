@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from monitor.executions.definitions import check_code, read_workflow, workflow_names
 from monitor.executions.git_source import source_of
-from monitor.executions.plan import _as_toml
+from monitor.executions.plan import configuration_text
 from monitor.executions.request import StartRequest
 from swf_common_lib.errors import ConfigurationError, InvalidRequest, NotFound
 from tests.waiting import PATIENCE
@@ -130,10 +130,10 @@ _values = st.one_of(
 
 
 @given(st.dictionaries(_keys, st.dictionaries(_keys, _values, max_size=4), max_size=4))
-def test_a_stored_configuration_is_written_as_toml(sections: dict[str, Any]) -> None:
+def test_a_stored_configuration_is_writtenconfiguration_text(sections: dict[str, Any]) -> None:
     expected = {name: table for name, table in sections.items() if name != "testbed"}
     expected.get("workflow", {}).pop("config", None)
-    assert tomli.loads(_as_toml(sections)) == expected
+    assert tomli.loads(configuration_text(sections)) == expected
 
 
 @pytest.mark.parametrize(

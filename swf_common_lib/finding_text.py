@@ -39,8 +39,13 @@ def fields_of(sentence: str) -> set[str]:
 
 
 def shown(evidence: Evidence) -> str:
-    """Return a figure with its unit; ``1 STFs`` is ``1 STF``."""
+    """Return a figure with its unit; ``1 STFs`` is ``1 STF``.
+
+    Only a figure with a unit is a quantity: digits of a process id or a run number have no groups.
+    """
     text, unit = _text(evidence.value), evidence.unit
+    if unit and isinstance(evidence.value, int) and abs(evidence.value) >= 10_000:
+        text = f"{evidence.value:,}"
     if text == "1" and unit.endswith("s") and len(unit) > 1:
         unit = unit[:-1]
     return f"{text} {unit}".rstrip()
@@ -53,4 +58,4 @@ def _if_known(part: str, known: Mapping[str, str]) -> str:
 def _text(value: Value) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:,}" if isinstance(value, int) and abs(value) >= 10_000 else f"{value}"
+    return f"{value}"

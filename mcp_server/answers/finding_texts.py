@@ -74,8 +74,8 @@ SENTENCES: Sentences = MappingProxyType(
         ),
         FindingCode.RUNNER_MISSING: (
             "{subject} is pending and no workflow runner is alive to take it[;"
-            " {commands_waiting} commands wait][; it is terminated at {terminated_at} if none"
-            " comes]"
+            " commands that wait for one: {commands_waiting}][; it is terminated at"
+            " {terminated_at} if none comes]"
         ),
         FindingCode.RUNNERS_BUSY: (
             "{subject} is pending: every runner ({runners}) has as many executions as it may"
@@ -224,12 +224,13 @@ ADVICE: Advice = MappingProxyType(
             " then `testbed start-local`"
         ),
         Remedy.READ_LOG: (
-            "list_logs[ with source={agent_text}] and level=WARNING says why[;"
-            " get_agent(name={agent_text}) shows its process]"
+            "list_logs(level='WARNING'[, source={agent_text}]) says why[;"
+            " get_agent(name={agent_text}) shows its process][;"
+            " get_agent(name={program_text}) has the last lines of its output]"
         ),
         Remedy.START_AGENTS: "start_agents[(agents={programs_list})]; it goes on by itself then",
         Remedy.RESTART_AGENTS: (
-            "stop_agents(agents={programs_list}), then start_agents(agents={programs_list})"
+            "stop_agents[(agents={programs_list})], then start_agents[(agents={programs_list})]"
         ),
         Remedy.START_IN_SERVED_NAMESPACE: (
             "start_agents cannot help: agents serve the namespace that testbed.toml names."
@@ -296,16 +297,22 @@ ADVICE: Advice = MappingProxyType(
 
 def view(finding: Finding) -> dict[str, Any]:
     """Return a finding as an answer holds it: the values, and both sentences."""
+    return concise_view(finding) | given(
+        evidence={
+            one.name: f"{one.value} {one.unit}" if one.unit else one.value
+            for one in finding.evidence
+        }
+    )
+
+
+def concise_view(finding: Finding) -> dict[str, Any]:
+    """Return a finding without its evidence, the figures of which are in its sentence."""
     return given(
         code=finding.code.value,
         severity=finding.severity.value,
         subject=f"{finding.subject.kind.value} {finding.subject.id}".strip(),
         what=sentence(finding),
         since=instant(finding.since),
-        evidence={
-            one.name: f"{one.value} {one.unit}" if one.unit else one.value
-            for one in finding.evidence
-        },
         remedy=finding.remedy.value,
         next=advice(finding),
         symptom_of=finding.symptom_of.value if finding.symptom_of else None,
@@ -354,6 +361,8 @@ def _more(finding: Finding) -> dict[str, str]:
         )
         if target.get(key)
     }
+    if target.get("program") and finding.subject.kind is SubjectKind.PROGRAM:
+        quoted["program_text"] = json.dumps(target["program"])
     if target.get("programs"):
         quoted["programs_list"] = json.dumps(str(target["programs"]).split(", "))
     if "workers" in target:

@@ -36,12 +36,12 @@ def add_resources(server: MCPServer[Application], application: Application) -> N
     @server.resource(
         "testbed://status",
         title="System status",
-        description="Health, agents, unfinished executions, problems and what to do. Subscribable.",
+        description="What needs a hand and what to do, services, agents, executions. Subscribable.",
         mime_type=_JSON,
     )
     async def status() -> str:
-        found, _ = await current_status(application)
-        return _as_json(found)
+        found, line = await current_status(application, evidence=True)
+        return _as_json(found, summary=line)
 
     @server.resource(
         "testbed://workflows/{name}",
@@ -92,8 +92,9 @@ async def _read(application: Application, function: Callable[..., Any], *argumen
         raise ResourceError(bounded(str(error))) from error
 
 
-def _as_json(result: Result) -> str:
-    told = fitted(result.model_dump(mode="json", exclude_none=True))
+def _as_json(result: Result, **first: Any) -> str:
+    """Return a result as JSON, with further fields before its own."""
+    told = fitted({**first, **result.model_dump(mode="json", exclude_none=True)})
     return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
 
 

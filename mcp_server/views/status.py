@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from django.utils import timezone
 
-from mcp_server.answers.finding_texts import advice, sentence, view
+from mcp_server.answers.finding_texts import concise_view, view
 from mcp_server.answers.results import Result
 from mcp_server.application import Application
-from monitor.diagnosis.status import is_healthy, system_status
+from mcp_server.views.summary import summary_of
+from monitor.diagnosis.status import system_status
 from monitor.diagnosis.system import system_findings
 from monitor.health.look import Look, take_look
 from monitor.health.queues import queue_view
@@ -26,13 +28,14 @@ from swf_common_lib.findings import (
     SubjectKind,
     evidence,
 )
-from swf_common_lib.text import given, instant, short
+from swf_common_lib.text import given, instant
 
-_OF_EXECUTIONS = ("execution_id", "status", "namespace", "run_number", "waiting_for")
+_OF_EXECUTIONS = ("execution_id", "status", "namespace", "run_number")
 _ENDED_SHOWN = 3
 _UNFINISHED_SHOWN = 20
 _FINDINGS_SHOWN = 20
-_IN_THE_TEXT = 3
+
+FindingView = Callable[[Finding], dict[str, Any]]
 
 
 class SystemStatus(Result):
@@ -60,16 +63,22 @@ class SystemStatus(Result):
     """Why nobody knows what waits in the broker's queues, and what to do about it."""
 
 
-async def current_status(application: Application) -> tuple[SystemStatus, str]:
-    """Return the state of the testbed and a line on it; a database that is away is part of it."""
+async def current_status(
+    application: Application, *, evidence: bool = False
+) -> tuple[SystemStatus, str]:
+    """Return the state of the testbed and a line on it; a database that is away is part of it.
+
+    ``evidence``: with that of each finding; its sentence has most of it.
+    """
+    shown = view if evidence else concise_view
     try:
-        return await application.database(_status, application.queues)
+        return await application.database(_status, application.queues, shown)
     except Unavailable as error:
         away = database_away(error)
         status = SystemStatus(
             as_of=instant(timezone.now()) or "",
             healthy=False,
-            findings=[view(away)],
+            findings=[shown(away)],
             services={"database": {"status": Severity.ERROR.value, "detail": error.detail}},
             runners=[],
             agents_alive={},
@@ -91,25 +100,7 @@ def database_away(error: Unavailable) -> Finding:
     )
 
 
-def summary_of(findings: list[Finding]) -> str:
-    """Return findings in a line: the first with what to do, and what else there is."""
-    if not findings:
-        return (
-            "all is well: services, processes, agents, queues, configurations, hosts, and the"
-            " executions and runs of the last hour were looked at"
-        )
-    first, others = findings[0], findings[1:_IN_THE_TEXT]
-    head = "" if not is_healthy(findings) else "nothing needs a hand; worth knowing: "
-    text = f"{head}{first.severity.value}: {short(sentence(first), 220)}. Next: "
-    text += f"{short(advice(first), 120)}"
-    if others:
-        also = "; ".join(f"{one.code.value} of {one.subject.id}" for one in others)
-        more = len(findings) - 1 - len(others)
-        text += f". Also: {short(also, 120)}" + (f" and {more} more" if more else "")
-    return text
-
-
-def _status(queues: QueueReader) -> tuple[SystemStatus, str]:
+def _status(queues: QueueReader, view_of: FindingView) -> tuple[SystemStatus, str]:
     look = take_look(queues, from_outside=True)
     findings = system_findings(look)
     found = system_status(look, findings)
@@ -118,7 +109,7 @@ def _status(queues: QueueReader) -> tuple[SystemStatus, str]:
     status = SystemStatus(
         as_of=found["as_of"],
         healthy=found["healthy"],
-        findings=[view(finding) for finding in shown],
+        findings=[view_of(finding) for finding in shown],
         findings_left_out=len(findings) - len(shown) or None,
         services={
             name: told.get("detail") if told["status"] == "ok" else told

@@ -282,7 +282,7 @@ def _unusable_values(seen: ExecutionLook) -> Iterator[Finding]:
 
 
 def _place(stack_trace: str) -> str:
-    """Return where a stack trace ended: the last file and line, and what was raised."""
-    lines = [line.strip() for line in stack_trace.strip().splitlines() if line.strip()]
+    """Return where a stack trace ended: the last file and line."""
+    lines = [line.strip() for line in stack_trace.strip().splitlines()]
     places = [line for line in lines if line.startswith("File ")]
-    return " | ".join([*places[-1:], *lines[-1:]])[:500]
+    return places[-1][:500] if places else ""

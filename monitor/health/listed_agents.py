@@ -9,7 +9,7 @@ from datetime import datetime
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from monitor.health.liveness import MONITOR_PARTS, Liveness, SeenAgent, agents_seen
+from monitor.health.liveness import MONITOR_PARTS, Liveness, SeenAgent, agents_seen, is_current
 from monitor.records.models import SystemAgent
 from monitor.records.queries.selection import QueryParameter, Selection, choice, flag
 from monitor.records.queries.selections import AGENTS
@@ -41,9 +41,8 @@ def agents_listed(*, gone: bool = False, parts: bool = False) -> Selection[Syste
 def _agents(now: datetime, *, gone: bool, parts: bool) -> QuerySet[SystemAgent]:
     rows: QuerySet[SystemAgent] = SystemAgent.objects.all()
     if not gone:
-        seen = agents_seen(now, everything=parts)
-        rows = rows.filter(pk__in=[agent.row.pk for agent in seen if agent.current])
-    elif not parts:
+        rows = rows.filter(is_current(now))
+    if not parts:
         rows = rows.exclude(agent_type__in=MONITOR_PARTS)
     return rows
 

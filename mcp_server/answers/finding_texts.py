@@ -226,7 +226,7 @@ ADVICE: Advice = MappingProxyType(
         Remedy.READ_LOG: (
             "list_logs(level='WARNING'[, source={agent_text}]) says why[;"
             " get_agent(name={agent_text}) shows its process][;"
-            " get_agent(name={program_text}) has the last lines of its output]"
+            " of an agent, get_agent(name={program_text}) has the last lines of its output]"
         ),
         Remedy.START_AGENTS: "start_agents[(agents={programs_list})]; it goes on by itself then",
         Remedy.RESTART_AGENTS: (
@@ -355,14 +355,13 @@ def _more(finding: Finding) -> dict[str, str]:
         f"{name}_text": json.dumps(target[key])
         for name, key in (
             ("agent", "agent"),
+            ("program", "program"),
             ("execution", "execution_id"),
             ("workflow", "workflow"),
             ("served_namespace", "served_namespace"),
         )
         if target.get(key)
     }
-    if target.get("program") and finding.subject.kind is SubjectKind.PROGRAM:
-        quoted["program_text"] = json.dumps(target["program"])
     if target.get("programs"):
         quoted["programs_list"] = json.dumps(str(target["programs"]).split(", "))
     if "workers" in target:

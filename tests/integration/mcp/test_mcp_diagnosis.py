@@ -484,7 +484,8 @@ async def test_agents_stopped_by_who_ended_it(connect: Connect, application: App
     await application.database(stopped)
     async with connect() as client:
         told = await call(client, "diagnose_execution", execution_id=NAME)
-    first = next(one for one in told["findings"] if one["code"] != "slices_failed")
+    of_it = [one for one in told["findings"] if one["subject"] == f"execution {NAME}"]
+    first = next(one for one in of_it if one["code"] != "slices_failed")
     assert (first["code"], first["evidence"]["by"]) == ("execution_stopped", "maria")
     (work,) = [one for one in told["findings"] if one["code"] == "work_abandoned"]
     assert work["symptom_of"] == "execution_stopped"

@@ -27,7 +27,7 @@ from orchestrator.services import (
 from orchestrator.supervisord.configuration import SupervisorConfiguration
 from orchestrator.supervisord.connection import ShuttingDown, SupervisorUnavailable
 from orchestrator.supervisord.log import End, History, read_histories
-from orchestrator.supervisord.orphans import named_programs_of
+from orchestrator.supervisord.orphans import named_programs_of, process_is_stopped
 from orchestrator.supervisord.process import Process
 from orchestrator.supervisord.supervisor import Supervisor
 from swf_common_lib.errors import ConfigurationError
@@ -99,6 +99,7 @@ def _look_at_services(settings: Settings) -> ObservedSupervisord:
                 if answer in (SupervisordAnswer.GIVEN, SupervisordAnswer.NONE)
                 else None,
                 service.port_setting,
+                frozen=process is not None and process.pid > 0 and process_is_stopped(process.pid),
             )
         )
     return _observed(supervisor, answer, programs, services=True)

@@ -69,6 +69,8 @@ class ObservedProgram:
     """Who has that port in its place."""
     port_setting: str = ""
     """The setting of that port; empty for none."""
+    frozen: bool = False
+    """Whether its process was stopped by a signal: it exists, and does nothing."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,9 @@ def findings_of(observed: ObservedSupervisord, now: datetime) -> Iterator[Findin
     for program in observed.programs:
         found = list(_program_findings(observed, program, now))
         yield from found
-        if observed.services and observed.is_down(program):
+        if observed.services and program.frozen:
+            yield _service_frozen(observed, program)
+        elif observed.services and observed.is_down(program):
             yield _service_away(observed, program, found)
 
 
@@ -200,6 +204,25 @@ def _service_away(
         evidence=_of_end(program, end),
         target={"service": program.name},
         symptom_of=cause,
+    )
+
+
+def _service_frozen(observed: ObservedSupervisord, program: ObservedProgram) -> Finding:
+    """Return that a service hangs: a start would take it for up."""
+    code, severity = _AWAY[program.name]
+    if code is FindingCode.BROKER_AWAY:
+        code = FindingCode.BROKER_HANGS  # it keeps the connections that it has
+    return Finding(
+        code,
+        severity,
+        observed.subject(program),
+        Remedy.RESTART_SERVICES,
+        evidence=evidence(
+            state="frozen",
+            pid=program.process.pid if program.process else None,
+            how="stopped by a signal",
+        ),
+        target={"service": program.name},
     )
 
 

@@ -40,6 +40,8 @@ class Remedy(str, Enum):
     ANNOUNCE_RUN = "announce_run"
     FREE_DISK = "free_disk"
     PRUNE = "prune"
+    MORE_CONNECTIONS = "more_connections"
+    """The database server permits too few, or other programs hold them."""
     SET_CLOCK = "set_clock"
     SAME_VERSION = "same_version"
     LOOK_AT_STATUS = "look_at_status"

@@ -285,6 +285,10 @@ ADVICE: Advice = MappingProxyType(
             "ask a person to free room on that disk, or to run `testbed prune --older-than 30d`"
         ),
         Remedy.PRUNE: "ask a person to run `testbed prune --older-than 30d`",
+        Remedy.MORE_CONNECTIONS: (
+            "ask whoever runs PostgreSQL to raise max_connections, or to end programs that hold"
+            " connections for nothing"
+        ),
         Remedy.SET_CLOCK: "ask a person to let NTP set that host's clock",
         Remedy.LOOK_AT_STATUS: "get_system_status says how it stands",
         Remedy.INITIALISE: "ask a person to run `testbed init` on the host",

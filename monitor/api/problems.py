@@ -23,6 +23,7 @@ from swf_common_lib.errors import (
     TestbedError,
     Unavailable,
 )
+from swf_common_lib.remedies import Remedy
 
 PROBLEM_JSON = "application/problem+json"
 API = "/api/"
@@ -74,7 +75,12 @@ def as_testbed_error(exc: BaseException) -> TestbedError | None:
     if isinstance(exc, TestbedError):
         return exc
     if isinstance(exc, OperationalError | InterfaceError):
-        return Unavailable(f"the database does not answer: {exc}", "Try again in a moment.")
+        return Unavailable(
+            f"the database does not answer: {exc}",
+            "Try again in a moment. If it stays away: `testbed start-local` on the monitor's host.",
+            Remedy.START_SERVICES,
+            {"service": "database"},
+        )
     if isinstance(exc, IntegrityError):
         # The checks before found nothing wrong, so somebody wrote the row after them.
         return InvalidRequest(f"there is such a record already: {exc}", "Read it first.")

@@ -53,9 +53,10 @@ def findings_on(
     if agent.exited:
         return
     yield from _refused(agent, now)
-    if agent.replaced_by:
+    frozen = is_frozen(agent)
+    if agent.replaced_by and not frozen:
         yield from _lost_agent(agent, now)
-    elif agent.silent or is_frozen(agent):
+    elif agent.silent or frozen:
         yield _silent(agent, needed)
     elif agent.alive and (broker_up or agent.row.mq_connected is not False):
         yield from _troubled(agent)

@@ -65,7 +65,7 @@ def _database() -> Iterator[Finding]:
             FindingCode.DATABASE_NEAR_LIMIT,
             Severity.WARNING,
             Subject(SubjectKind.SERVICE, "database"),
-            Remedy.PRUNE,
+            Remedy.MORE_CONNECTIONS if connection.vendor == "postgresql" else Remedy.PRUNE,
             evidence=evidence(used=(used, unit), limit=(limit, unit)),
         )
 

@@ -289,6 +289,10 @@ ADVICE: Advice = MappingProxyType(
         Remedy.PRUNE: (
             "In a shell on the host, `testbed prune --older-than 30d` deletes old records."
         ),
+        Remedy.MORE_CONNECTIONS: (
+            "Raise max_connections of the PostgreSQL server, or end programs that hold connections"
+            " for nothing."
+        ),
         Remedy.SET_CLOCK: "Have that host's clock set by NTP.",
         Remedy.SAME_VERSION: "Install one version on both hosts, then restart the agent.",
         Remedy.LOOK_AT_STATUS: "The dashboard shows how everything stands.",

@@ -268,6 +268,10 @@ ADVICE: Advice = MappingProxyType(
         ),
         Remedy.FREE_DISK: "Delete what nobody needs; old records: `testbed prune --older-than 30d`",
         Remedy.PRUNE: "On the monitor's host: `testbed prune --older-than 30d`",
+        Remedy.MORE_CONNECTIONS: (
+            "On the database server: raise max_connections in postgresql.conf, or end programs"
+            " that hold connections for nothing"
+        ),
         Remedy.SET_CLOCK: "Have chrony or systemd-timesyncd run there: `chronyc tracking`",
         Remedy.SAME_VERSION: (
             "Bring both to one version; there then `testbed stop-agents{program_words}`, `testbed"

@@ -17,14 +17,14 @@ _PIECE = 64 * 1024
 
 
 @contextmanager
-def on_a_disk_of_its_own(stack: Stack) -> Iterator[bool]:
+def on_a_disk_of_its_own(stack: Stack, size: str = SIZE) -> Iterator[bool]:
     """Put the installation's runtime folder on a small disk, where one can be mounted.
 
     Yields whether it could be mounted.
     """
     folder = stack.home / ".testbed"
     settings = (folder / "settings.toml").read_text()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={SIZE},mode=0700", "tmpfs", folder]
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=0700", "tmpfs", folder]
     if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode:
         yield False
         return

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from functools import partial
 from html.parser import HTMLParser
 from typing import Any
 
@@ -164,10 +165,12 @@ def on_every_surface(
     *,
     subject: str = "",
     execution_id: str = "",
+    without: Collection[str] = (),
 ) -> Finding:
     """Wait for a finding with this remedy, and check that all surfaces show it; return it.
 
     ``subject``: its kind and id, any if empty. ``execution_id``: in that one's diagnosis.
+    ``without``: surfaces that the trouble has put out of order (not REST).
     """
 
     def asked_for(finding: Finding) -> bool:
@@ -177,9 +180,52 @@ def on_every_surface(
     finding = found(stack, code, execution_id=execution_id, where=asked_for)
     wanted = shown(finding)
     for name, ask in SURFACES.items():
-        told = ask(stack, execution_id)
-        assert wanted in told, f"{name} does not show {wanted}, but {told}"
+        if name not in without:
+            _wait_shown(name, partial(ask, stack, execution_id), wanted)
     return finding
+
+
+def _wait_shown(name: str, ask: Callable[[], list[Shown]], wanted: Shown) -> None:
+    """Wait until a surface shows a finding: each looks at the broker's queues for itself."""
+    told: list[Shown] = []
+
+    def there() -> bool:
+        told[:] = ask()
+        return wanted in told
+
+    try:
+        wait_until(there)
+    except AssertionError:
+        raise AssertionError(f"{name} does not show {wanted}, but {told}") from None
+
+
+def gone_from_every_surface(
+    stack: Stack, *codes: FindingCode, execution_id: str = "", notes: bool = False
+) -> None:
+    """Wait until REST finds nothing of this kind any more, and check that no surface shows it.
+
+    ``notes``: also where it is worth a note only, as what was made good is for an hour.
+    """
+
+    def left() -> list[Shown]:
+        told = rest(stack, execution_id)
+        return [
+            shown(one)
+            for one in told
+            if one.code in codes and (notes or one.severity is not Severity.NOTE)
+        ]
+
+    try:
+        wait_until(lambda: not left())
+    except AssertionError:
+        raise AssertionError(f"still there: {left()}") from None
+    if notes:
+        words = {code.value for code in codes}
+        for name, ask in SURFACES.items():
+            wait_until(
+                lambda ask=ask: not [one for one in ask(stack, execution_id) if one.code in words],
+                message=f"{name} still shows one of {words}",
+            )
 
 
 def first_answers(stack: Stack, finding: Finding) -> Iterator[str]:

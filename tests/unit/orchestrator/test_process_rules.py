@@ -245,3 +245,28 @@ def test_agents_programs_that_are_down_are_left_to_who_knows_which_are_enabled()
     program = ObservedProgram("data-agent", process("data-agent", "STOPPED"))
 
     assert found(ObservedSupervisord(False, SupervisordAnswer.GIVEN, (program,))) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("postgres", FindingCode.DATABASE_AWAY),
+        ("broker", FindingCode.BROKER_HANGS),
+        ("web", FindingCode.MONITOR_AWAY),
+        ("ingest", FindingCode.INGEST_AWAY),
+        ("mcp", FindingCode.MCP_AWAY),
+    ],
+)
+def test_a_service_that_is_frozen_has_to_be_restarted(name, code):
+    (finding,) = found(services(ObservedProgram(name, process(name), frozen=True)))
+
+    assert finding.code is code
+    assert finding.remedy is Remedy.RESTART_SERVICES
+    assert finding.target == {"service": name}
+    assert finding.fact("state") == "frozen"
+    assert finding.fact("pid") == process(name).pid
+
+
+def test_an_agents_frozen_process_is_left_to_who_knows_its_agent():
+    program = ObservedProgram("data-agent", process("data-agent"), frozen=True)
+    assert found(ObservedSupervisord(False, SupervisordAnswer.GIVEN, (program,))) == []

@@ -62,6 +62,21 @@ def process_findings(settings: Settings) -> list[Finding]:
     return ranked(found)
 
 
+def findings_without_database(settings: Settings, error: str) -> list[Finding]:
+    """Return that the database does not answer, and what else the processes of this host show."""
+    away = Finding(
+        FindingCode.DATABASE_AWAY,
+        Severity.ERROR,
+        Subject(SubjectKind.SERVICE, "database"),
+        Remedy.START_SERVICES,
+        evidence=evidence(error=error),
+        target={"service": "database"},
+    )
+    found = process_findings(settings)
+    ours = [one for one in found if one.code is FindingCode.DATABASE_AWAY]  # they say how it ended
+    return ranked([*ours, away, *found])
+
+
 def last_end_of(settings: Settings, program: str) -> End | None:
     """Return how a program that is down ended, as supervisord's log tells.
 

@@ -114,7 +114,7 @@ def findings_of(observed: ObservedSupervisord, now: datetime) -> Iterator[Findin
         found = list(_program_findings(observed, program, now))
         yield from found
         if observed.services and program.frozen:
-            yield _service_frozen(observed, program)
+            yield _service_frozen(program)
         elif observed.services and observed.is_down(program):
             yield _service_away(observed, program, found)
 
@@ -198,7 +198,7 @@ def _service_away(
     return Finding(
         code,
         severity,
-        observed.subject(program),
+        _service(code, program),
         Remedy.START_SERVICES,
         since=end.at if end else (process.ended_at if process else None),
         evidence=_of_end(program, end),
@@ -207,7 +207,13 @@ def _service_away(
     )
 
 
-def _service_frozen(observed: ObservedSupervisord, program: ObservedProgram) -> Finding:
+def _service(code: FindingCode, program: ObservedProgram) -> Subject:
+    """Return the service that a program of supervisord serves, by the name that all know it by."""
+    name = "database" if code is FindingCode.DATABASE_AWAY else program.name
+    return Subject(SubjectKind.SERVICE, name)
+
+
+def _service_frozen(program: ObservedProgram) -> Finding:
     """Return that a service hangs: a start would take it for up."""
     code, severity = _AWAY[program.name]
     if code is FindingCode.BROKER_AWAY:
@@ -215,7 +221,7 @@ def _service_frozen(observed: ObservedSupervisord, program: ObservedProgram) -> 
     return Finding(
         code,
         severity,
-        observed.subject(program),
+        _service(code, program),
         Remedy.RESTART_SERVICES,
         evidence=evidence(
             state="frozen",

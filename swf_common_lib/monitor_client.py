@@ -133,6 +133,7 @@ class MonitorClient:
             raise MonitorUnavailable(
                 f"the monitor at {self.url} answers {answer.status_code}: {_detail(answer)}",
                 "See testbed status.",
+                target=_target(answer),
             )
         if not answer.ok:
             raise _error(answer)
@@ -188,6 +189,12 @@ def _problem(answer: requests.Response) -> dict[str, Any]:
     except ValueError:
         return {}
     return body if isinstance(body, dict) else {}
+
+
+def _target(answer: requests.Response) -> dict[str, str] | None:
+    """Return what the remedy that the monitor names is carried out on; None where it names none."""
+    target = _problem(answer).get("target")
+    return target if isinstance(target, dict) else None
 
 
 def _detail(answer: requests.Response) -> str:

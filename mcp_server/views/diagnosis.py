@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from anyio import to_thread
+
 from mcp_server.answers.finding_texts import advice, sentence, view
 from mcp_server.answers.results import Result
 from mcp_server.application import Application
 from mcp_server.views.executions import progress_view
-from mcp_server.views.status import database_away, queues_unknown
+from mcp_server.views.status import queues_unknown
 from monitor.diagnosis.system import Diagnosis, diagnose
 from monitor.health.liveness import SeenAgent, health_of
 from monitor.health.look import Look, take_look
 from monitor.health.queues import queue_view
 from monitor.records.models import AppLog, WorkflowExecution
 from monitor.records.progress import is_finished, processing_finished, progress_of
+from orchestrator.process_health import findings_without_database
 from orchestrator.queue_depths import QueueReader
 from swf_common_lib.errors import Unavailable
 from swf_common_lib.roles import RUNNER
@@ -54,9 +57,15 @@ async def diagnosis_of(application: Application, execution_id: str) -> tuple[Dia
     try:
         return await application.database(_diagnosis, execution_id, application.queues)
     except Unavailable as error:
-        away = database_away(error)
-        told = DiagnosisView(execution_id=execution_id, status="unknown", findings=[view(away)])
-        return told, f"{execution_id} is unknown: {sentence(away)}"
+        findings = await to_thread.run_sync(
+            findings_without_database, application.settings, error.detail
+        )
+        told = DiagnosisView(
+            execution_id=execution_id,
+            status="unknown",
+            findings=[view(finding) for finding in findings],
+        )
+        return told, f"{execution_id} is unknown: {sentence(findings[0])}"
 
 
 def _diagnosis(execution_id: str, queues: QueueReader) -> tuple[DiagnosisView, str]:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from anyio import to_thread
 from django.utils import timezone
 
 from mcp_server.answers.finding_texts import concise_view, view
@@ -17,16 +18,12 @@ from monitor.diagnosis.system import system_findings
 from monitor.health.look import Look, take_look
 from monitor.health.queues import queue_view
 from monitor.records.states import TERMINAL
+from orchestrator.process_health import findings_without_database
 from orchestrator.queue_depths import QueueReader
 from swf_common_lib.errors import Unavailable
 from swf_common_lib.findings import (
     Finding,
-    FindingCode,
-    Remedy,
     Severity,
-    Subject,
-    SubjectKind,
-    evidence,
 )
 from swf_common_lib.text import given, instant
 
@@ -74,30 +71,20 @@ async def current_status(
     try:
         return await application.database(_status, application.queues, shown)
     except Unavailable as error:
-        away = database_away(error)
+        findings = await to_thread.run_sync(
+            findings_without_database, application.settings, error.detail
+        )
         status = SystemStatus(
             as_of=instant(timezone.now()) or "",
             healthy=False,
-            findings=[shown(away)],
+            findings=[shown(finding) for finding in findings],
             services={"database": {"status": Severity.ERROR.value, "detail": error.detail}},
             runners=[],
             agents_alive={},
             executions=[],
             queues_unknown="the database does not answer",
         )
-        return status, summary_of([away])
-
-
-def database_away(error: Unavailable) -> Finding:
-    """Return the finding that the database does not answer."""
-    return Finding(
-        FindingCode.DATABASE_AWAY,
-        Severity.ERROR,
-        Subject(SubjectKind.SERVICE, "database"),
-        Remedy.START_SERVICES,
-        evidence=evidence(error=error.detail),
-        target={"service": "database"},
-    )
+        return status, summary_of(findings)
 
 
 def _status(queues: QueueReader, view_of: FindingView) -> tuple[SystemStatus, str]:

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from orchestrator.cli.context import Context
 from orchestrator.cli.finding_texts import advice, sentence
-from orchestrator.process_health import process_findings
+from orchestrator.process_health import findings_without_database, process_findings
 from swf_common_lib.errors import MonitorUnavailable
 from swf_common_lib.findings import (
     Finding,
@@ -40,7 +40,12 @@ _WIDTH = 9
 
 
 def findings_without_monitor(settings: Settings, error: MonitorUnavailable) -> list[Finding]:
-    """Return what this host's processes show while the monitor gives no answer, and that."""
+    """Return what this host's processes show while the monitor gives no answer, and that.
+
+    A monitor whose database is away answers that it is.
+    """
+    if error.target.get("service") == "database":
+        return findings_without_database(settings, error.detail)
     found = process_findings(settings)
     told = evidence(address=settings.swf_monitor_url, error=error.detail)
     if not any(one.code is FindingCode.MONITOR_AWAY for one in found):

@@ -92,9 +92,9 @@ def check_connections(stack: Stack) -> None:
 def check_database_away(stack: Stack) -> None:
     stack.services.stop("postgres")
 
-    away = (FindingCode.DATABASE_AWAY.value, Remedy.START_SERVICES.value)
+    away = Shown("database_away", "service database", Remedy.START_SERVICES.value)
     for told in (by_mcp(stack), by_terminal(stack)):
-        assert (told[0].code, told[0].remedy) == away
+        assert told == [away]
     status = mcp(stack)
     assert status["healthy"] is False
     assert status.get("queues") is None

@@ -106,3 +106,13 @@ def test_stop_ends_patience() -> None:
 )
 def test_an_id_stays_within_its_place_in_the_path(execution_id: str, path: str) -> None:
     assert execution_path(execution_id, "stop") == path
+
+
+def test_what_the_monitor_says_is_away_is_kept() -> None:
+    told = {"detail": "the database does not answer", "target": {"service": "database"}}
+    with (
+        serving(lambda _method, _path, _body: (503, told)) as url,
+        pytest.raises(MonitorUnavailable) as caught,
+    ):
+        MonitorClient(url, "").get("status/")
+    assert caught.value.target == {"service": "database"}

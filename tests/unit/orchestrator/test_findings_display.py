@@ -218,3 +218,13 @@ def test_commands_take_names_as_people_type_them() -> None:
         target={"workers": 205, "workflow": "stf_datataking"},
     )
     assert "`testbed run-workflow stf_datataking --worker-count 205`" in advice(more)
+
+
+def test_a_monitor_that_says_that_its_database_is_away_is_not_away_itself(tmp_path) -> None:
+    settings = load_settings(tmp_path, {"SWF_SERVICES": "elsewhere"})
+    error = MonitorUnavailable("it answers 503", target={"service": "database"})
+
+    (found,) = findings_without_monitor(settings, error)
+
+    assert (found.code, found.subject.id) == (FindingCode.DATABASE_AWAY, "database")
+    assert found.fact("error") == "it answers 503"

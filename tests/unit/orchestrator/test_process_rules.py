@@ -62,7 +62,7 @@ def test_a_service_that_was_stopped(name, code):
     (finding,) = found(services(ObservedProgram(name, process(name, "STOPPED"), History(end))))
 
     assert finding.code is code
-    assert finding.subject.id == name
+    assert finding.subject.id == ("database" if name == "postgres" else name)
     assert finding.remedy is Remedy.START_SERVICES
     assert finding.target == {"service": name}
     assert finding.since == end.at

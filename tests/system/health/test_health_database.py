@@ -90,6 +90,9 @@ def check_connections(stack: Stack) -> None:
 
 
 def check_database_away(stack: Stack) -> None:
+    browser = requests.Session()
+    link = stack.client().post("login-links/")["url"]
+    browser.get(link, timeout=PATIENCE).raise_for_status()
     stack.services.stop("postgres")
 
     away = Shown("database_away", "service database", Remedy.START_SERVICES.value)
@@ -108,7 +111,8 @@ def check_database_away(stack: Stack) -> None:
         told_by_rest = answer.json()
         assert "the database does not answer" in told_by_rest["detail"]
         assert told_by_rest["remedy"] == Remedy.START_SERVICES.value
-    page = requests.get(stack.settings.swf_monitor_url, timeout=PATIENCE)
+    page = browser.get(stack.settings.swf_monitor_url, timeout=PATIENCE)
+    browser.close()
     assert page.status_code == 503
     assert "the database does not answer" in page.text
     assert "testbed start-local" in page.text

@@ -286,8 +286,8 @@ ADVICE: Advice = MappingProxyType(
         ),
         Remedy.PRUNE: "ask a person to run `testbed prune --older-than 30d`",
         Remedy.MORE_CONNECTIONS: (
-            "ask whoever runs PostgreSQL to raise max_connections, or to end programs that hold"
-            " connections for nothing"
+            "ask a person to let PostgreSQL take more connections, or to end programs that hold"
+            " some for nothing"
         ),
         Remedy.SET_CLOCK: "ask a person to let NTP set that host's clock",
         Remedy.LOOK_AT_STATUS: "get_system_status says how it stands",

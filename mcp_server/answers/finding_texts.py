@@ -135,7 +135,9 @@ SENTENCES: Sentences = MappingProxyType(
         ),
         FindingCode.EXECUTION_FAILED: "{subject} failed[: {error}]",
         FindingCode.NEVER_CLAIMED: "{subject} never began: no workflow runner took it[: {error}]",
-        FindingCode.EXECUTION_STOPPED: "{subject} was stopped[ by {by}][: {reason}]",
+        FindingCode.EXECUTION_STOPPED: (
+            "{subject} was stopped[ by {by}][: {reason}][; it had made {made} of {requested}]"
+        ),
         FindingCode.EXECUTION_PAUSED: "{subject} is paused[: {reason}]",
         FindingCode.STOP_NOT_HONOURED: (
             "{subject} does not obey the stop that {by} asked for {waited} ago: its workflow's"

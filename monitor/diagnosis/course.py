@@ -24,6 +24,7 @@ from swf_common_lib.findings import (
     evidence,
 )
 from swf_common_lib.roles import RUNNER
+from swf_common_lib.sizing import requested_stfs
 from swf_common_lib.states import Change, EndCause
 from swf_common_lib.text import short
 
@@ -240,6 +241,7 @@ def _cause(seen: ExecutionLook) -> EndCause | None:
 
 def _stopped(seen: ExecutionLook) -> Finding:
     row = seen.execution
+    wanted = requested_stfs(row.parameter_values)
     return Finding(
         FindingCode.EXECUTION_STOPPED,
         Severity.NOTE,
@@ -247,7 +249,11 @@ def _stopped(seen: ExecutionLook) -> Finding:
         Remedy.NOTHING,
         since=row.end_time,
         evidence=evidence(
-            by=row.ended_by, reason=short(row.status_reason, 300), cause=row.end_cause
+            by=row.ended_by,
+            reason=short(row.status_reason, 300),
+            cause=row.end_cause,
+            made=None if wanted is None else seen.count("stf_files_generated"),
+            requested=None if wanted is None else (wanted, "STFs"),
         ),
         target=again(seen),
     )

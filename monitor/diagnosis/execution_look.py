@@ -28,6 +28,21 @@ STF_MARKS = ("stf_gen", "start_run", "resume_run")
 
 
 @dataclass(frozen=True)
+class StfSequences:
+    """The numbers of a run's STFs, all as they were at one moment."""
+
+    first: int
+    last: int
+    registered: int
+    """STFs that are registered."""
+
+    @property
+    def missing(self) -> int:
+        """How many numbers are left out."""
+        return self.last - self.first + 1 - self.registered
+
+
+@dataclass(frozen=True)
 class ExecutionLook:
     """An execution with what its run's counts say."""
 
@@ -41,8 +56,8 @@ class ExecutionLook:
     """Slices that its samples give by the configuration; 0 where none lacks."""
     empty_stfs: int = 0
     """STFs without time frames: they give no sample."""
-    stf_sequences: tuple[int, int] | None = None
-    """The first and the last number among the STFs that are registered."""
+    stf_sequences: StfSequences | None = None
+    """Of the STFs that are registered; None where they have no numbers."""
     last_stf: datetime | None = None
     """When an STF, or a physics period, was last announced; of a run that takes data alone."""
     slice_error: str = ""
@@ -224,21 +239,25 @@ def _newest(
     }
 
 
-def _stf_sequences(states: Iterable[RunState]) -> dict[int, tuple[int, int]]:
-    """Return the first and the last number of the STFs by run.
+def _stf_sequences(states: Iterable[RunState]) -> dict[int, StfSequences]:
+    """Return the numbers of the STFs by run.
 
-    By the names of the files, for which there is an index, so that a run of any size costs the
-    same; the numbers are in the names with leading zeros.
+    In one statement, since more are registered from one to the next. By the names of the files,
+    for which there is an index, so that a run of any size costs the same; the numbers are in the
+    names with leading zeros.
     """
     wanted = [state.run_number for state in states if state.stf_files_registered]
     files = StfFile.objects.filter(run=OuterRef("pk"))
+    state = RunState.objects.filter(pk=OuterRef("run_number"))
     runs = Run.objects.filter(run_number__in=wanted).annotate(
         first=Subquery(files.order_by("stf_filename").values("sequence")[:1]),
         last=Subquery(files.order_by("-stf_filename").values("sequence")[:1]),
+        registered=Subquery(state.values("stf_files_registered")),
     )
+    told = runs.values_list("run_number", "first", "last", "registered")
     return {
-        number: (first, last)
-        for number, first, last in runs.values_list("run_number", "first", "last")
+        number: StfSequences(first, last, registered)
+        for number, first, last, registered in told
         if first is not None and last is not None
     }
 

@@ -139,17 +139,16 @@ def _not_closed(seen: ExecutionLook, look: Look) -> Iterator[Finding]:
 
 def _gap(seen: ExecutionLook) -> Iterator[Finding]:
     """Yield STFs that are missing in the sequence of those that were registered."""
-    if seen.state is None or seen.stf_sequences is None:
-        return
-    first, last = seen.stf_sequences
-    missing = last - first + 1 - seen.count("stf_files_registered")
-    if missing > 0:
+    numbers = seen.stf_sequences
+    if seen.state is not None and numbers is not None and numbers.missing > 0:
         yield Finding(
             FindingCode.STF_GAP,
             Severity.WARNING,
             run_subject(seen),
             Remedy.READ_LOG,
-            evidence=evidence(missing=(missing, "STFs"), first=first, last=last),
+            evidence=evidence(
+                missing=(numbers.missing, "STFs"), first=numbers.first, last=numbers.last
+            ),
             target={"program": "data-agent", "run_number": seen.state.run_number},
         )
 

@@ -82,7 +82,7 @@ def system_findings(look: Look) -> list[Finding]:
     findings += queue_findings(look.reading, look.alive_types())
     findings += host_findings(look.agents)
     findings += _configurations(look)
-    findings += _refused_starts(look.now)
+    findings += _refused_starts(look)
     findings += runs_never_started(look.now)
     findings += misunderstood_lately(look.now)
     for seen in executions:
@@ -215,9 +215,11 @@ def _broken(file: str, problem: str, severity: Severity) -> Finding:
     )
 
 
-def _refused_starts(now: datetime) -> Iterator[Finding]:
+def _refused_starts(look: Look) -> Iterator[Finding]:
     """Yield the newest start that was refused within the hour, of each who asked."""
-    events = SystemStateEvent.objects.filter(event_type=_REFUSED, timestamp__gte=now - RECENT)
+    since = look.now - RECENT
+    events = SystemStateEvent.objects.filter(event_type=_REFUSED, timestamp__gte=since)
+    own = look.programs.testbed.namespace if look.programs.testbed else ""
     told: set[str] = set()
     for event in events.order_by("-id")[:ENDED]:
         if event.actor in told:
@@ -227,7 +229,7 @@ def _refused_starts(now: datetime) -> Iterator[Finding]:
         yield Finding(
             FindingCode.START_REFUSED,
             Severity.NOTE,
-            Subject(SubjectKind.NAMESPACE, str(event.event_data.get("namespace", ""))),
+            Subject(SubjectKind.NAMESPACE, str(event.event_data.get("namespace") or own)),
             Remedy.MEND_CONFIGURATION,
             since=event.timestamp,
             evidence=evidence(

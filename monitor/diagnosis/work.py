@@ -22,6 +22,7 @@ from swf_common_lib.findings import (
     evidence,
 )
 from swf_common_lib.roles import DATA, WORKER
+from swf_common_lib.states import OperationalState
 
 QUIET = timedelta(seconds=5)
 """After this long without a message, what is not answered is not being worked on."""
@@ -55,11 +56,11 @@ def work_findings(seen: ExecutionLook, look: Look) -> Iterator[Finding]:
     absent: list[Step] = []
     held: dict[str, SeenAgent] = {}
     for step in steps:
-        known = [a for a in there if a.row.agent_type == step.role.agent_type and not a.exited]
-        agents = [agent for agent in known if agent.current]
+        every = [agent for agent in there if agent.row.agent_type == step.role.agent_type]
+        agents = [agent for agent in every if agent.current]
         alive = [agent for agent in agents if agent.alive]
         if alive:
-            yield from _unanswered(step, known, alive[0], seen, look)
+            yield from _unanswered(step, every, alive[0], seen, look)
         elif not agents or (step.missing and any(a.silent for a in agents)):
             absent.append(step)
             if agents:
@@ -146,7 +147,7 @@ def _unanswered(
     seen: ExecutionLook,
     look: Look,
 ) -> Iterator[Finding]:
-    """Yield messages without an answer though an agent lives; ``there``: those not ended."""
+    """Yield messages without an answer though an agent lives; ``there``: also those that ended."""
     if not step.missing or not look.recorded:
         return  # nobody knows what was answered meanwhile, and that is said already
     if _began_too_late(step, there, seen):
@@ -182,15 +183,21 @@ def _unanswered(
 
 
 def _began_too_late(step: Step, there: list[SeenAgent], seen: ExecutionLook) -> bool:
-    """Return whether all agents of the step began after the last message that it was to answer.
+    """Return whether nobody heard the last message that the step was to answer.
 
-    One that was killed left its subscription, and whoever comes after it gets what is in there;
-    ``there`` has it still. Slices wait in a queue, for whoever comes.
+    All agents began after it, or the last that was there before had said good-bye, and ended its
+    subscription. One that was killed left that: whoever comes after it gets what is in there.
+    Slices wait in a queue, for whoever comes.
     """
     asked = seen.last_asked.get(step.role.consumes)
     if asked is None or not step.role.hears_broadcasts:
         return False
-    return all(agent.row.first_seen > asked for agent in there)
+    before = [agent.row for agent in there if agent.row.first_seen <= asked]
+    if not before:
+        return True
+    last = max(before, key=lambda row: row.first_seen)
+    ended = last.operational_state == OperationalState.EXITED
+    return ended and last.last_heartbeat is not None and last.last_heartbeat < asked
 
 
 def _quiet_since(there: list[SeenAgent], seen: ExecutionLook, look: Look) -> datetime | None:

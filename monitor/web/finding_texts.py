@@ -133,7 +133,9 @@ SENTENCES: Sentences = MappingProxyType(
         FindingCode.NEVER_CLAIMED: (
             "This execution was given up: in all the time that it waited, no runner took it."
         ),
-        FindingCode.EXECUTION_STOPPED: "This execution was ended before its time[: {reason}]",
+        FindingCode.EXECUTION_STOPPED: (
+            "This execution was ended before its time[: {reason}][, after {made} of {requested}]"
+        ),
         FindingCode.EXECUTION_PAUSED: "This execution is on hold[: {reason}]",
         FindingCode.STOP_NOT_HONOURED: (
             "{by} has asked this execution to stop, and it still goes on. Its code is caught in"

@@ -131,7 +131,9 @@ SENTENCES: Sentences = MappingProxyType(
         ),
         FindingCode.EXECUTION_FAILED: "{subject} ended in failure[, because: {error}]",
         FindingCode.NEVER_CLAIMED: "No runner ever came for {subject}[ ({error})]",
-        FindingCode.EXECUTION_STOPPED: "Somebody[, {by},] ended {subject}[: {reason}]",
+        FindingCode.EXECUTION_STOPPED: (
+            "Somebody[, {by},] ended {subject}[: {reason}][, after {made} of {requested}]"
+        ),
         FindingCode.EXECUTION_PAUSED: "{subject} takes a break[: {reason}]",
         FindingCode.STOP_NOT_HONOURED: (
             "{by} stopped {subject} {waited} ago, and it goes on: its code, or runner {runner},"

@@ -125,7 +125,7 @@ class _Entries(HTMLParser):
         told = dict(attrs)
         if "data-code" in told and "data-remedy" in told:
             words = (told["data-code"], told.get("data-subject"), told["data-remedy"])
-            self.found.append(Shown(*(word or "" for word in words)))
+            self.found.append(Shown(*((word or "").strip() for word in words)))
 
 
 SURFACES: dict[str, Callable[..., list[Shown]]] = {

@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Model
 
-from monitor.executions.definitions import meant_by
+from monitor.executions.workflow_code import meant_by
 from monitor.records.models import (
     Namespace,
     Run,

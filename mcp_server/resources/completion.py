@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from mcp_server.answers.arguments import text_problem
 from mcp_server.resources.documents import topics
-from monitor.executions.definitions import workflow_names
+from monitor.executions.workflow_code import workflow_names
 from monitor.records.models import Namespace, WorkflowDefinition, WorkflowExecution
 from swf_common_lib.settings import Settings
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from mcp_server.answers.cursors import ListCursors, no_cursor
 from mcp_server.answers.results import Result
-from monitor.executions.definitions import meant_by, read_workflow, workflow_names
 from monitor.executions.plan import Pace, PaceReason, default_pace
+from monitor.executions.workflow_code import meant_by, read_workflow, workflow_names
 from monitor.records.models import WorkflowDefinition
 from swf_common_lib.config import (
     AcceptedParameter,

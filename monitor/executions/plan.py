@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from monitor.executions.definitions import (
-    WorkflowCode,
     definition_of,
     keep_definition,
-    read_workflow,
     stored_definition,
 )
 from monitor.executions.git_source import source_of
 from monitor.executions.request import REALTIME, UNPACED, StartRequest
+from monitor.executions.workflow_code import WorkflowCode, read_workflow
 from monitor.records.models import WorkflowDefinition
 from swf_common_lib.config import (
     Expanded,
@@ -59,27 +58,14 @@ class Plan:
     code: WorkflowCode | None
     """The code of the workflow's file, which runs; None: the definition's own runs."""
 
-    @property
-    def source(self) -> dict[str, Any]:
-        """Where the code that runs comes from, and its text where the definition has another."""
-        definition, code = self.definition, self.code
-        if code is None:
-            return {**definition.source, "digest": definition.digest, "modified": False}
-        same = definition.digest == code.digest
-        source = {**source_of(code.path), "digest": code.digest, "modified": not same}
-        if not same:
-            source["text"] = code.text
-            source["note"] = (
-                f"workflows/{code.name}.py was changed since version {definition.version} was "
-                "registered; the text that runs is kept here"
-            )
-        return source
+    source: dict[str, Any] = field(default_factory=dict)
+    """Where the code comes from, and its text where the definition has another; once on record."""
 
     def registered(self) -> Plan:
         """Return the plan with its definition on record."""
-        if self.definition.pk is not None:
-            return self
-        return replace(self, definition=keep_definition(self.definition))
+        new = self.definition.pk is None
+        definition = keep_definition(self.definition) if new else self.definition
+        return replace(self, definition=definition, source=_source(definition, self.code))
 
 
 def make_plan(request: StartRequest, testbed_settings: Settings, created_by: str) -> Plan:
@@ -92,13 +78,16 @@ def make_plan(request: StartRequest, testbed_settings: Settings, created_by: str
     testbed = _testbed(request, testbed_settings)
     request = _with_defaults(request, testbed)
     workflows_dir = testbed_settings.swf_home / "workflows"
-    stored = None
+    stored: WorkflowDefinition | None = None
+    code: WorkflowCode | None = None
     if request.from_definition:
         if not request.workflow:
             raise InvalidRequest("from_definition needs the name of a workflow")
         stored = stored_definition(request.workflow, request.version)
     elif request.workflow:
-        read_workflow(request.workflow, workflows_dir)  # its faults come before the configuration's
+        code = read_workflow(
+            request.workflow, workflows_dir
+        )  # its faults come before the configuration's
     expanded = expand(
         request.config or (stored.workflow_name if stored is not None else None),
         workflow=request.workflow,
@@ -111,13 +100,28 @@ def make_plan(request: StartRequest, testbed_settings: Settings, created_by: str
     options = {"speed": _speed(request), "duration": float(request.duration)}
     if stored is not None:
         return Plan(stored, expanded, options, code=None)
-    code = read_workflow(expanded.workflow_name, workflows_dir)
+    if code is None or code.name != expanded.workflow_name:
+        code = read_workflow(expanded.workflow_name, workflows_dir)
     if request.version and request.version != expanded.version:
         raise NotFound(
             f"there is no version {request.version!r} of workflow {code.name}",
             f"Its file has version {expanded.version}; see the workflow definitions for others.",
         )
     return Plan(definition_of(code, expanded.version, created_by), expanded, options, code)
+
+
+def _source(definition: WorkflowDefinition, code: WorkflowCode | None) -> dict[str, Any]:
+    if code is None:
+        return {**definition.source, "digest": definition.digest, "modified": False}
+    same = definition.digest == code.digest
+    source = {**source_of(code.path), "digest": code.digest, "modified": not same}
+    if not same:
+        source["text"] = code.text
+        source["note"] = (
+            f"workflows/{code.name}.py was changed since version {definition.version} was "
+            "registered; the text that runs is kept here"
+        )
+    return source
 
 
 def _testbed(request: StartRequest, testbed_settings: Settings) -> TestbedFile | None:

@@ -22,6 +22,7 @@ COMPLETENESS = {
         *OFFER,
     ),
     "An MCP tool": OFFER,
+    "A finding": ("tests/unit/surfaces", "tests/unit/web/test_finding_texts.py"),
     "A workflow": ("tests/unit/config/test_shipped_configurations.py",),
 }
 """The recipes, and the project's tests that find what such a change has forgotten."""

@@ -134,6 +134,21 @@ async def test_the_new_tool_is_listed_and_answers(extended, processed):
     assert counts["by_type"]["stf_gen"] == 2
 
 
+@pytest.mark.anyio
+async def test_the_new_finding_is_in_rest_web_mcp_and_terminal(extended):
+    new = {"code": "namespace_undescribed", "subject": {"kind": "namespace", "id": "tuesday"}}
+    client = extended.client()
+    client.post("namespaces/ensure/", {"name": "tuesday", "owner": "marie"})
+    found = client.get("health/")["findings"]
+    assert new in [{name: one[name] for name in new} for one in found]
+    async with assistant(extended) as assistant_client:
+        told = await call(assistant_client, "get_system_status")
+    assert "tuesday, owned by marie, lacks a description" in json.dumps(told)
+    printed = " ".join(extended.run("status", COLUMNS="200").stdout.split())
+    assert "What namespace tuesday is for is written nowhere; marie may know" in printed
+    assert "Nobody has described this namespace of marie." in page_of(extended, "/")
+
+
 def test_the_new_workflow_runs(extended):
     execution_id = execution_of(extended, "cosmics", "--set", "cosmics.triggers=2")
     (run,) = extended.client().get("runs/", execution_id=execution_id)

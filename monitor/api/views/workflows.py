@@ -35,9 +35,9 @@ from monitor.diagnosis.system import diagnose
 from monitor.executions import StartRequest, claim, report, request_change, start
 from monitor.executions.announcer import announcer
 from monitor.executions.control import REPORTED, find
-from monitor.executions.definitions import digest_of, read_workflow
 from monitor.executions.plan import make_plan
 from monitor.executions.refusals import record_refusal, refusal_recorded
+from monitor.executions.workflow_code import digest_of, read_workflow
 from monitor.health.look import take_look
 from monitor.records.database.sequences import next_run_number
 from monitor.records.models import Namespace, WorkflowDefinition, WorkflowExecution

@@ -11,10 +11,10 @@ import tomli
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.executions.definitions import check_code, read_workflow, workflow_names
 from monitor.executions.git_source import source_of
 from monitor.executions.plan import configuration_text
 from monitor.executions.request import StartRequest
+from monitor.executions.workflow_code import check_code, read_workflow, workflow_names
 from swf_common_lib.errors import ConfigurationError, InvalidRequest, NotFound
 from tests.waiting import PATIENCE
 

@@ -62,15 +62,16 @@ class AgentsOnHost:
 
     def stop(self, names: Sequence[str] = ()) -> tuple[list[str], str]:
         """Stop agents as ``orchestrator.agents`` does; return those that ran, and a note or ""."""
-        asked = running_programs(self.settings, names)
-        if asked:
-            self._record(AgentsEvent.STOP_REQUESTED, ", ".join(asked), asked)
+        wanted, asked = chosen_programs(self.settings, names), None
         try:
+            asked = running_programs(self.settings, names)
+            if asked:
+                self._record(AgentsEvent.STOP_REQUESTED, ", ".join(asked), asked)
             stopped = stop_programs(self.settings, names, self.give_up)
         except TestbedError as error:
-            if asked:
-                what = f"{', '.join(asked)}: {error.detail}"
-                self._record_outcome(AgentsEvent.STOP_FAILED, what, asked)
+            if asked is None or asked:  # unless it is known that none ran
+                what = f"{', '.join(asked or []) or _called(names)}: {error.detail}"
+                self._record_outcome(AgentsEvent.STOP_FAILED, what, asked or wanted)
             raise
         if not stopped:
             return [], f"None of {_called(names)} ran; nothing was changed."

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import re
+import shutil
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 
+from monitor.executions.agents import AgentsOnHost
+from monitor.executions.requesters import Requester
 from monitor.records.models import RunState, SystemStateEvent, WorkflowExecution
 from monitor.records.transitions import record_event
 from monitor.web.finding_list import FindingList
+from swf_common_lib.errors import NotFound, Unavailable
 from swf_common_lib.findings import (
     Finding,
     FindingCode,
@@ -27,6 +32,8 @@ from swf_common_lib.findings import (
 from swf_common_lib.settings import load_settings
 from tests.integration.web.rows import NO_BROKER, execution, whole_run
 from tests.page_findings import ShownFinding, findings_on
+
+REPOSITORY = Path(__file__).parents[3]
 
 
 def page(browser: Client, path: str = "/") -> str:
@@ -250,3 +257,20 @@ def test_the_person_who_asked_is_the_actor_and_the_runner_carried_it_out(
         r"maria</span>.*through mcp.*carried out by workflow-runner-1<", row, re.DOTALL
     )
     assert row.count("workflow-runner-1") == 1
+
+
+def test_a_stop_that_could_not_even_begin_is_told(
+    browser: Client, installation: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(REPOSITORY / "agents.supervisord.conf", installation)
+    hangs = Unavailable("supervisord does not answer")
+    monkeypatch.setattr("monitor.executions.agents.running_programs", Mock(side_effect=hangs))
+    agents = AgentsOnHost(settings.TESTBED, Requester("maria", "web"))
+    with pytest.raises(Unavailable):
+        agents.stop(["data-agent"])
+    text = page(browser)
+    assert "The stop of agents that maria asked for went wrong" in text
+    assert "data-agent: supervisord does not answer" in text
+    with pytest.raises(NotFound):
+        agents.stop(["nobody-agent"])
+    assert SystemStateEvent.objects.count() == 1, "a wrong name changes nothing"

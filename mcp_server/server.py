@@ -51,7 +51,8 @@ STF: super time frame, one file of the DAQ. TF sample: part of an STF taken for 
 Slice: part of a sample, the work of one worker. An execution is one go of a workflow; it takes \
 one run.
 Usual order: get_system_status, list_workflow_definitions, start_workflow, wait_for_workflow, \
-get_workflow_execution; diagnose_execution when something does not go on. Lists: filters take \
+get_workflow_execution; diagnose_execution when something does not go on. Findings come worst \
+first, each with what to do in `next`; notes need no hand. Lists: filters take \
 several values separated by commas; since/until ISO 8601 or -30m, -2h, -7d; limit 20 unless given; \
 next_cursor goes into cursor with the same filters; format=detailed gives all fields. parameters \
 of a start: by name or section.name. Times are UTC; ticks, simulated_seconds, waiting_seconds, \

@@ -34,8 +34,8 @@ def add_prompts(server: MCPServer[Application]) -> None:
         where = f" in namespace {namespace}" if namespace else ""
         return (
             f"Run a workflow of the testbed{where} for this goal: {goal}\n"
-            "1. get_system_status. Where problems are reported, do what they say first: "
-            "start_agents when no runner or agents are up.\n"
+            "1. get_system_status. Where its findings are errors, do first what their `next` says; "
+            "notes need nothing.\n"
             "2. list_workflow_definitions, then get_workflow_definition of the one that fits; "
             "choose the few parameters that the goal needs, and tell me your choice and why.\n"
             "3. validate_workflow_config with them; mend every fault it names.\n"
@@ -51,7 +51,8 @@ def add_prompts(server: MCPServer[Application]) -> None:
         """Find the cause of a failure, and what to do about it."""
         return (
             f"Find out what went wrong with execution {execution_id} of the testbed.\n"
-            "1. diagnose_execution: take its findings in their order.\n"
+            "1. diagnose_execution: take its findings in their order; one with symptom_of follows "
+            "from another.\n"
             "2. Confirm the first cause by what it names: get_agent, list_logs (level=ERROR), "
             "list_messages of the execution (the last step that worked), or the stack trace "
             "(get_workflow_execution, format=detailed).\n"
@@ -81,7 +82,7 @@ def add_prompts(server: MCPServer[Application]) -> None:
             f"2. list_workflow_executions with since={since}{only}; diagnose_execution for each "
             "that failed. 3. get_system_status. "
             f"4. list_logs with level=ERROR and since={since}.\n"
-            "Report in this order: state of the system now; runs taken, with counts; failures, "
+            "Report in this order: what needs a hand now; runs taken, with counts; failures, "
             "each with cause and remedy; what the next shift has to watch. Half a page."
         )
 

@@ -18,7 +18,7 @@ import anyio
 from rich.console import Console
 from rich.table import Table
 
-from tests.evals import scenes
+from tests.evals import incidents, scenes
 from tests.evals.doing import DOING, NOTHING_RUNS
 from tests.evals.failing import (
     AGENT_HANGS,
@@ -30,6 +30,15 @@ from tests.evals.failing import (
 )
 from tests.evals.live import Model, answered
 from tests.evals.looking import LOOKING
+from tests.evals.mending import (
+    AGENT_FROZEN,
+    ENDLESS,
+    FAILED_IN_THE_STATUS,
+    NOBODY_SERVES_IT,
+    SLICES_FAIL,
+    WORKER_KILLED,
+    WORKFLOW_HANGS,
+)
 from tests.evals.session import address_of, opened
 from tests.evals.task import Outcome, State, Task, solved
 from tests.postgres_process import postgres_programs
@@ -39,11 +48,17 @@ Situation = Callable[[Stack], AbstractContextManager[dict[str, Any]]]
 
 _PROGRAMME: Sequence[tuple[Situation, tuple[Task, ...]]] = (
     (scenes.nothing_runs, NOTHING_RUNS),
-    (scenes.after_some_runs, (*LOOKING, *DOING)),
+    (scenes.after_some_runs, (*LOOKING, *FAILED_IN_THE_STATUS, *DOING)),
+    (incidents.slices_fail, SLICES_FAIL),
+    (incidents.nobody_serves_it, NOBODY_SERVES_IT),
+    (incidents.endless, ENDLESS),
     (scenes.samples_go_nowhere, SAMPLES_GO_NOWHERE),
     (scenes.slices_wait, SLICES_WAIT),
     (scenes.runner_killed, RUNNER_KILLED),
     (scenes.agent_hangs, AGENT_HANGS),
+    (incidents.agent_frozen, AGENT_FROZEN),
+    (incidents.worker_killed, WORKER_KILLED),
+    (incidents.workflow_hangs, WORKFLOW_HANGS),
     (scenes.broker_down, BROKER_DOWN),
     (scenes.database_down, DATABASE_DOWN),
 )

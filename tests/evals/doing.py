@@ -92,9 +92,9 @@ NOTHING_RUNS = (
         _why_pending,
         (
             "runner_missing",
-            "1 message waits in /queue/workflow_control, which nobody consumes",
+            "commands that wait for one: 1",
+            '"/queue/workflow_control":{{"waiting":1,"in_hand":0,"consumers":0}}',
             "start_agents",
-            "workflow-runner",
         ),
         most_calls=1,
     ),

@@ -22,7 +22,7 @@ RUNNER_KILLED = (
         "runner killed",
         "What became of {killed}?",
         _diagnose("killed"),
-        ("runner_killed", "{runner}", "start_workflow"),
+        ("runner_lost", "{runner}", "start_workflow"),
         most_calls=1,
     ),
 )
@@ -31,7 +31,7 @@ SAMPLES_GO_NOWHERE = (
         "agent missing",
         "Why are there no samples of {halted}?",
         _diagnose("halted"),
-        ("agent_missing", "fastmon", "start_agents"),
+        ("work_abandoned", "fastmon", "start_agents_then_again"),
         most_calls=1,
     ),
 )
@@ -41,9 +41,9 @@ SLICES_WAIT = (
         "Why is no slice of {unworked} processed? Where do they wait, how many, and what helps?",
         _diagnose("unworked"),
         (
-            "agent_missing",
-            "{slices} messages wait in /queue/panda.transformer.slices",
-            "nobody consumes",
+            "work_abandoned",
+            "{slices} slices unfinished",
+            '"/queue/panda.transformer.slices":{{"waiting":{slices},"in_hand":0,"consumers":0}}',
             "start_agents",
             "fast-processing-worker",
         ),
@@ -55,8 +55,8 @@ SLICES_WAIT = (
         _status,
         (
             '"healthy":false',
-            "{slices} messages wait in /queue/panda.transformer.slices",
-            "nobody consumes",
+            "{slices} slices unfinished",
+            '"/queue/panda.transformer.slices":{{"waiting":{slices},"in_hand":0,"consumers":0}}',
             "fast-processing-worker",
         ),
         most_calls=1,
@@ -67,14 +67,14 @@ AGENT_HANGS = (
         "agent silent",
         "Why is nothing of {unheard} processed?",
         _diagnose("unheard"),
-        ("agent_silent", "{hanging}", "get_agent"),
+        ("agent_frozen", "{hanging}", "stop_agents("),
         most_calls=1,
     ),
     Task(
         "silent agent in the status",
         "Is the testbed healthy?",
         _status,
-        ("{hanging}", '"healthy":false'),
+        ("agent_frozen", "{hanging}", "stop_agents(", '"healthy":false'),
         most_calls=1,
     ),
 )
@@ -84,7 +84,7 @@ BROKER_DOWN = (
         "broker down, of a run",
         "Why does {cut_off} not go on?",
         _diagnose("cut_off"),
-        ("broker_down", "start-local"),
+        ("broker_away", "start-local"),
         most_calls=1,
     ),
 )
@@ -100,7 +100,7 @@ DATABASE_DOWN = (
         "database down, of a run",
         "How is stf_datataking-maria-0001 doing?",
         _diagnose("any"),
-        ("database_down", "doctor"),
+        ("database_away", "start-local"),
         most_calls=1,
     ),
 )

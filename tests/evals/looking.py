@@ -71,7 +71,7 @@ async def _agent(s: Session, given: State) -> None:
 
 
 async def _agents(s: Session, _: State) -> None:
-    await s.call("list_agents", since="-1m")
+    await s.call("list_agents")
 
 
 async def _namespaces(s: Session, _: State) -> None:
@@ -122,7 +122,7 @@ async def _log(s: Session, given: State) -> None:
 
 
 async def _more_workers(s: Session, given: State) -> None:
-    await s.call("diagnose_execution", execution_id=given["fast"])
+    await s.call("diagnose_execution", execution_id=given["few"])
 
 
 LOOKING = (
@@ -227,13 +227,13 @@ LOOKING = (
         "configuration error",
         "Why did {excessive} fail, and what is that parameter by default?",
         _why_refused,
-        ("configuration_error", "magnet.voltage = 400: at most 60 V", "48", "start_workflow"),
+        ("configuration_unusable", "magnet.voltage = 400: at most 60 V", "48", "start_workflow"),
     ),
     Task(
         "parameter missing",
         "Why did {lacking} fail?",
         _why_lacking,
-        ("configuration_error", "'ramp'", "magnet.py", "get_workflow_definition"),
+        ("configuration_unusable", "'ramp'", "magnet.py", "get_workflow_definition"),
         most_calls=1,
     ),
     Task(
@@ -246,7 +246,7 @@ LOOKING = (
     Task("errors in the log", "What was logged as an error of {broken}?", _log, ("cooling",), 1),
     Task(
         "too few workers",
-        "Why did the backlog of {fast} grow, and what would help?",
+        "Why did the backlog of {few} grow, and what would help?",
         _more_workers,
         ("workers_too_few", "205", "target_worker_count"),
         most_calls=1,

@@ -47,7 +47,7 @@ _CHOOSY_CONFIGURATION = (
 )
 _LACKING_CONFIGURATION = '[workflow]\nname = "magnet"\nversion = "1.0"\n[magnet]\nvoltage = 48\n'
 
-_AGENT_PATIENCE = 90.0
+AGENT_PATIENCE = 90.0
 _SLICES = 30
 """Of two STFs."""
 
@@ -75,7 +75,7 @@ class Scene:
         """Wait until an execution has this status; give its record."""
         wait_until(
             lambda: self.status(execution_id) == status,
-            timeout=_AGENT_PATIENCE,
+            timeout=AGENT_PATIENCE,
             message=f"{execution_id} does not become {status}",
         )
         return self.stack.execution(execution_id)
@@ -100,7 +100,7 @@ class Scene:
             return int(rows[0]["run_number"]) if rows else None
 
         number = wait_until(
-            processed, timeout=_AGENT_PATIENCE, message=f"{execution_id} is not worked off"
+            processed, timeout=AGENT_PATIENCE, message=f"{execution_id} is not worked off"
         )
         assert number is not None
         return number
@@ -112,7 +112,7 @@ class Scene:
             rows = self.client.get("systemagents/", agent_type=agent_type, since="-12s")
             return str(rows[0]["instance_name"]) if rows else ""
 
-        return wait_until(found, timeout=_AGENT_PATIENCE, message=f"no {agent_type} agent is alive")
+        return wait_until(found, timeout=AGENT_PATIENCE, message=f"no {agent_type} agent is alive")
 
 
 @contextmanager
@@ -135,6 +135,7 @@ def after_some_runs(stack: Stack) -> Iterator[dict[str, Any]]:
     scene = Scene(stack)
     wide, wide_run = scene.run(stf_count=2, target_worker_count=225)
     fast, fast_run = scene.run(stf_count=5)
+    few, _ = scene.run(stf_count=5, target_worker_count=2)
     plain, plain_run = scene.run("stf_processing_default", stf_count=3, physics_period_count=1)
     broken = scene.started("cooling")
     scene.await_status(broken, "failed")
@@ -152,6 +153,7 @@ def after_some_runs(stack: Stack) -> Iterator[dict[str, Any]]:
         "wide_run": wide_run,
         "fast": fast,
         "fast_run": fast_run,
+        "few": few,
         "plain": plain,
         "plain_run": plain_run,
         "broken": broken,
@@ -190,7 +192,7 @@ def samples_go_nowhere(stack: Stack) -> Iterator[dict[str, Any]]:
         rows = scene.client.get("run-states/", execution_id=execution_id)
         return bool(rows) and rows[0]["stf_files_registered"] == 2
 
-    wait_until(all_ready, timeout=_AGENT_PATIENCE, message="the data agent registers no STFs")
+    wait_until(all_ready, timeout=AGENT_PATIENCE, message="the data agent registers no STFs")
     yield {"halted": execution_id}
     stack.run(["start-agents"])
 
@@ -207,7 +209,7 @@ def slices_wait(stack: Stack) -> Iterator[dict[str, Any]]:
         rows = scene.client.get("run-states/", execution_id=execution_id)
         return bool(rows) and rows[0]["slices_queued"] == _SLICES
 
-    wait_until(all_made, timeout=_AGENT_PATIENCE, message=f"not {_SLICES} slices wait")
+    wait_until(all_made, timeout=AGENT_PATIENCE, message=f"not {_SLICES} slices wait")
     yield {"unworked": execution_id, "slices": _SLICES}
     stack.run(["start-agents"])
     scene.await_worked_off(execution_id)
@@ -222,7 +224,7 @@ def agent_hangs(stack: Stack) -> Iterator[dict[str, Any]]:
     try:
         execution_id = scene.started(parameters={"stf_count": 2})
         scene.await_status(execution_id, "completed")
-        wait_until(lambda: _silent(scene, name), timeout=_AGENT_PATIENCE)
+        wait_until(lambda: _silent(scene, name), timeout=AGENT_PATIENCE)
         yield {"unheard": execution_id, "hanging": name}
     finally:
         os.kill(pid, signal.SIGCONT)

@@ -49,17 +49,17 @@ Situation = Callable[[Stack], AbstractContextManager[dict[str, Any]]]
 _PROGRAMME: Sequence[tuple[Situation, tuple[Task, ...]]] = (
     (scenes.nothing_runs, NOTHING_RUNS),
     (scenes.after_some_runs, (*LOOKING, *FAILED_IN_THE_STATUS, *DOING)),
-    (incidents.slices_fail, SLICES_FAIL),
-    (incidents.nobody_serves_it, NOBODY_SERVES_IT),
-    (incidents.endless, ENDLESS),
     (scenes.samples_go_nowhere, SAMPLES_GO_NOWHERE),
     (scenes.slices_wait, SLICES_WAIT),
     (scenes.runner_killed, RUNNER_KILLED),
     (scenes.agent_hangs, AGENT_HANGS),
+    (scenes.broker_down, BROKER_DOWN),
+    (incidents.slices_fail, SLICES_FAIL),
+    (incidents.nobody_serves_it, NOBODY_SERVES_IT),
+    (incidents.endless, ENDLESS),
     (incidents.agent_frozen, AGENT_FROZEN),
     (incidents.worker_killed, WORKER_KILLED),
     (incidents.workflow_hangs, WORKFLOW_HANGS),
-    (scenes.broker_down, BROKER_DOWN),
     (scenes.database_down, DATABASE_DOWN),
 )
 

@@ -93,7 +93,7 @@ NOTHING_RUNS = (
         (
             "runner_missing",
             "commands that wait for one: 1",
-            '"/queue/workflow_control":{{"waiting":1,"in_hand":0,"consumers":0}}',
+            '"/queue/workflow_control":{{"waiting":1,"in_hand":0,"consumers":0',
             "start_agents",
         ),
         most_calls=1,

@@ -43,7 +43,7 @@ SLICES_WAIT = (
         (
             "work_abandoned",
             "{slices} slices unfinished",
-            '"/queue/panda.transformer.slices":{{"waiting":{slices},"in_hand":0,"consumers":0}}',
+            '"/queue/panda.transformer.slices":{{"waiting":{slices},"in_hand":0,"consumers":0',
             "start_agents",
             "fast-processing-worker",
         ),
@@ -56,7 +56,7 @@ SLICES_WAIT = (
         (
             '"healthy":false',
             "{slices} slices unfinished",
-            '"/queue/panda.transformer.slices":{{"waiting":{slices},"in_hand":0,"consumers":0}}',
+            '"/queue/panda.transformer.slices":{{"waiting":{slices},"in_hand":0,"consumers":0',
             "fast-processing-worker",
         ),
         most_calls=1,

@@ -47,7 +47,7 @@ async def list_agents(
     operational_state: Annotated[Name, Field(examples=["READY,PROCESSING"])] = "",
     liveness: Name = "",
     namespace: Name = "",
-    gone: Annotated[bool, Field(description="With those ended or replaced.")] = False,
+    gone: Annotated[bool, Field(description="Also ended or replaced.")] = False,
     since: Since = "",
     limit: Limit = 20,
     cursor: Cursor = "",
@@ -82,7 +82,7 @@ async def get_agent(
     context: ToolContext,
     name: Annotated[str, Field(min_length=1, max_length=100, examples=[f"{DATA.program}-maria-1"])],
 ) -> Annotated[CallToolResult, AgentDetail]:
-    """Get an agent by name or program: what is wrong, state, process, end, work, errors, output.
+    """Get an agent by name or program: what is wrong, state, process, work, errors, output.
 
     Next: as its `next` says.
     """

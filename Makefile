@@ -13,7 +13,10 @@ PYTEST := $(BIN)/pytest -q -n $(WORKERS) --no-loadscope-reorder
 DATABASE_TESTS := $(addprefix tests/integration/,api ingest web mcp/test_mcp_tools.py \
 	mcp/test_mcp_http.py::test_database_without_tables)
 
-.PHONY: run services stop test test-all test-postgresql faults test-pythons lint bench soak conformance evals clean
+# Whatever follows from findings has to follow from their values: words that nobody reads but people.
+VALUE_TESTS := tests/unit $(addprefix tests/integration/,orchestrator mcp api web ingest)
+
+.PHONY: run services stop test test-all test-postgresql other-words faults test-pythons lint bench soak conformance evals clean
 .NOTPARALLEL:
 
 run: $(STAMP)
@@ -35,6 +38,10 @@ test-all: $(STAMP)
 # The tests of the monitor with its database on PostgreSQL (skipped where that is not installed).
 test-postgresql: $(STAMP)
 	$(PYTEST) --database=postgresql $(DATABASE_TESTS)
+
+# The tests of rules, prospects and diagnosis while every sentence of the surfaces has other words.
+other-words: $(STAMP)
+	$(PYTEST) -p tests.other_words -m "not sentences" $(VALUE_TESTS)
 
 # Every fault on both stacks, and the table of what came of it. `make test` has most of them.
 faults: $(STAMP)

@@ -34,6 +34,12 @@ settings.register_profile(
 settings.load_profile("testbed")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "sentences: of a surface's words, which `make other-words` changes"
+    )
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--database",

@@ -11,10 +11,13 @@ from typing import Any
 import pytest
 
 from mcp_server.application import Application
+from monitor.diagnosis.system import system_findings
+from monitor.health.look import take_look
 from orchestrator.services import supervisor_of_agents
 from orchestrator.supervisord.orphans import end_programs_of
 from orchestrator.supervisord.supervisor import Supervisor
 from swf_common_lib.errors import Conflict
+from swf_common_lib.findings import Finding, FindingCode
 from tests.integration.mcp.calls import call, refusal
 from tests.integration.mcp.conftest import Connect
 from tests.integration.mcp.history import put_away, put_back, trail, unwritable
@@ -171,8 +174,15 @@ async def test_agent_that_is_enabled_and_does_not_run(
     supervisor.start("workflow-runner")
     (finding,) = await said()
     assert finding["code"] == "agent_down"
-    assert "STFs are not registered" in finding["what"]
-    assert 'start_agents(agents=["data-agent"])' in finding["next"]
+    assert finding["remedy"] == "start_agents"
+
+    def down() -> Finding:
+        found = system_findings(take_look(application.queues, from_outside=True))
+        return next(one for one in found if one.code is FindingCode.AGENT_DOWN)
+
+    told = await application.database(down)
+    assert told.fact("effect") == "STFs are not registered"
+    assert told.target == {"programs": "data-agent"}
     await application.database(rows.agent)
     assert await said() == [], "another host has one"
 

@@ -10,8 +10,11 @@ import pytest
 from django.utils import timezone
 
 from mcp_server.application import Application
+from monitor.diagnosis.prospects import prospects_of
+from monitor.diagnosis.system import diagnose
 from monitor.executions import claim
 from monitor.executions.announcer import Announcer, announcer
+from monitor.health.look import take_look
 from monitor.records.models import (
     RunState,
     SystemAgent,
@@ -22,6 +25,7 @@ from monitor.records.models import (
 from monitor.records.transitions import record_event
 from monitor.sweeper.sweeper import Sweeper
 from orchestrator.queue_depths import QueueReader
+from swf_common_lib.findings import Finding, FindingCode
 from swf_common_lib.settings import load_settings
 from tests.broker_process import BrokerProcess
 from tests.integration.mcp.calls import call, refusal
@@ -47,6 +51,16 @@ async def found_in(connect: Connect, execution_id: str = NAME) -> dict[str, dict
     ]
     assert ranks == sorted(ranks)
     return {finding["code"]: finding for finding in diagnosis["findings"]}
+
+
+async def remedies_in(application: Application, execution_id: str = NAME) -> dict[str, Finding]:
+    """Return what the rules find, by its code: remedies with what they are carried out on."""
+
+    def find() -> list[Finding]:
+        look = take_look(application.queues, from_outside=True)
+        return diagnose(execution_id, look).findings
+
+    return {one.code.value: one for one in await application.database(find)}
 
 
 def team(**fields: Any) -> None:
@@ -79,7 +93,8 @@ async def test_no_runner(connect: Connect, application: Application) -> None:
     )
     found = await found_in(connect)
     assert found["runner_missing"]["remedy"] == "start_agents"
-    assert found["runner_missing"]["next"].startswith("start_agents;"), "all: none is up"
+    told = (await remedies_in(application))["runner_missing"]
+    assert "programs" not in told.target, "all: none is up"
     await application.database(team)
     assert "runners_busy" in await found_in(connect)
 
@@ -101,8 +116,9 @@ async def test_runner_killed(connect: Connect, application: Application) -> None
     finding = (await found_in(connect, name))["runner_lost"]
     assert finding["evidence"]["runner"] == "runner-1"
     assert finding["remedy"] == "start_again"
-    assert 'source="runner-1"' in finding["next"]
-    assert "start_workflow" in finding["next"]
+    told = (await remedies_in(application, name))["runner_lost"]
+    assert told.target["agent"] == "runner-1", "whose log has its last words"
+    assert told.target["workflow"] == "stf_datataking"
 
 
 async def test_workflow_that_raised_what_a_lost_runner_is_said_of(
@@ -137,7 +153,8 @@ async def test_agents_missing(connect: Connect, application: Application) -> Non
     assert (told["data_unanswered"], told["data_asked"]) == ("7 STFs", "7 STFs")
     # Its subscription ended with it: what was broadcast is not repeated.
     assert finding["remedy"] == "start_agents_then_again"
-    assert 'start_agents(agents=["data-agent"])' in finding["next"]
+    told = (await remedies_in(application))["agents_missing"]
+    assert told.target["programs"] == "data-agent"
 
 
 async def test_namespace_that_start_agents_cannot_serve(
@@ -150,8 +167,8 @@ async def test_namespace_that_start_agents_cannot_serve(
     )
     finding = (await found_in(connect))["agents_missing"]
     assert finding["remedy"] == "start_in_served_namespace"
-    assert "start_agents cannot help" in finding["next"]
-    assert 'namespace "torre1"' in finding["next"]
+    told = (await remedies_in(application))["agents_missing"]
+    assert told.target["served_namespace"] == "torre1"
 
 
 async def test_agent_silent(connect: Connect, application: Application) -> None:
@@ -329,7 +346,8 @@ async def test_workers_too_few(connect: Connect, application: Application) -> No
     assert (told["workers"], told["workers_to_keep_up"]) == ("2 workers", "205 workers")
     assert told["slice_rate"] == "6.82 slices/simulated s"
     assert told["over"] is True
-    assert '"target_worker_count": 205' in finding["next"]
+    assert finding["remedy"] == "more_workers"
+    assert (await remedies_in(application))["workers_too_few"].target["workers"] == 205
 
 
 async def test_half_the_slices_fail(connect: Connect, application: Application) -> None:
@@ -375,9 +393,11 @@ async def test_workflow_that_raised(connect: Connect, application: Application) 
         stack_trace=trace,
     )
     finding = (await found_in(connect))["workflow_raised"]
-    assert "IndexError" in finding["what"]
+    assert "IndexError" in finding["evidence"]["error"]
     assert 'File "workflows/mine.py", line 12' in finding["evidence"]["place"]
-    assert "workflows/stf_datataking.py" in finding["next"]
+    assert finding["remedy"] == "mend_workflow"
+    told = (await remedies_in(application))["workflow_raised"]
+    assert told.target["workflow"] == "stf_datataking"
 
 
 async def test_configuration_error(connect: Connect, application: Application) -> None:
@@ -393,10 +413,12 @@ async def test_configuration_error(connect: Connect, application: Application) -
         rows.execution, 2, "running", parameter_values={"fast_processing": {"stf_count": "many"}}
     )
     finding = (await found_in(connect))["configuration_unusable"]
-    assert "no such section" in finding["what"]
-    assert "validate_workflow_config" in finding["next"]
+    assert "no such section" in finding["evidence"]["error"]
+    assert finding["remedy"] == "mend_configuration"
     other = (await found_in(connect, "stf_datataking-shifter-0002"))["configuration_unusable"]
-    assert "fast_processing.stf_count = 'many': expected a whole number" in other["what"]
+    assert (
+        "fast_processing.stf_count = 'many': expected a whole number" in other["evidence"]["error"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -424,7 +446,7 @@ async def test_a_key_that_is_missing(
         stack_trace=trace,
     )
     found = await found_in(connect)
-    assert "'limit'" in found[cause]["what"]
+    assert "'limit'" in found[cause]["evidence"]["error"]
     assert "line 5" in found[cause]["evidence"]["place"]
 
 
@@ -443,7 +465,8 @@ async def test_slices_wait_for_workers(connect: Connect, application: Applicatio
     finding = (await found_in(connect))["work_abandoned"]
     assert finding["evidence"]["worker_unanswered"] == "12 slices"
     assert finding["remedy"] == "start_agents", "they wait in their queue"
-    assert "fast-processing-worker" in finding["next"]
+    told = (await remedies_in(application))["work_abandoned"]
+    assert told.target["programs"] == "fast-processing-worker"
     async with connect() as client:
         status = await call(client, "get_system_status")
     assert "work_abandoned" in [one["code"] for one in status["findings"]]
@@ -467,7 +490,10 @@ async def test_monitor_away(
     codes = [one["code"] for one in status["findings"]]
     assert "monitor_away" in codes
     assert "runner_missing" not in codes
-    assert "the monitor" in waiting["waiting_for"]
+    assert waiting["waiting_for"]
+    execution = await application.database(WorkflowExecution.objects.get, pk=NAME)
+    (waits,) = await application.database(prospects_of, execution)
+    assert waits.code is FindingCode.MONITOR_AWAY
 
 
 async def test_agents_stopped_by_who_ended_it(connect: Connect, application: Application) -> None:

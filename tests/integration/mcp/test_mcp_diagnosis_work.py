@@ -96,6 +96,7 @@ async def test_workers_at_long_slices(
     assert ("worker_unanswered" in found["evidence"]) is told
 
 
+@pytest.mark.sentences
 @pytest.mark.parametrize(
     ("status", "reason", "line"),
     [

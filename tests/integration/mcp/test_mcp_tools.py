@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from mcp_server.application import Application
+from monitor.diagnosis.prospects import namespace_unserved, prospects_of
 from monitor.executions import claim, report, request_change
 from monitor.records.models import SystemStateEvent, WorkflowExecution
 from monitor.records.transitions import record_event
+from swf_common_lib.findings import Finding, FindingCode, Remedy
 from swf_common_lib.roles import RUNNER
 from tests.integration.mcp.calls import call, refusal
 from tests.integration.mcp.conftest import Connect
@@ -17,6 +19,13 @@ from tests.integration.web import rows
 from tests.waiting import PATIENCE
 
 pytestmark = [pytest.mark.anyio, pytest.mark.django_db(transaction=True)]
+
+
+async def prospects(application: Application, execution_id: str) -> list[Finding]:
+    """Return what the rules say will come of an execution."""
+    return await application.database(
+        lambda: prospects_of(WorkflowExecution.objects.get(pk=execution_id))
+    )
 
 
 async def test_start_makes_a_pending_record_that_says_what_it_waits_for(
@@ -36,7 +45,9 @@ async def test_start_makes_a_pending_record_that_says_what_it_waits_for(
         assert started["status"] == "pending"
         assert started["namespace"] == "torre1"
         assert started["config"] == "fast_processing_default"
-        assert "no workflow runner is alive" in started["waiting_for"]
+        assert started["waiting_for"]
+        (waits,) = await prospects(application, started["execution_id"])
+        assert waits.code is FindingCode.RUNNER_MISSING
         detail = await call(
             client,
             "get_workflow_execution",
@@ -81,6 +92,8 @@ async def test_start_where_nobody_works_is_told(connect: Connect, application: A
         elsewhere = await call(client, "start_workflow", namespace="shift")
         there = await call(client, "start_workflow", namespace="torre1")
         execution_id = elsewhere["execution_id"]
+        (unserved,) = await prospects(application, execution_id)
+        (missing,) = await prospects(application, there["execution_id"])
         await application.database(claim, execution_id, "runner-1")
         done = {"status": "completed", "performance_metrics": {"messages_sent": 8}}
         await application.database(report, execution_id, done, actor="runner-1", via="rest")
@@ -93,11 +106,15 @@ async def test_start_where_nobody_works_is_told(connect: Connect, application: A
         )
     assert waited["waited_seconds"] < 60, "there is nothing to wait for"
     assert "note" not in nobody, "it waits for a runner; agents may be started with that"
-    assert "start_agents cannot help" in elsewhere["note"]
-    assert 'with namespace "torre1"' in elsewhere["note"]
-    assert "(fast_processing, fastmon, worker) that are not up in namespace torre1" in there["note"]
-    needed = '["fastmon-agent", "fast-processing-agent", "fast-processing-worker"]'
-    assert needed in there["note"]
+    assert elsewhere["note"] != there["note"]
+    assert unserved.code is FindingCode.NAMESPACE_UNSERVED
+    assert unserved.remedy is Remedy.START_IN_SERVED_NAMESPACE, "start_agents cannot help"
+    assert unserved.target["served_namespace"] == "torre1"
+    assert missing.code is FindingCode.AGENTS_MISSING
+    assert missing.fact("roles") == "fast_processing, fastmon, worker"
+    assert missing.fact("namespace") == "torre1"
+    needed = "fastmon-agent, fast-processing-agent, fast-processing-worker"
+    assert missing.target["programs"] == needed
     assert waited["processing_finished"] is False, "none of its messages is recorded yet"
     assert waited["finished"] is False
     assert waited["note"] == elsewhere["note"]
@@ -302,7 +319,9 @@ async def test_message_where_nobody_works_is_told(
         there = await call(client, "send_message", message_type="note", namespace="torre1")
         elsewhere = await call(client, "send_message", message_type="note", namespace="shift")
     assert "note" not in there
-    assert "no agent is up in namespace shift" in elsewhere["note"]
+    assert elsewhere["note"]
+    unserved = await application.database(namespace_unserved, "shift")
+    assert (unserved.code, unserved.subject.id) == (FindingCode.NAMESPACE_UNSERVED, "shift")
 
 
 async def test_failed_execution_shows_its_error(connect: Connect, application: Application) -> None:

@@ -57,6 +57,7 @@ def test_each_finding_says_in_attributes_what_it_is(browser: Client, installatio
     assert away in findings_on(page(browser))
 
 
+@pytest.mark.sentences
 def test_a_finding_is_told_with_subject_time_figures_and_command(
     browser: Client, installation: Path
 ) -> None:

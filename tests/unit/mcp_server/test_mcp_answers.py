@@ -120,6 +120,7 @@ def test_output_schema_has_what_is_always_there() -> None:
     }
 
 
+@pytest.mark.sentences
 def test_an_error_names_tools_where_its_hint_names_commands() -> None:
     error = BrokerUnavailable("the broker is away", "`testbed start-local` starts it.")
     assert error_text(error).startswith("the broker is away\nno tool starts services: ask a person")

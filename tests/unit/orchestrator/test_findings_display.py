@@ -202,6 +202,7 @@ def test_a_check_keeps_its_words_where_no_finding_is_the_same(findings, here) ->
     assert merged(checks, findings, here) == (checks, findings)
 
 
+@pytest.mark.sentences
 def test_commands_take_names_as_people_type_them() -> None:
     lost = finding(
         FindingCode.AGENT_SILENT,

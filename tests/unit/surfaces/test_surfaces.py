@@ -19,6 +19,8 @@ from tests.unit.surfaces.surface_faults import (
     faults,
 )
 
+pytestmark = pytest.mark.sentences
+
 
 @pytest.mark.parametrize("surface", SURFACES, ids=lambda surface: surface.name)
 def test_texts_are_there_and_name_what_there_is(surface: Surface) -> None:

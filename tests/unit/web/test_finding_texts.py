@@ -20,6 +20,8 @@ from swf_common_lib.findings import (
     evidence,
 )
 
+pytestmark = pytest.mark.sentences
+
 _COMMAND = re.compile(r"`testbed ([a-z-]+)")
 
 

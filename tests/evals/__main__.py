@@ -56,10 +56,10 @@ _PROGRAMME: Sequence[tuple[Situation, tuple[Task, ...]]] = (
     (scenes.broker_down, BROKER_DOWN),
     (incidents.slices_fail, SLICES_FAIL),
     (incidents.nobody_serves_it, NOBODY_SERVES_IT),
-    (incidents.endless, ENDLESS),
     (incidents.agent_frozen, AGENT_FROZEN),
     (incidents.worker_killed, WORKER_KILLED),
     (incidents.workflow_hangs, WORKFLOW_HANGS),
+    (incidents.endless, ENDLESS),
     (scenes.database_down, DATABASE_DOWN),
 )
 

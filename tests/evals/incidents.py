@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from swf_common_lib.errors import Conflict
 from tests.evals.scenes import AGENT_PATIENCE, Scene
 from tests.stack import Stack
 from tests.waiting import wait_until
@@ -64,11 +65,14 @@ def nobody_serves_it(stack: Stack) -> Iterator[dict[str, Any]]:
 def endless(stack: Stack) -> Iterator[dict[str, Any]]:
     """An execution without an end goes as fast as it can."""
     scene = Scene(stack)
-    execution_id = scene.started(parameters={"physics_period_count": 0, "stf_count": 1})
+    execution_id = scene.started(
+        config="stf_processing_default", parameters={"physics_period_count": 0, "stf_count": 1}
+    )
     scene.await_status(execution_id, "running")
     yield {"endless": execution_id}
-    if scene.status(execution_id) != "terminated":
+    with suppress(Conflict):  # who was to stop it has done so
         scene.stop(execution_id, "end of the scene")
+    scene.await_status(execution_id, "terminated")
 
 
 @contextmanager
@@ -88,7 +92,7 @@ def worker_killed(stack: Stack) -> Iterator[dict[str, Any]]:
     stack.kill("fast-processing-worker")
     await_found(scene, "agent_lost")
     yield {"lost_worker": name, "interrupted": execution_id}
-    if scene.status(execution_id) == "running":
+    with suppress(Conflict):  # it may have come to its end
         scene.stop(execution_id, "end of the scene")
 
 

@@ -1,4 +1,4 @@
-"""Trouble with agents during a run on ActiveMQ and PostgreSQL: what the broker keeps decides."""
+"""A data agent that is frozen in a run on ActiveMQ and PostgreSQL, as every surface tells it."""
 
 from __future__ import annotations
 
@@ -13,19 +13,10 @@ from tests.ports import choosing
 from tests.postgres_process import require_postgres
 from tests.stack import Stack
 from tests.system.conftest import ended
-from tests.system.health.test_health_runs import (
-    soon_killed,
-    test_a_data_agent_that_is_frozen,
-    test_agents_that_are_stopped_while_a_run_is_processed,
-    test_agents_that_began_too_late,
-)
+from tests.system.health.test_health_runs import soon_killed, test_a_data_agent_that_is_frozen
 
 pytestmark = pytest.mark.system
-__all__ = [
-    "test_a_data_agent_that_is_frozen",
-    "test_agents_that_are_stopped_while_a_run_is_processed",
-    "test_agents_that_began_too_late",
-]
+__all__ = ["test_a_data_agent_that_is_frozen"]
 
 
 @pytest.fixture(scope="module")
@@ -34,13 +25,14 @@ def stack() -> Iterator[Stack]:
     skip_without_activemq()
     require_postgres()
     # Not below pytest's folders, which are shut to the user as whom root's PostgreSQL runs.
-    with choosing(), TemporaryDirectory(prefix="h-") as folder:
+    with TemporaryDirectory(prefix="h-") as folder:
         Path(folder).chmod(0o711)
         stack = Stack.create(Path(folder) / "h", settings={"SWF_HEARTBEAT_INTERVAL": 1})
         soon_killed(stack)
         try:
-            stack.run(["init", "--services"])
-            stack.start(agents=True)
+            with choosing():
+                stack.run(["init", "--services"])
+                stack.start(agents=True)
             yield stack
         finally:
             ended(stack)

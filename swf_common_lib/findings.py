@@ -101,7 +101,6 @@ class FindingCode(str, Enum):
     # Queues and messages
     QUEUE_UNCONSUMED = "queue_unconsumed"
     QUEUE_GROWING = "queue_growing"
-    QUEUES_UNKNOWN = "queues_unknown"
     DEAD_LETTERS = "dead_letters"
     MESSAGES_REFUSED = "messages_refused"
     """The broker would not take them."""

@@ -47,5 +47,3 @@ class Remedy(str, Enum):
     LOOK_AT_STATUS = "look_at_status"
     INITIALISE = "initialise"
     """The installation lacks what `testbed init` makes."""
-    ASK_ADMINISTRATOR = "ask_administrator"
-    """A token of another scope is needed."""

@@ -113,7 +113,6 @@ SENTENCES: Sentences = MappingProxyType(
         FindingCode.QUEUE_GROWING: (
             "{waiting} wait in {subject}, {growth} more than its {consumers} consumers take"
         ),
-        FindingCode.QUEUES_UNKNOWN: "the broker does not tell what waits in its queues[: {error}]",
         FindingCode.DEAD_LETTERS: "{waiting} lie in {subject}: their handlers failed each time",
         FindingCode.MESSAGES_REFUSED: "the broker refused {count} of {subject}[: {error}]",
         FindingCode.MESSAGES_NOT_UNDERSTOOD: (
@@ -294,7 +293,6 @@ ADVICE: Advice = MappingProxyType(
         Remedy.SET_CLOCK: "ask a person to let NTP set that host's clock",
         Remedy.LOOK_AT_STATUS: "get_system_status says how it stands",
         Remedy.INITIALISE: "ask a person to run `testbed init` on the host",
-        Remedy.ASK_ADMINISTRATOR: "ask an administrator for a token of that scope",
         Remedy.SAME_VERSION: "ask a person to install the same version there and restart the agent",
     }
 )

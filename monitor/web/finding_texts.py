@@ -102,7 +102,6 @@ SENTENCES: Sentences = MappingProxyType(
         FindingCode.QUEUE_GROWING: (
             "This queue fills faster than its {consumers} readers empty it."
         ),
-        FindingCode.QUEUES_UNKNOWN: ("How full the broker's queues are is not known[: {error}]."),
         FindingCode.DEAD_LETTERS: (
             "Set aside here, because every attempt to handle them went wrong: {waiting}."
         ),
@@ -299,7 +298,6 @@ ADVICE: Advice = MappingProxyType(
         Remedy.SAME_VERSION: "Install one version on both hosts, then restart the agent.",
         Remedy.LOOK_AT_STATUS: "The dashboard shows how everything stands.",
         Remedy.INITIALISE: "This needs a shell on the host: `testbed init`.",
-        Remedy.ASK_ADMINISTRATOR: "Ask an administrator for the right to do this.",
     }
 )
 """By remedy."""

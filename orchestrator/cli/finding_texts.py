@@ -108,7 +108,6 @@ SENTENCES: Sentences = MappingProxyType(
         FindingCode.QUEUE_GROWING: (
             "{subject} fills faster than it is read: {waiting}, {growth} more, readers: {consumers}"
         ),
-        FindingCode.QUEUES_UNKNOWN: "How much waits in the queues is not known[: {error}]",
         FindingCode.DEAD_LETTERS: "{waiting} failed at every try and were put into {subject}",
         FindingCode.MESSAGES_REFUSED: (
             "{subject} could not send[ {count}]: no room or no right at the broker[ ({error})]"
@@ -281,10 +280,6 @@ ADVICE: Advice = MappingProxyType(
         ),
         Remedy.LOOK_AT_STATUS: "`testbed status` shows how far it came",
         Remedy.INITIALISE: "`testbed init`",
-        Remedy.ASK_ADMINISTRATOR: (
-            "Your token may not do that; who may makes one: `testbed token create NAME --scope"
-            " operate`"
-        ),
     }
 )
 """By remedy."""

@@ -30,14 +30,14 @@ _HANGING = '[workflow]\nname = "hanging"\nversion = "1.0"\n[hanging]\npause = 0.
 _ELSEWHERE = "elsewhere"
 
 
-def found(scene: Scene, code: str) -> bool:
-    """Return whether the testbed has a finding with this code."""
-    return any(one["code"] == code for one in scene.client.get("health/")["findings"])
+def await_found(scene: Scene, code: str, subject: str) -> None:
+    """Wait until the testbed has a finding with this code on this subject."""
 
+    def found() -> bool:
+        told = scene.client.get("health/")["findings"]
+        return any(one["code"] == code and one["subject"]["id"] == subject for one in told)
 
-def await_found(scene: Scene, code: str) -> None:
-    """Wait until the testbed has a finding with this code."""
-    wait_until(lambda: found(scene, code), timeout=AGENT_PATIENCE, message=f"no {code}")
+    wait_until(found, timeout=AGENT_PATIENCE, message=f"no {code} of {subject}")
 
 
 @contextmanager
@@ -57,7 +57,7 @@ def nobody_serves_it(stack: Stack) -> Iterator[dict[str, Any]]:
     scene = Scene(stack)
     execution_id = scene.started(namespace=_ELSEWHERE, parameters={"stf_count": 2})
     scene.await_status(execution_id, "completed")
-    await_found(scene, "work_abandoned")
+    await_found(scene, "work_abandoned", execution_id)
     yield {"unserved": execution_id, "elsewhere": _ELSEWHERE}
 
 
@@ -90,7 +90,7 @@ def worker_killed(stack: Stack) -> Iterator[dict[str, Any]]:
 
     wait_until(busy, timeout=AGENT_PATIENCE, message="the workers take no slice")
     stack.kill("fast-processing-worker")
-    await_found(scene, "agent_lost")
+    await_found(scene, "agent_lost", name)
     yield {"lost_worker": name, "interrupted": execution_id}
     with suppress(Conflict):  # it may have come to its end
         scene.stop(execution_id, "end of the scene")
@@ -106,7 +106,7 @@ def workflow_hangs(stack: Stack) -> Iterator[dict[str, Any]]:
     execution_id = scene.started("hanging")
     scene.await_status(execution_id, "running")
     scene.client.post(f"workflow-executions/{execution_id}/stop/", {"reason": "enough"})
-    await_found(scene, "stop_not_honoured")
+    await_found(scene, "stop_not_honoured", execution_id)
     yield {"hung": execution_id}
 
 

@@ -323,6 +323,17 @@ def concise_view(finding: Finding) -> dict[str, Any]:
     )
 
 
+def brief_view(finding: Finding) -> dict[str, Any]:
+    """Return a finding that stands behind worse ones: what it is about, and what helps."""
+    return given(
+        code=finding.code.value,
+        severity=finding.severity.value,
+        subject=f"{finding.subject.kind.value} {finding.subject.id}".strip(),
+        remedy=finding.remedy.value,
+        symptom_of=finding.symptom_of.value if finding.symptom_of else None,
+    )
+
+
 def sentence(finding: Finding) -> str:
     """Return what was found."""
     return fill(SENTENCES[finding.code], finding, **_more(finding))

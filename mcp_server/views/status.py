@@ -9,7 +9,7 @@ from typing import Any
 from anyio import to_thread
 from django.utils import timezone
 
-from mcp_server.answers.finding_texts import concise_view, view
+from mcp_server.answers.finding_texts import brief_view, concise_view, view
 from mcp_server.answers.results import Result
 from mcp_server.application import Application
 from mcp_server.views.summary import summary_of
@@ -31,6 +31,8 @@ _OF_EXECUTIONS = ("execution_id", "status", "namespace", "run_number")
 _ENDED_SHOWN = 3
 _UNFINISHED_SHOWN = 20
 _FINDINGS_SHOWN = 20
+_IN_FULL = 5
+"""Findings that are put into words; of the others it is enough to know that they are there."""
 
 FindingView = Callable[[Finding], dict[str, Any]]
 
@@ -96,7 +98,10 @@ def _status(queues: QueueReader, view_of: FindingView) -> tuple[SystemStatus, st
     status = SystemStatus(
         as_of=found["as_of"],
         healthy=found["healthy"],
-        findings=[view_of(finding) for finding in shown],
+        findings=[
+            *(view_of(finding) for finding in shown[:_IN_FULL]),
+            *(brief_view(finding) for finding in shown[_IN_FULL:]),
+        ],
         findings_left_out=len(findings) - len(shown) or None,
         services={
             name: told.get("detail") if told["status"] == "ok" else told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -10,12 +11,19 @@ from django.conf import settings
 from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 
-from monitor.health.liveness import MONITOR_PARTS, SeenAgent, agents_seen
+from monitor.health.liveness import (
+    MONITOR_PARTS,
+    Liveness,
+    SeenAgent,
+    agents_seen,
+    liveness_of,
+)
 from monitor.health.programs import Programs, programs_of, testbed_of
 from monitor.health.services import core_findings, hanging_broker, service_findings
 from monitor.records.models import SystemAgent, WorkflowMessage
 from orchestrator.process_health import process_findings
 from orchestrator.queue_depths import QueueReader, Reading
+from orchestrator.supervisord.orphans import process_exists
 from swf_common_lib.findings import Finding, FindingCode
 from swf_common_lib.roles import RUNNER
 
@@ -114,7 +122,10 @@ def take_look(queues: QueueReader, *, from_outside: bool) -> Look:
     every = agents_seen(now, everything=True)
     parts = _newest(every)
     answers = list(service_findings(parts, now, from_outside=from_outside))
-    findings = [*uncontradicted(process_findings(settings.TESTBED), answers), *answers]
+    processes = process_findings(settings.TESTBED)
+    if not _ingest_lives(parts.get("ingest"), now):
+        answers += [one for one in processes if one.code is FindingCode.INGEST_AWAY]
+    findings = [*uncontradicted(processes, answers), *answers]
     broker_up = all(one.code is not FindingCode.BROKER_AWAY for one in findings)
     reading = queues.read() if broker_up else Reading()
     findings += hanging_broker(reading)
@@ -126,6 +137,14 @@ def take_look(queues: QueueReader, *, from_outside: bool) -> Look:
         reading=reading,
         findings=findings,
     )
+
+
+def _ingest_lives(row: SystemAgent | None, now: datetime) -> bool:
+    """Return whether ingest lives: by its process where that is here, else by its heartbeats."""
+    if row is None or liveness_of(row, now) is not Liveness.ALIVE:
+        return False
+    here = row.hostname == socket.gethostname()
+    return not here or (row.pid is not None and process_exists(row.pid))
 
 
 def uncontradicted(processes: list[Finding], answers: list[Finding]) -> list[Finding]:

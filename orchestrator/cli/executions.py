@@ -20,7 +20,12 @@ from swf_common_lib.config import (
     read_text,
     resolve_config_name,
 )
-from swf_common_lib.errors import ConfigurationError, TestbedError, WorkflowFailed
+from swf_common_lib.errors import (
+    BrokerUnavailable,
+    ConfigurationError,
+    TestbedError,
+    WorkflowFailed,
+)
 from swf_common_lib.roles import RUNNER
 from swf_common_lib.states import ExecutionStatus
 
@@ -155,7 +160,11 @@ def _run_workflow(context: Context, options: argparse.Namespace) -> int:
 
 def _start_with_agents(context: Context, request: dict[str, Any], *, wait: bool) -> int:
     check(context.client(), request)  # before anything is started for it
-    start_agents_on_record(context.settings)
+    try:
+        start_agents_on_record(context.settings)
+    except BrokerUnavailable as error:
+        # The execution is recorded all the same, and announced when the broker is back.
+        context.err.print(str(error), markup=False)
     return start_and_print(context, request, wait=wait)
 
 

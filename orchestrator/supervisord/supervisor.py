@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 import xmlrpc.client
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,9 @@ from swf_common_lib.remedies import Remedy
 # A path in a UNIX socket's address has room for 107 bytes (103 on macOS), and supervisord binds a
 # name that is longer by a dot and its pid.
 LONGEST_SOCKET_PATH = 95
+
+RESTARTED_WITHIN = 1.5
+"""Seconds within which supervisord starts again what has ended: it looks once a second."""
 
 
 class ProgramFailed(TestbedError):
@@ -169,17 +172,35 @@ class Supervisor:
         One that does not run stays as it is. Raises Conflict when one cannot be stopped.
         """
         for name in names:
-            try:
-                self._call("stopProcess", name, False)
-            except xmlrpc.client.Fault as fault:
-                if fault.faultCode != Faults.NOT_RUNNING:
-                    raise Conflict(f"{name} cannot be stopped: {fault.faultString}") from fault
+            self._ask_to_stop(name)
         patience = max((self.configuration.stop_wait(name) for name in names), default=0.0) + 10
-        deadline = time.monotonic() + patience
-        while left := [name for name in names if self.process(name).pid]:
-            if time.monotonic() > deadline:
+        began = time.monotonic()
+        while left := self._not_stopped(names, settled=time.monotonic() > began + RESTARTED_WITHIN):
+            if time.monotonic() > began + patience:
                 raise Conflict(f"{', '.join(left)} did not end within {patience:g} s")
             self.pause(f"{', '.join(left)} to end")
+
+    def _ask_to_stop(self, name: str) -> None:
+        try:
+            self._call("stopProcess", name, False)
+        except xmlrpc.client.Fault as fault:
+            if fault.faultCode != Faults.NOT_RUNNING:
+                raise Conflict(f"{name} cannot be stopped: {fault.faultString}") from fault
+
+    def _not_stopped(self, names: Sequence[str], *, settled: bool) -> list[str]:
+        """Return the programs that are not stopped yet.
+
+        One that ends again and again may have been between two lives when it was asked to stop:
+        supervisord starts it once more, and it is asked again. ``settled``: by now it would have.
+        """
+        left = []
+        for name in names:
+            process = self.process(name)
+            if process.active and process.state != "STOPPING":
+                self._ask_to_stop(name)
+            if process.active or (process.state == "EXITED" and not settled):
+                left.append(name)
+        return left
 
     def shutdown(self, timeout: float = 60.0) -> None:
         """Stop all programs and the daemon, and wait until both it and its socket are gone.

@@ -238,7 +238,7 @@ def test_an_address_without_an_id_is_told_as_json(running: Stack) -> None:
 @pytest.mark.parametrize(
     ("environment", "said"),
     [
-        ({"SWF_MONITOR_URL": "nonsense"}, "SWF_MONITOR_URL: 'nonsense'"),
+        ({"SWF_MONITOR_URL": "nonsense"}, "SWF_MONITOR_URL in the environment: 'nonsense'"),
         ({"ACTIVEMQ_PORT": "many"}, "ACTIVEMQ_PORT in the environment: 'many'"),
         ({"SWF_API_TOKEN": "wrong"}, "the token is unknown"),
     ],

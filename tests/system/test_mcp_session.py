@@ -89,8 +89,17 @@ async def test_pause_resume_and_stop(running: Stack) -> None:
             reached = await call(client, tool, execution_id=execution_id, reason="trying")
             assert (reached["status"], reached["done"]) == (status, True)
         detail = await call(client, "get_workflow_execution", execution_id=execution_id)
-    asked = [event["event"] for event in detail["history"] if event["via"] == "mcp"]
-    assert asked == ["pending", "pause_requested", "resume_requested", "stop_requested"]
+    own = [event for event in detail["history"] if event["via"] == "mcp"]
+    assert [event["event"] for event in own] == [
+        "pending",
+        "pause_requested",
+        "paused",
+        "resume_requested",
+        "running",
+        "stop_requested",
+        "terminated",
+    ]
+    assert len({event["actor"] for event in own}) == 1, "who asked for it, not the runner"
 
 
 async def test_agents_are_stopped_and_started_and_spoken_to(running: Stack) -> None:

@@ -65,8 +65,10 @@ PAST = (
     "messages_not_understood",
     "messages_refused",
     "dead_letters",
+    "disk_near_full",
 )
-"""What is told for an hour, or until somebody acts, though the testbed itself is well again."""
+"""What is told for an hour, or until somebody acts, though the testbed itself is well again; and
+that the disk is small, which it is on purpose."""
 
 
 class WatchedStack(Stack):

@@ -49,7 +49,7 @@ class ListPage(Generic[M]):
     key: Callable[[Mapping[str, str]], Sequence[str]] = lambda params: ()
     """Returns the columns that replace the selection's own order, for some of the filters."""
     refine: Callable[[QuerySet[M]], QuerySet[M]] = lambda rows: rows
-    """Says what to read of each row."""
+    """What to read of each row."""
     complete: Callable[[list[M]], Mapping[str, Any]] = lambda rows: {}
     """Returns what the template needs besides, for the rows of one page."""
 

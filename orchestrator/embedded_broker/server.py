@@ -35,7 +35,7 @@ class Server:
         self.login = login
         self.max_frame = max_frame
         self.identity = secrets.token_hex(4)
-        """Tells this run of the broker from others, in the names of temporary queues."""
+        """Distinguishes this run of the broker from others, in the names of temporary queues."""
         last_number = database.last_number()
         self.store = Store(database)
         self.store.on_commit = self._read_on

@@ -224,7 +224,7 @@ def test_files_of_configuration_that_are_broken(stack: Stack) -> None:
 
 
 def resize(folder: Path, size: str) -> None:
-    """Give the disk that is mounted at ``folder`` another size."""
+    """Resize the disk that is mounted at ``folder``."""
     subprocess.run(["mount", "-o", f"remount,size={size}", folder], check=True)
 
 

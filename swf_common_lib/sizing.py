@@ -70,7 +70,7 @@ class Sizing:
         """Return how many workers are ready so long after the announcement of the run."""
         if seconds < 0:
             return 0
-        if not self.worker_rampup_s:
+        if seconds >= self.worker_rampup_s:
             return self.workers
         return min(self.workers, math.floor(seconds * self.workers / self.worker_rampup_s) + 1)
 

@@ -11,17 +11,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from enum import Enum
 from types import MappingProxyType
 from typing import Any
 
 from swf_common_lib.remedies import Remedy as Remedy
+from swf_common_lib.states import Word
 from swf_common_lib.text import given, instant
 
 Value = str | int | float | bool
 
 
-class Severity(str, Enum):
+class Severity(Word):
     """How urgent a finding is."""
 
     ERROR = "error"
@@ -36,7 +36,7 @@ SEVERITIES = tuple(Severity)
 """The worst first."""
 
 
-class SubjectKind(str, Enum):
+class SubjectKind(Word):
     """What kind of thing a finding is about."""
 
     SERVICE = "service"
@@ -58,7 +58,7 @@ class Subject:
     id: str
 
 
-class FindingCode(str, Enum):
+class FindingCode(Word):
     """What was found; the same code for the same trouble, whoever it befalls."""
 
     # Services and processes

@@ -47,3 +47,6 @@ class Remedy(str, Enum):
     LOOK_AT_STATUS = "look_at_status"
     INITIALISE = "initialise"
     """The installation lacks what `testbed init` makes."""
+
+    def __str__(self) -> str:
+        return str(self.value)
